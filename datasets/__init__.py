@@ -1,0 +1,1 @@
+"""Data sets: adapters, splits, preprocessing and the slice store (part of ANDi Bench)."""

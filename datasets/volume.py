@@ -1,0 +1,83 @@
+"""One subject's scan on the working grid, with what is needed to bring a map back to the scan's own grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+MODALITIES: tuple[str, ...] = ("flair", "t1", "t1ce", "t2")
+"""Channel order of every image in this project."""
+
+
+@dataclass(frozen=True)
+class NativeGrid:
+    """The scan's own grid, and how the working grid was cut out of it.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        (X, Y, Z) of the file as stored.
+    affine : float64 (4, 4)
+        Voxel to world, mm, as stored in the file.
+    orientation : float64 (3, 2)
+        nibabel orientation transform from the file's axes to the working orientation (LPS).
+    padding : ((before, after), (before, after))
+        Zeros added to x and y, after re-orientation, to make the axial plane square.
+    """
+
+    shape: tuple[int, int, int]
+    affine: NDArray[np.float64]
+    orientation: NDArray[np.float64]
+    padding: tuple[tuple[int, int], tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A subject's preprocessed scan.
+
+    Parameters
+    ----------
+    subject : str
+        Identifier, unique within the data set.
+    image : float32 (C, X, Y, Z)
+        Channels in the order of ``modalities``; each divided by the 99th percentile of its voxels > 0,
+        so about [0, 1] with a tail above; 0 outside the brain or slightly negative.
+    brain : bool (X, Y, Z)
+        Brain mask.
+    lesion : bool (X, Y, Z) or None
+        Lesion mask; None where the data set has none for this subject.
+    affine : float64 (4, 4)
+        Voxel of the working grid to world, mm.
+    native : NativeGrid
+        The scan's own grid.
+    modalities : tuple of str
+        Names of the channels.
+    site : str
+        Scanner or hospital, "" where unknown.
+    attributes : mapping
+        Further columns of the split's CSV (age, sex, ...).
+    """
+
+    subject: str
+    image: NDArray[np.float32]
+    brain: NDArray[np.bool_]
+    lesion: NDArray[np.bool_] | None
+    affine: NDArray[np.float64]
+    native: NativeGrid
+    modalities: tuple[str, ...] = MODALITIES
+    site: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(X, Y, Z) of the working grid."""
+        x, y, z = self.brain.shape
+        return x, y, z
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Edge lengths of a voxel of the working grid, mm."""
+        x, y, z = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
+        return float(x), float(y), float(z)

@@ -1,0 +1,1 @@
+"""Comparisons of run records: tables and exports (part of ANDi Bench)."""

@@ -1,0 +1,1 @@
+"""Anomaly detectors (part of ANDi Bench)."""

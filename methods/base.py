@@ -1,0 +1,282 @@
+"""The contract a detector fulfils.
+
+A detector is one class. It never opens a file, never chooses a device and never prints: the engine hands it
+slices or volumes, random streams and a place to show progress, and owns everything else (training loop,
+checkpoints, batching, post-processing, timing, records).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from torch import nn
+
+from benchmark.errors import UserError
+from benchmark.randomness import SliceGenerator
+from benchmark.registry import register
+from datasets.volume import Volume
+
+__all__ = [
+    "AnomalyDetector",
+    "DetectorConfig",
+    "Field",
+    "FitContext",
+    "ImageSpec",
+    "ScoreContext",
+    "SliceBatch",
+    "SliceDetector",
+    "SliceGenerator",
+    "Slices",
+    "register",
+    "scoring_field",
+]
+
+
+class DetectorConfig(BaseModel):
+    """Base of every detector's hyper-parameters: unknown keys are refused, values are fixed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def scoring_field(default: Any, **constraints: Any) -> Any:
+    """Declare a hyper-parameter that only scoring reads.
+
+    A trained checkpoint is shared by all runs whose training agrees; a field declared so does not take part in
+    what identifies the training. Arguments as for ``pydantic.Field``.
+    """
+    return Field(default, json_schema_extra={"affects": "scoring"}, **constraints)
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """What the images look like that a detector will see.
+
+    Parameters
+    ----------
+    modalities : tuple of str
+        Names of the channels, in order.
+    size : (int, int)
+        Height and width of a slice on the working grid.
+    """
+
+    modalities: tuple[str, ...]
+    size: tuple[int, int]
+
+    @property
+    def channels(self) -> int:
+        """Number of modalities."""
+        return len(self.modalities)
+
+
+@dataclass(frozen=True)
+class SliceBatch:
+    """Healthy training slices.
+
+    Parameters
+    ----------
+    images : float32 tensor (N, C, H, W)
+        About [0, 1]; see :class:`datasets.volume.Volume`.
+    subjects : tuple of str
+        Subject of each slice.
+    z : int64 array (N,)
+        Slice number of each in its volume.
+    depth : int64 array (N,)
+        Number of slices of that volume.
+    """
+
+    images: torch.Tensor
+    subjects: tuple[str, ...]
+    z: NDArray[np.int64]
+    depth: NDArray[np.int64]
+
+
+class Slices(Protocol):
+    """The healthy training slices, read from the slice store batch by batch, in a fixed order."""
+
+    def __len__(self) -> int:
+        """Return the number of slices."""
+
+    def __iter__(self) -> Iterator[SliceBatch]:
+        """Iterate over all slices once, subject by subject, each subject from its lowest slice up."""
+
+    def mean(self) -> torch.Tensor:
+        """Return the mean over all slices, float32 (C, H, W), in one pass."""
+
+
+class FitContext(Protocol):
+    """What the engine lends a detector while it learns."""
+
+    seed: int
+    device: torch.device
+
+    def progress(self, slices: Slices) -> Slices:
+        """Return the same slices, shown as a progress bar while they are read."""
+
+    def train(self, detector: SliceDetector, slices: Slices) -> None:
+        """Train ``detector.net`` on ``detector.loss`` by the engine's loop, as configured."""
+
+
+class ScoreContext(Protocol):
+    """What the engine lends a detector while it scores one volume."""
+
+    device: torch.device
+    batch_size: int
+
+    def batches(
+        self, volume: Volume
+    ) -> Iterator[tuple[NDArray[np.int64], torch.Tensor, SliceGenerator]]:
+        """Cut a volume into batches of its non-empty slices.
+
+        Yields the slice numbers (N,), the slices (N, C, H, W) on the device, and their random streams.
+        """
+
+    def reduce(self, scores: torch.Tensor) -> torch.Tensor:
+        """Reduce scores over the modalities, (N, C, H, W) -> (N, H, W), by the maximum or the mean."""
+
+
+class AnomalyDetector:
+    """Base of all detectors.
+
+    Parameters
+    ----------
+    config : DetectorConfig
+        An instance of the class's own ``Config``.
+    spec : ImageSpec
+        Modalities and slice size.
+
+    Raises
+    ------
+    UserError
+        When a modality in ``requires`` is missing.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[DetectorConfig]] = DetectorConfig
+    requires: ClassVar[tuple[str, ...]] = ()
+    """Modalities that the detector cannot do without; () for any."""
+    training_name: ClassVar[str | None] = None
+    """Methods that share one training (the same network, loss and noise) give the same name here."""
+
+    config: Any  # each subclass narrows it to its own Config
+
+    def __init__(self, config: DetectorConfig, spec: ImageSpec) -> None:
+        self.config = config
+        self.spec = spec
+        missing = [m for m in self.requires if m not in spec.modalities]
+        if missing:
+            raise UserError(
+                f"method '{self.name}' needs the modality {', '.join(missing)}: "
+                f"the data has {', '.join(spec.modalities)}"
+            )
+
+    @classmethod
+    def learns(cls) -> bool:
+        """Whether the detector learns from training slices at all."""
+        return cls.fit is not AnomalyDetector.fit
+
+    def training_config(self) -> dict[str, Any]:
+        """Return the hyper-parameters that a training depends on (see :func:`scoring_field`)."""
+        fields = type(self.config).model_fields
+        return {
+            key: value
+            for key, value in self.config.model_dump(mode="json").items()
+            if fields[key].json_schema_extra != {"affects": "scoring"}
+        }
+
+    def label(self) -> str:
+        """Return the method's name in tables; a component that matters may be added to it."""
+        return self.name
+
+    def fit(self, slices: Slices, context: FitContext) -> None:
+        """Learn from healthy slices. Training-free detectors do not override this."""
+
+    def score(self, volume: Volume, context: ScoreContext) -> NDArray[np.float32]:
+        """Return the anomaly map of a volume, float32 (X, Y, Z), higher = more anomalous.
+
+        The engine sets it to 0 outside the brain and refuses non-finite values.
+        """
+        raise TypeError(f"{type(self).__name__} defines no score(volume, context)")
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return what was learnt, by name: every tensor attribute, and the network's parameters."""
+        return {key: value for key, value in vars(self).items() if isinstance(value, torch.Tensor)}
+
+    def load(self, state: dict[str, torch.Tensor]) -> None:
+        """Take what :meth:`state` returned."""
+        for key, value in state.items():
+            setattr(self, key, value)
+
+    def to(self, device: torch.device) -> None:
+        """Move what was learnt to a device."""
+        for key, value in vars(self).items():
+            if isinstance(value, torch.Tensor | nn.Module):
+                setattr(self, key, value.to(device))
+
+
+class SliceDetector(AnomalyDetector):
+    """A detector that looks at axial slices one by one.
+
+    A subclass gives either ``network`` and ``loss`` (trained by the engine) or its own ``fit``, and always
+    ``score_slices``.
+    """
+
+    net: nn.Module
+
+    @classmethod
+    def learns(cls) -> bool:
+        """Whether the detector has a network to train or its own ``fit``."""
+        return cls.fit is not SliceDetector.fit or cls.has_network()
+
+    @classmethod
+    def has_network(cls) -> bool:
+        """Whether the engine trains a network for this detector."""
+        return cls.network is not SliceDetector.network
+
+    def network(self) -> nn.Module:
+        """Build the untrained network; called once by the engine, under a seeded generator."""
+        raise TypeError(f"{type(self).__name__} defines no network()")
+
+    def loss(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
+        """Return the training loss, a scalar tensor, of a batch of healthy slices (N, C, H, W).
+
+        The network must be called as ``self.net(...)``, so that the engine may wrap it.
+        """
+        raise TypeError(f"{type(self).__name__} defines a network but no loss()")
+
+    def fit(self, slices: Slices, context: FitContext) -> None:
+        """Train the network by the engine's loop."""
+        if self.has_network():
+            context.train(self, slices)
+
+    def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
+        """Return scores (N, C, H, W), or (N, 1, H, W), for a batch of slices (N, C, H, W)."""
+        raise TypeError(f"{type(self).__name__} defines no score_slices()")
+
+    @torch.inference_mode()
+    def score(self, volume: Volume, context: ScoreContext) -> NDArray[np.float32]:
+        """Score the non-empty slices in batches and put them together to a map (X, Y, Z)."""
+        out = np.zeros(volume.shape, dtype=np.float32)
+        for z, batch, generator in context.batches(volume):
+            scores = context.reduce(self.score_slices(batch, generator))
+            out[:, :, z] = scores.permute(1, 2, 0).float().cpu().numpy()
+        return out
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Return tensor attributes, and the network's state under ``net.``."""
+        state = super().state()
+        if self.has_network():
+            state |= {f"net.{key}": value for key, value in self.net.state_dict().items()}
+        return state
+
+    def load(self, state: dict[str, torch.Tensor]) -> None:
+        """Take what :meth:`state` returned."""
+        net = {k.removeprefix("net."): v for k, v in state.items() if k.startswith("net.")}
+        if net:
+            self.net.load_state_dict(net)
+        super().load({k: v for k, v in state.items() if not k.startswith("net.")})

@@ -1,0 +1,1 @@
+"""The detectors that ANDi is compared with, one file a method."""
