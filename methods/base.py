@@ -125,8 +125,13 @@ class FitContext(Protocol):
 class ScoreContext(Protocol):
     """What the engine lends a detector while it scores one volume."""
 
-    device: torch.device
-    batch_size: int
+    @property
+    def device(self) -> torch.device:
+        """Where the slices lie."""
+
+    @property
+    def batch_size(self) -> int:
+        """Slices scored at once."""
 
     def batches(
         self, volume: Volume

@@ -1,0 +1,103 @@
+"""What a person sees while the work goes on: rich bars on a terminal, plain lines elsewhere.
+
+Progress and notes go to stderr, results (tables, JSON) to stdout.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+Advance = Callable[[int, str], None]
+
+
+class Console:
+    """Notes and progress bars.
+
+    Parameters
+    ----------
+    quiet : bool
+        Say nothing; so do all processes but the first of a multi-process run.
+    interval : float
+        Seconds between two lines of one progress where there is no terminal.
+    """
+
+    def __init__(self, *, quiet: bool = False, interval: float = 20.0) -> None:
+        self.quiet = quiet
+        self.interval = interval
+
+    def note(self, text: str) -> None:
+        """Say one thing."""
+        if not self.quiet:
+            from rich.console import Console as RichConsole
+            from rich.markup import escape
+
+            RichConsole(stderr=True, highlight=False, soft_wrap=True).print(escape(text))
+
+    @contextmanager
+    def progress(self, title: str, total: int) -> Iterator[Advance]:
+        """Show how far a loop has come.
+
+        Parameters
+        ----------
+        title : str
+            What is done.
+        total : int
+            Number of items.
+
+        Yields
+        ------
+        callable
+            To be called with the number of items done since the last call, and a short text or "".
+        """
+        if self.quiet:
+            yield lambda count, text: None
+        elif sys.stderr.isatty():
+            with self._bar(title, total) as advance:
+                yield advance
+        else:
+            yield self._lines(title, total)
+
+    @contextmanager
+    def _bar(self, title: str, total: int) -> Iterator[Advance]:
+        from rich.console import Console as RichConsole
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            TextColumn("{task.description:<24}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        with Progress(*columns, console=RichConsole(stderr=True)) as bar:
+            task = bar.add_task(title, total=total, note="")
+            yield lambda count, text: bar.update(task, advance=count, note=text)
+
+    def _lines(self, title: str, total: int) -> Advance:
+        start = last = time.monotonic()
+        done = 0
+
+        def advance(count: int, text: str) -> None:
+            nonlocal last, done
+            done += count
+            now = time.monotonic()
+            if done < total and now - last < self.interval:
+                return
+            last = now
+            left = (now - start) / max(done, 1) * (total - done)
+            tail = f", {text}" if text else ""
+            when = f"{now - start:.0f} s" + (f", {left:.0f} s left" if done < total else "")
+            print(f"{title}: {done}/{total}{tail} ({when})", file=sys.stderr, flush=True)
+
+        return advance

@@ -1,0 +1,71 @@
+"""What a method costs: seconds, memory, network calls, parameters."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+_CLEAR_PEAK = Path("/proc/self/clear_refs")
+_STATUS = Path("/proc/self/status")
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Start a new measurement; where the system cannot, the peak stays that of the whole process."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        return
+    with contextlib.suppress(OSError):
+        _CLEAR_PEAK.write_text("5", encoding="ascii")
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Return the peak since :func:`reset_peak_memory`, MiB: of the accelerator, or of the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    with contextlib.suppress(OSError):
+        for line in _STATUS.read_text(encoding="ascii").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if sys.platform == "darwin" else 1024)
+
+
+def device_name(device: torch.device) -> str:
+    """Return the accelerator's name, or the number of CPU threads."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{device.type}, {torch.get_num_threads()} threads"
+
+
+def parameter_count(module: nn.Module | None) -> int:
+    """Return the number of learnt parameters; 0 without a network."""
+    return sum(p.numel() for p in module.parameters()) if module is not None else 0
+
+
+class CallCounter:
+    """Counts how many slices a network has been given."""
+
+    def __init__(self) -> None:
+        self.slices = 0
+
+    @contextlib.contextmanager
+    def counting(self, module: nn.Module | None) -> Iterator[CallCounter]:
+        """Count the forward calls of a network while the block runs, a batch of N as N."""
+        if module is None:
+            yield self
+            return
+
+        def count(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+            self.slices += int(inputs[0].shape[0])
+
+        handle = module.register_forward_pre_hook(count)
+        try:
+            yield self
+        finally:
+            handle.remove()
