@@ -1,0 +1,196 @@
+"""What a run record says, field by field: the content of ``record.json``."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = 1
+
+
+class Part(BaseModel):
+    """Base of the record's parts: unknown keys and non-finite numbers are refused, values are fixed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class RunInfo(Part):
+    """Which run this is.
+
+    ``method`` is the registered name, ``label`` its name in tables; ``split`` the scored split; ``identity`` the
+    hash of what identifies the run (:func:`identity`); ``created`` ISO 8601 with time zone.
+    """
+
+    method: str = Field(min_length=1)
+    label: str = Field(min_length=1)
+    dataset: str = Field(min_length=1)
+    split: str = "test"
+    seed: int = 0
+    preset: str = ""
+    identity: str = Field(pattern=r"^[0-9a-f]{16,}$")
+    created: str = ""
+    status: Literal["complete"] = "complete"
+
+    @property
+    def folder_name(self) -> str:
+        """Name of the record's folder: method, data set, seed and the head of the identity."""
+        method, dataset = (_plain(name) for name in (self.method, self.dataset))
+        return f"{method}__{dataset}__seed{self.seed}__{self.identity[:8]}"
+
+
+class Protocol(Part):
+    """How the run was measured; runs that differ here do not stand in one table.
+
+    ``spacing_mm`` and ``shape`` are the grid's, None where they differ between subjects; ``chains`` the
+    post-processings scored; ``median_mm`` the extent of the median filter; ``subjects`` the number per split.
+    """
+
+    name: str = "standard"
+    region: str = "brain"
+    grid: str = "working"
+    spacing_mm: tuple[float, float, float] | None = None
+    shape: tuple[int, int, int] | None = None
+    chains: tuple[str, ...] = Field(("raw", "median5"), min_length=1)
+    median_mm: tuple[float, float, float] | None = None
+    erosion: int = 0
+    min_component_ml: float = 0.0
+    split_fingerprint: str = ""
+    subjects: dict[str, int] = Field(default_factory=dict)
+
+
+class MethodInfo(Part):
+    """What the method is, for the table and its footnotes."""
+
+    title: str = ""
+    paper: str = ""
+    year: int | None = None
+    family: str = ""
+    learns_from: str = ""
+
+
+class DataInfo(Part):
+    """Which data were used: content hashes per subject, and who was in which split."""
+
+    title: str = ""
+    trained_on: str = ""
+    healthy_source: str = ""
+    fingerprints: dict[str, str] = Field(default_factory=dict)
+    train: tuple[str, ...] = ()
+    val: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
+
+
+class GuardResult(Part):
+    """One machine-checked guard; ``passed`` is None where it cannot be known."""
+
+    name: str
+    passed: bool | None
+    detail: str = ""
+
+
+class OperatingPoint(Part):
+    """A threshold and where it comes from.
+
+    ``threshold`` None: one per volume (``yen``), or none could be found. ``edge``: the optimum lies at the end of
+    the scores. ``test_fpr``: share of lesion-free brain voxels of the test split above it.
+    """
+
+    threshold: float | None = None
+    edge: bool = False
+    how: str = ""
+    test_fpr: float | None = None
+
+
+class Pooled(Part):
+    """Figures over all voxels of all subjects, with subject-bootstrap 95 % limits; None where undefined."""
+
+    ap: float | None = None
+    ap_low: float | None = None
+    ap_high: float | None = None
+    auroc: float | None = None
+    auroc_low: float | None = None
+    auroc_high: float | None = None
+    prevalence: float | None = None
+
+
+class SubjectSummary(Part):
+    """A per-subject metric over the ``n`` subjects where it is defined, with bootstrap 95 % limits of the mean."""
+
+    mean: float | None = None
+    median: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    undefined: int = 0
+
+
+class ChainSummary(Part):
+    """Results of one chain of post-processing; keys of ``subjects`` such as ``dice@val-dice`` or ``ap``."""
+
+    pooled: Pooled = Pooled()
+    subjects: dict[str, SubjectSummary] = Field(default_factory=dict)
+
+
+class Costs(Part):
+    """What the method costs; None where it was not measured."""
+
+    seconds_per_volume: float | None = None
+    peak_memory_mb: float | None = None
+    network_calls_per_slice: float | None = None
+    parameters: int | None = None
+    training_seconds: float | None = None
+    training_steps: int | None = None
+    device: str = ""
+
+
+class RunRecord(Part):
+    """A run, whole. ``unranked`` is the reason why it has no rank, None where it may have one."""
+
+    version: Literal[1] = Field(1, alias="schema")
+    run: RunInfo
+    protocol: Protocol
+    method: MethodInfo = MethodInfo()
+    data: DataInfo = DataInfo()
+    guards: tuple[GuardResult, ...] = ()
+    operating_points: dict[str, dict[str, OperatingPoint]] = Field(default_factory=dict)
+    summary: dict[str, ChainSummary]
+    costs: Costs = Costs()
+    training: dict[str, Any] = Field(default_factory=dict)
+    config: dict[str, Any] = Field(default_factory=dict)
+    provenance: dict[str, Any] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    unranked: str | None = None
+    folder: Path | None = Field(None, exclude=True, description="where it was read from")
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    def to_json(self) -> str:
+        """Return the text of ``record.json``.
+
+        Raises
+        ------
+        ValueError
+            For a number that is not finite, or a value that JSON does not know.
+        """
+        content = self.model_dump(by_alias=True)
+        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False, default=jsonable)
+
+
+def jsonable(value: Any) -> Any:
+    """Turn what JSON does not know (numpy numbers and arrays, paths) into what it does; for ``json.dumps``."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, Path):
+        return str(value)
+    raise ValueError(f"{type(value).__name__} cannot stand in a record")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.") or "unnamed"
