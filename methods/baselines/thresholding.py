@@ -1,0 +1,67 @@
+"""Histogram-equalised FLAIR, the baseline without learning (Meissen et al. 2021; Frotscher et al. 2023)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from datasets.volume import Volume
+from methods.base import AnomalyDetector, DetectorConfig, Field, ScoreContext, register
+
+__all__ = ["Thresholding", "ThresholdingConfig", "equalise"]
+
+
+class ThresholdingConfig(DetectorConfig):
+    """Hyper-parameters of the thresholding baseline."""
+
+    bins: int = Field(256, ge=2, le=65_536, description="of the histogram")
+
+
+@register("thresholding")
+class Thresholding(AnomalyDetector):
+    """FLAIR, divided by the volume's maximum and histogram-equalised inside the brain; 0 outside.
+
+    The map is the equalised intensity, in [0, 1]: about the rank of a voxel's FLAIR value among those of its
+    brain. Bright lesions score high, dark ones low.
+    """
+
+    Config = ThresholdingConfig
+    requires = ("flair",)
+    config: Any
+
+    def score(self, volume: Volume, context: ScoreContext) -> NDArray[np.float32]:
+        """Return the equalised FLAIR image, float32 (X, Y, Z)."""
+        out = np.zeros(volume.shape, dtype=np.float32)
+        if not volume.brain.any():
+            return out
+        flair = volume.image[volume.modalities.index("flair")]
+        largest = float(flair.max())
+        if largest > 0:
+            flair = flair / largest
+        out[volume.brain] = equalise(flair[volume.brain], self.config.bins)
+        return out
+
+
+def equalise(values: NDArray[np.floating], bins: int = 256) -> NDArray[np.float32]:
+    """Equalise the histogram of intensities.
+
+    Each value becomes the share of values in its bin and below, interpolated linearly between the bins' centres;
+    the bins span the range of the values.
+
+    Parameters
+    ----------
+    values : float (N,)
+        Intensities, N >= 1.
+    bins : int
+        Number of bins.
+
+    Returns
+    -------
+    float32 (N,)
+        In [0, 1].
+    """
+    counts, edges = np.histogram(values, bins)
+    share = np.cumsum(counts) / values.size
+    return np.interp(values, (edges[:-1] + edges[1:]) / 2, share).astype(np.float32)

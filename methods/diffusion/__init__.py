@@ -1,0 +1,1 @@
+"""Denoising diffusion, shared by the detectors built on it: schedule, noise, training."""

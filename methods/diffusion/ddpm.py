@@ -1,0 +1,133 @@
+"""What the detectors built on a denoising diffusion model share: its hyper-parameters, network and loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from pydantic import field_validator, model_validator
+from torch import nn
+
+from benchmark.randomness import SliceGenerator
+from methods.andi.unet import UNet, load_published
+from methods.base import DetectorConfig, Field, SliceDetector
+from methods.diffusion.noise import NoiseName, draw_noise
+from methods.diffusion.schedule import Schedule, linear_schedule
+
+
+class DDPMConfig(DetectorConfig):
+    """Hyper-parameters of the training.
+
+    Detectors whose training agrees in these share one checkpoint, so a subclass adds fields that scoring reads
+    (:func:`methods.base.scoring_field`) and no others.
+    """
+
+    base_width: int = Field(32, ge=2, le=512, description="channels at full resolution")
+    attention: tuple[Literal[4, 8, 16], ...] = Field(
+        (4, 8, 16), description="reductions of the image edge at which self-attention stands"
+    )
+    diffusion_steps: int = Field(1000, ge=2, le=10_000, description="T")
+    beta_start: float = Field(1e-4, gt=0, lt=1, description="noise variance of the first step")
+    beta_end: float = Field(0.02, gt=0, lt=1, description="noise variance of the last step")
+    training_noise: NoiseName = Field("pyramid", description="noise the network learns to predict")
+    training_t_low: int = Field(1, ge=1, description="lowest time step trained")
+    training_t_high: int = Field(1000, ge=2, description="time step before which training stops")
+    discount: float = Field(0.8, gt=0, le=1, description="pyramid noise: amplitude per octave")
+    published_pyramid: bool = Field(
+        False,
+        description="pyramid noise with one size ratio per octave and one standard deviation for a whole "
+        "training batch, as published; otherwise each slice has its own",
+    )
+
+    @field_validator("base_width")
+    @classmethod
+    def _even(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError("an even number wanted: attention has four heads at twice this width")
+        return value
+
+    @field_validator("attention")
+    @classmethod
+    def _in_order(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(sorted(set(value)))  # the same network has the same identity
+
+    @model_validator(mode="after")
+    def _training_range(self) -> DDPMConfig:
+        check_range("training_t", self.training_t_low, self.training_t_high, self.diffusion_steps)
+        return self
+
+
+def check_range(name: str, low: int, high: int, steps: int) -> None:
+    """Check a range of time steps low..high-1 against T = ``steps``.
+
+    Raises
+    ------
+    ValueError
+        Names both bounds.
+    """
+    if not 1 <= low < high <= steps:
+        raise ValueError(
+            f"{name}_low = {low}, {name}_high = {high}: 1 <= low < high <= {steps} wanted"
+        )
+
+
+class DDPMDetector(SliceDetector):
+    """A detector that scores slices with a noise-predicting network.
+
+    Trained by the mean squared error of the predicted noise (Ho et al. 2020, eq. 14), t uniform in
+    ``training_t_low`` .. ``training_t_high`` - 1.
+    """
+
+    Config = DDPMConfig
+    training_name = "ddpm"
+    config: Any
+
+    @property
+    def schedule(self) -> Schedule:
+        """The diffusion process."""
+        c = self.config
+        return linear_schedule(c.diffusion_steps, c.beta_start, c.beta_end)
+
+    def network(self) -> nn.Module:
+        """Build the U-Net; its memory format is the faster one for convolutions."""
+        net = UNet(
+            self.spec.channels, self.spec.size, self.config.base_width, self.config.attention
+        )
+        return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def load_published(self, state: Mapping[str, object], source: str = "the checkpoint") -> None:
+        """Load a checkpoint in the published format; see :func:`methods.andi.unet.load_published`."""
+        load_published(self.net, state, source)
+
+    def loss(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
+        """Mean squared error of the predicted noise, for slices (N, C, H, W) of about [0, 1]."""
+        c = self.config
+        t = generator.integers(c.training_t_low, c.training_t_high)
+        noise = self.noise(c.training_noise, generator, batch, c.published_pyramid)
+        x_t = self.schedule.q_sample(2 * batch - 1, t, noise)
+        return F.mse_loss(self.net(x_t, t).float(), noise)
+
+    def noise(
+        self,
+        name: NoiseName,
+        generator: SliceGenerator,
+        like: torch.Tensor,
+        published_pyramid: bool = False,
+    ) -> torch.Tensor:
+        """Draw noise for slices (N, C, H, W)."""
+        _, channels, height, width = like.shape
+        return draw_noise(
+            name,
+            generator,
+            (channels, height, width),
+            discount=self.config.discount,
+            published_pyramid=published_pyramid,
+        )
+
+    def predict_noise(self, x_t: torch.Tensor, t: int) -> torch.Tensor:
+        """Predict the noise in x_t (N, C, H, W), all slices at time step t; float32."""
+        steps = torch.full((len(x_t),), t, device=x_t.device)
+        out: torch.Tensor = self.net(x_t, steps)
+        return out.float()
