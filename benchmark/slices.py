@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from datasets.slice_store import SliceStore
 
 from benchmark.console import Console
 from methods.base import SliceBatch
+
+if TYPE_CHECKING:
+    from datasets.slice_store import SliceStore
 
 
 class StoredSlices:

@@ -1,0 +1,311 @@
+"""The command line. Heavy imports stay inside the commands that need them: ``--help`` answers at once."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmark.errors import UserError
+
+app = typer.Typer(
+    name="andi-bench",
+    help="Train, run, score and rank unsupervised anomaly detectors on brain MRI.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+prepare_app = typer.Typer(
+    help="Make or bring in data.", no_args_is_help=True, rich_markup_mode=None
+)
+app.add_typer(prepare_app, name="prepare")
+
+Method = Annotated[list[str], typer.Option("--method", "-m", help="method; may be repeated")]
+Dataset = Annotated[str, typer.Option("--dataset", "-d", help="data set to score")]
+TrainOn = Annotated[
+    str | None, typer.Option(help="data set to learn from; default: what the data set's file says")
+]
+Preset = Annotated[
+    str | None, typer.Option(help="quick or paper; default: quick on a CPU, paper on a GPU")
+]
+Seed = Annotated[list[int], typer.Option("--seed", help="seed; may be repeated")]
+DataRoot = Annotated[Path | None, typer.Option(help="folder of the data set")]
+TrainRoot = Annotated[Path | None, typer.Option(help="folder of the training data set")]
+Splits = Annotated[Path | None, typer.Option(help="folder with scans_{train,val,test}.csv")]
+WorkspaceFolder = Annotated[
+    Path | None,
+    typer.Option(help="where all is kept; default: $ANDI_BENCH_WORKSPACE or ./workspace"),
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="any field, such as training.steps=500; repeated")
+]
+Config = Annotated[Path | None, typer.Option(help="YAML file with fields of the configuration")]
+Plugin = Annotated[
+    list[Path] | None, typer.Option(help="Python file that registers a method; repeated")
+]
+Checkpoint = Annotated[
+    Path | None, typer.Option(help="weights from elsewhere (.pt of the publication, .safetensors)")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
+Workers = Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")]
+Track = Annotated[str | None, typer.Option(help="tensorboard, wandb or mlflow")]
+Json = Annotated[bool, typer.Option("--json", help="print JSON on stdout, for scripts")]
+Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
+
+COMPANIONS = ("thresholding", "voxel-statistics")
+"""Methods that take seconds and run along, so that no method stands in a table alone."""
+
+
+@app.command()
+def run(
+    method: Method = ["andi"],  # noqa: B006
+    dataset: Dataset = "phantom",
+    train_on: TrainOn = None,
+    preset: Preset = None,
+    seed: Seed = [0],  # noqa: B006
+    split: Annotated[str, typer.Option(help="test or val: what is scored")] = "test",
+    subject: Annotated[
+        list[str] | None, typer.Option(help="only this subject of the split; repeated")
+    ] = None,
+    data_root: DataRoot = None,
+    train_root: TrainRoot = None,
+    splits: Splits = None,
+    workspace: WorkspaceFolder = None,
+    set_: Set = None,
+    config: Config = None,
+    plugin: Plugin = None,
+    checkpoint: Checkpoint = None,
+    device: Device = "auto",
+    workers: Workers = None,
+    track: Track = None,
+    export_maps: Annotated[
+        Path | None, typer.Option(help="folder for the maps, NIfTI on each scan's own grid")
+    ] = None,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="without thresholding and voxel-statistics")
+    ] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Train, score, evaluate and rank a method. What is finished is found again, not repeated."""
+    from benchmark.session import RunPlan, run_plan
+
+    names, digest = _plugins(plugin)
+    methods = list(dict.fromkeys(method))
+    if plugin and method == ["andi"]:
+        methods = names
+    companions = [] if alone else [name for name in COMPANIONS if name not in methods]
+    plan = RunPlan(
+        methods=tuple(methods),
+        companions=tuple(companions),
+        seeds=tuple(dict.fromkeys(seed)),
+        request=_request(
+            methods[0], dataset, train_on, preset, split, subject, data_root, train_root, splits,
+            workspace, set_, config, plugin, checkpoint, device, workers, track, export_maps, digest,
+        ),
+    )  # fmt: skip
+    run_plan(plan, as_json=json)
+
+
+@app.command()
+def train(
+    method: Method = ["andi"],  # noqa: B006
+    dataset: Annotated[str, typer.Option("--dataset", "-d", help="data set to learn from")] = (
+        "phantom"
+    ),
+    preset: Preset = None,
+    seed: Seed = [0],  # noqa: B006
+    data_root: DataRoot = None,
+    splits: Splits = None,
+    workspace: WorkspaceFolder = None,
+    set_: Set = None,
+    config: Config = None,
+    plugin: Plugin = None,
+    device: Device = "auto",
+    workers: Workers = None,
+    track: Track = None,
+    debug: Debug = False,
+) -> None:
+    """Train a method and nothing else; ``run`` finds the result again."""
+    from dataclasses import replace
+
+    from benchmark.console import Console
+    from benchmark.runner import train as train_method
+
+    _, digest = _plugins(plugin)
+    for name in dict.fromkeys(method):
+        for number in dict.fromkeys(seed):
+            request = _request(
+                name, dataset, dataset, preset, "test", None, data_root, None, splits, workspace,
+                set_, config, plugin, None, device, workers, track, None, digest,
+            )  # fmt: skip
+            folder = train_method(replace(request, seed=number), Console())
+            print(f"{name}: {folder}" if folder else f"{name}: learns nothing")
+
+
+@app.command()
+def compare(
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", "-d", help="only this data set; default: all found")
+    ] = None,
+    runs: Annotated[
+        str, typer.Option(help="only runs whose folder matches, such as 'andi*'")
+    ] = "*",
+    records: Annotated[
+        list[Path] | None, typer.Option(help="folder of run records; repeated; default: workspace")
+    ] = None,
+    workspace: WorkspaceFolder = None,
+    markdown: Annotated[Path | None, typer.Option(help="write the leaderboard as Markdown")] = None,
+    csv: Annotated[Path | None, typer.Option(help="write the leaderboard as CSV")] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Rank all runs of a data set; reads run records only, never a volume."""
+    from leaderboard.compare import compare_command
+
+    from benchmark.workspace import Workspace
+
+    place = Workspace(workspace) if workspace else Workspace.default()
+    compare_command(
+        records or [place.records], dataset=dataset, runs=runs, markdown=markdown, csv=csv,
+        as_json=json,
+    )  # fmt: skip
+
+
+@app.command()
+def methods(plugin: Plugin = None, json: Json = False, debug: Debug = False) -> None:
+    """List the methods that can be run."""
+    from benchmark.listing import show_methods
+
+    _plugins(plugin)
+    show_methods(as_json=json)
+
+
+@app.command()
+def datasets(json: Json = False, debug: Debug = False) -> None:
+    """List the data sets, and what each one wants."""
+    from benchmark.listing import show_datasets
+
+    show_datasets(as_json=json)
+
+
+@prepare_app.command("phantom")
+def prepare_phantom(
+    name: Annotated[str, typer.Argument(help="phantom or phantom-ms")] = "phantom",
+    output: Annotated[
+        Path | None, typer.Option(help="folder; default: the workspace's, where run finds it")
+    ] = None,
+    spacing: Annotated[float, typer.Option(min=1.0, max=10.0, help="voxel edge, mm")] = 2.5,
+    workspace: WorkspaceFolder = None,
+    workers: Workers = None,
+    debug: Debug = False,
+) -> None:
+    """Write the phantom: brain scans with exact lesion masks, drawn from the ICBM template."""
+    from benchmark.session import write_phantom
+    from benchmark.workspace import Workspace
+
+    place = Workspace(workspace) if workspace else Workspace.default()
+    print(write_phantom(name, place, output, spacing, workers))
+
+
+def _plugins(paths: list[Path] | None) -> tuple[list[str], str]:
+    if not paths:
+        return [], ""
+    from benchmark.runner import load_plugins
+
+    return load_plugins(paths)
+
+
+def _request(
+    method: str,
+    dataset: str,
+    train_on: str | None,
+    preset: str | None,
+    split: str,
+    subject: list[str] | None,
+    data_root: Path | None,
+    train_root: Path | None,
+    splits: Path | None,
+    workspace: Path | None,
+    assignments: list[str] | None,
+    config: Path | None,
+    plugin: list[Path] | None,
+    checkpoint: Path | None,
+    device: str,
+    workers: int | None,
+    track: str | None,
+    export: Path | None,
+    digest: str,
+) -> Any:
+    from benchmark.config import parse_assignments, read_yaml
+    from benchmark.errors import unknown_name
+    from benchmark.workspace import Workspace
+
+    for kind, value, valid in (
+        ("device", device, ("auto", "cpu", "cuda")),
+        ("split", split, ("test", "val")),
+        ("tracker", track, (None, "tensorboard", "wandb", "mlflow")),
+    ):
+        if value not in valid:
+            raise unknown_name(kind, str(value), [name for name in valid if name])
+    layers: list[dict[str, Any]] = []
+    for path in plugin or []:  # a plug-in may bring its YAML beside it
+        beside = path.with_suffix(".yaml")
+        if beside.is_file():
+            layers.append(read_yaml(beside))
+    if config is not None:
+        layers.append(read_yaml(config))
+    layers.append(parse_assignments(assignments or []))
+
+    from benchmark.runner import RunRequest
+
+    return RunRequest(
+        method=method, dataset=dataset, train_on=train_on, preset=preset, split=split,
+        subjects=tuple(subject or ()), data_root=data_root, train_root=train_root, splits=splits,
+        workspace=Workspace(workspace) if workspace else Workspace.default(), overrides=layers,
+        checkpoint=checkpoint, device=device, workers=workers, tracker=track, export=export,
+        plugin_hash=digest,
+    )  # fmt: skip
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; a user's mistake is one line on stderr and exit code 2."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        code = app(given, standalone_mode=False)
+    except UserError as error:
+        if "--debug" in given:
+            traceback.print_exc()
+        print(f"andi-bench: {error}", file=sys.stderr)
+        raise SystemExit(2) from error
+    except KeyboardInterrupt:
+        print("andi-bench: stopped", file=sys.stderr)
+        raise SystemExit(130) from None
+    except Exception as error:
+        message = _usage_message(error)
+        if message is not None:
+            print(f"andi-bench: {message}", file=sys.stderr)
+            raise SystemExit(2) from error
+        if type(error).__name__ == "Interrupted":
+            print(f"andi-bench: {error}", file=sys.stderr)
+            raise SystemExit(130) from error
+        if "--debug" in given:
+            raise
+        first = str(error).splitlines()[0] if str(error) else ""
+        print(
+            f"andi-bench: internal error: {type(error).__name__}: {first} (--debug shows where)",
+            file=sys.stderr,
+        )
+        raise SystemExit(1) from error
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _usage_message(error: Exception) -> str | None:
+    """Return the one line of an error of the command line's own parser; None for any other error."""
+    if not hasattr(error, "format_message"):
+        return None
+    return " ".join(str(error.format_message()).split()) or "see --help"

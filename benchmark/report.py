@@ -1,0 +1,181 @@
+"""Puts a finished run together: summary, provenance, configuration and figures, in one record folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmark.config import MethodEntry, RunConfig
+from benchmark.guards import Guard
+from benchmark.records import (
+    Costs,
+    RunInfo,
+)
+from benchmark.trained import Training
+from datasets.volume import Volume
+from methods.base import DetectorConfig
+
+Reader = Callable[[str], Volume]
+
+FIGURE_SUBJECTS = 12
+"""Montages per record; more would make records heavy without telling more."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A finished run, but for its evaluation."""
+
+    info: RunInfo
+    run: RunConfig
+    detector: DetectorConfig
+    method: MethodEntry | None
+    dataset: str
+    trained_on: str
+    checkpoint: Path | None
+    training: Training | None
+    training_report: dict[str, Any]
+    train: list[str]
+    val: list[str]
+    test: list[str]
+    unlabelled: int
+    fingerprints: dict[str, str]
+    guards: list[Guard]
+    costs: Costs
+
+
+def leave_record(
+    records_dir: Path, finished: Finished, result: Evaluation, maps: MapStore, reader: Reader
+) -> Path:
+    """Write the run record, with configuration, loss curve and figures, and return its folder.
+
+    Parameters
+    ----------
+    reader : callable
+        Reads the volume of a subject, for the montages.
+
+    Raises
+    ------
+    UserError
+        When the records' folder cannot be written.
+    """
+    config = resolved_config(finished)
+
+    def attach(folder: Path) -> None:
+        text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
+        (folder / "config.yaml").write_text(text, encoding="utf-8")
+        figures = folder / "figures"
+        figures.mkdir()
+        curve = finished.training.folder / "loss.csv" if finished.training else None
+        if curve is not None and curve.is_file():
+            shutil.copyfile(curve, folder / "loss.csv")
+            loss_curve(figures / "loss.png", folder / "loss.csv")
+        if result.curves:
+            pr_curve(figures / "precision-recall.png", result.curves, result.prevalence)
+        for subject in finished.test[:FIGURE_SUBJECTS]:
+            _montages(figures, subject, finished, result, maps, reader)
+
+    return write_record(
+        records_dir, _record(finished, result, config), result.subjects, result.histograms, attach
+    )
+
+
+def resolved_config(finished: Finished) -> dict[str, Any]:
+    """Return the configuration as it was used, every default filled in; fit for ``--config``."""
+    config = finished.run.model_dump(mode="json")
+    config["detector"] = finished.detector.model_dump(mode="json")
+    return config
+
+
+def _montages(
+    folder: Path,
+    subject: str,
+    finished: Finished,
+    result: Evaluation,
+    maps: MapStore,
+    reader: Reader,
+) -> None:
+    scored = maps.load(subject)
+    volume = reader(subject)
+    for chain in result.chains:
+        point = result.operating_points[chain.name].get("val-dice")
+        threshold = point.threshold if point else None
+        montage(
+            folder / f"{subject}_{chain.name}.png",
+            volume,
+            chain.apply(scored.map, scored.brain),
+            threshold,
+            f"{finished.info.label}, {chain.name}, {finished.dataset} {subject}",
+        )
+
+
+def _record(finished: Finished, result: Evaluation, config: dict[str, Any]) -> RunRecord:
+    method, info = finished.method, finished.info
+    dataset = configuration.dataset_entry(finished.dataset)
+    source = configuration.dataset_entry(finished.trained_on) if finished.trained_on else None
+    evaluation = finished.run.evaluation
+    spacing = result.spacing
+    notes = list(result.notes)
+    if finished.unlabelled:
+        notes.append(f"{finished.unlabelled} subjects without a lesion mask: scored only")
+    return RunRecord(
+        run=info,
+        protocol=Protocol(
+            spacing_mm=spacing,
+            shape=result.shape,
+            chains=tuple(chain.name for chain in result.chains),
+            median_mm=tuple(evaluation.median * edge for edge in spacing) if spacing else None,
+            erosion=evaluation.erosion,
+            min_component_ml=evaluation.min_component_ml,
+            split_fingerprint=identity(
+                {
+                    name: sorted(f"{i}:{finished.fingerprints[i]}" for i in ids)
+                    for name, ids in (("val", finished.val), ("test", finished.test))
+                }
+            ),
+            subjects={"val": len(finished.val), info.split: len(finished.test)},
+        ),
+        method=MethodInfo(
+            title=method.title, paper=method.paper, year=method.year,
+            family=method.family, learns_from=method.learns_from,
+        ) if method else MethodInfo(),
+        data=DataInfo(
+            title=dataset.title,
+            trained_on=finished.trained_on,
+            healthy_source=_healthy_source(source.healthy_source) if source else "none needed",
+            fingerprints=dict(sorted(finished.fingerprints.items())),
+            train=tuple(finished.train),
+            val=tuple(finished.val),
+            test=tuple(finished.test),
+        ),
+        guards=tuple(GuardResult(**guard.record()) for guard in [*finished.guards, *_rules(finished)]),
+        operating_points=result.operating_points,
+        summary=result.summary,
+        costs=finished.costs.model_copy(update=result.costs),
+        training=finished.training_report,
+        config=config,
+        provenance=provenance(),
+        notes=tuple(notes),
+        unranked=result.unranked,
+    )  # fmt: skip
+
+
+def _healthy_source(kind: str) -> str:
+    return "lesion-free slices of patients" if kind == "patients" else "healthy people"
+
+
+def _rules(finished: Finished) -> list[Guard]:
+    """Return what the protocol wants declared: noise of training and scoring, checkpoint rule."""
+    rules = []
+    settings = finished.detector.model_dump(mode="json")
+    noises = {key: settings[key] for key in ("training_noise", "scoring_noise") if key in settings}
+    if noises:
+        text = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in noises.items())
+        rules.append(Guard("noise of training and scoring declared", True, text))
+    if finished.checkpoint is not None:
+        detail = f"weights from {finished.checkpoint.name}: how they were chosen is not known"
+        rules.append(Guard("checkpoint chosen without the evaluated data", None, detail))
+    elif finished.training is not None:
+        detail = "the last step of the budget; no label was looked at"
+        rules.append(Guard("checkpoint chosen without the evaluated data", True, detail))
+    return rules

@@ -1,0 +1,120 @@
+"""Scores a data set subject by subject into a map store; what is there already is left alone."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from datasets.adapter import FolderAdapter, Subject
+
+from benchmark.config import PreprocessingConfig
+from benchmark.console import Console
+from benchmark.costs import peak_memory_mb, reset_peak_memory
+from benchmark.errors import UserError
+from benchmark.inference import ScoreEngine, score_volume
+from benchmark.map_store import MapStore, ScoredSubject
+from datasets.preprocessing import save_map
+from datasets.volume import Volume
+from methods.base import AnomalyDetector
+
+
+def stamp(subject: Subject) -> str:
+    """Return a short text that changes when one of a subject's files does (path, size, time)."""
+    parts = []
+    for path in [*subject.paths.values(), subject.mask]:
+        if path is not None:
+            stat = path.stat()
+            parts.append(f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}")
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
+
+
+def read_ahead(
+    adapter: FolderAdapter, subjects: Sequence[Subject], config: PreprocessingConfig
+) -> Iterator[Volume]:
+    """Read volumes in order, the next one while the last one is worked on: two in memory at most."""
+    with ThreadPoolExecutor(1) as pool:
+        pending = None
+        for subject in subjects:
+            following = pool.submit(adapter.read, subject, config)
+            if pending is not None:
+                yield pending.result()
+            pending = following
+        if pending is not None:
+            yield pending.result()
+
+
+def score_subjects(
+    detector: AnomalyDetector,
+    adapter: FolderAdapter,
+    subjects: Sequence[Subject],
+    preprocessing: PreprocessingConfig,
+    engine: ScoreEngine,
+    store: MapStore,
+    console: Console,
+    *,
+    export: Path | None = None,
+    process: tuple[int, int] = (0, 1),
+) -> None:
+    """Score the subjects that the store lacks.
+
+    Parameters
+    ----------
+    export : Path or None
+        Folder for the maps as NIfTI on each scan's own grid; files that are there are left alone.
+    process : (int, int)
+        This process and how many there are: each takes its share of the subjects.
+
+    Raises
+    ------
+    UserError
+        When a scan cannot be read, a map is not finite, or a file cannot be written.
+    """
+    rank, world = process
+
+    def wanted(subject: Subject) -> bool:
+        if export is not None and not (export / f"{subject.id}.nii.gz").is_file():
+            return True
+        return subject.id not in store
+
+    share = [subject for subject in subjects[rank::world] if wanted(subject)]
+    if not share:
+        return
+    if rank == 0:
+        console.note(f"scoring {len(share)} of {len(subjects)} subjects with {detector.name}")
+    with console.progress(f"scoring ({detector.name})", len(share)) as advance:
+        for volume in read_ahead(adapter, share, preprocessing):
+            scored = store.load(volume.subject) if volume.subject in store else None
+            if scored is None:
+                reset_peak_memory(engine.device)
+                result = score_volume(detector, volume, engine)
+                costs: dict[str, Any] = {
+                    "seconds": result.seconds,
+                    "network_calls": result.network_calls,
+                    "slices": result.slices,
+                    "peak_memory_mb": peak_memory_mb(engine.device),
+                }
+                scored = ScoredSubject(
+                    volume.subject, result.map, volume.brain, volume.lesion, volume.spacing,
+                    volume.site, volume.attributes, costs,
+                )  # fmt: skip
+                store.save(scored)
+            if export is not None:
+                _export(scored, volume, export)
+            advance(1, volume.subject)
+
+
+def _export(scored: ScoredSubject, volume: Volume, folder: Path) -> None:
+    path = folder / f"{scored.subject}.nii.gz"
+    if path.is_file():
+        return
+    if not np.isfinite(scored.map).all():
+        raise UserError(f"{path}: the map is not finite")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror})") from error
+    save_map(scored.map, volume, path)

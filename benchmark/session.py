@@ -1,0 +1,144 @@
+"""What one ``run`` command does: methods and seeds in turn, then the table and where everything lies."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmark.console import Console
+from benchmark.errors import UserError
+from benchmark.runner import Outcome, RunRequest, run_method
+from benchmark.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What a command asks for.
+
+    Parameters
+    ----------
+    methods : tuple of str
+        Run with every seed.
+    companions : tuple of str
+        Run along with the first seed; one that cannot run is noted and left out.
+    seeds : tuple of int
+        Seeds.
+    request : RunRequest
+        Everything else.
+    """
+
+    methods: tuple[str, ...]
+    companions: tuple[str, ...]
+    seeds: tuple[int, ...]
+    request: RunRequest
+
+
+def run_plan(plan: RunPlan, *, as_json: bool) -> None:
+    """Run all methods, write the leaderboard, print the table, and say where things are.
+
+    Raises
+    ------
+    UserError
+        For whatever is wrong in what the user gave.
+    """
+    console = Console()
+    started = time.monotonic()
+    outcomes: dict[str, Outcome] = {}
+    for name in plan.methods:
+        for seed in plan.seeds:
+            request = replace(plan.request, method=name, seed=seed)
+            outcomes[f"{name}, seed {seed}"] = run_method(request, console)
+    for name in plan.companions:
+        # A companion brings its own hyper-parameters; the data and the evaluation are the method's.
+        layers = [
+            {k: v for k, v in layer.items() if k not in ("detector", "training")}
+            for layer in plan.request.overrides
+        ]
+        request = replace(
+            plan.request, method=name, seed=plan.seeds[0], overrides=layers, checkpoint=None,
+            export=None, tracker=None, plugin_hash="",
+        )  # fmt: skip
+        try:
+            outcomes[f"{name}, seed {plan.seeds[0]}"] = run_method(request, console)
+        except UserError as error:
+            console.note(f"{name} is left out: {error}")
+    if _other_process():
+        return
+    _report(plan, outcomes, time.monotonic() - started, console, as_json=as_json)
+
+
+def _other_process() -> bool:
+    from accelerate import PartialState
+
+    return not PartialState().is_main_process
+
+
+def _report(
+    plan: RunPlan, outcomes: dict[str, Outcome], seconds: float, console: Console, *, as_json: bool
+) -> None:
+    place = plan.request.workspace
+    dataset = plan.request.dataset
+    evaluated = [outcome for outcome in outcomes.values() if outcome.record is not None]
+    if as_json:
+        rows = {
+            key: {
+                "record": str(outcome.record) if outcome.record else None,
+                "maps": str(outcome.maps) if outcome.maps else None,
+                "reused": outcome.reused,
+            }
+            for key, outcome in outcomes.items()
+        }
+        print(json.dumps(rows, indent=1))
+    if evaluated:
+        from leaderboard.compare import compare_command
+
+        markdown = place.leaderboards / f"{dataset}.md"
+        stdout = sys.stdout
+        try:
+            # With --json, stdout belongs to the script that reads it.
+            sys.stdout = sys.stderr if as_json else stdout
+            compare_command([place.records], dataset=dataset, markdown=markdown)
+        finally:
+            sys.stdout = stdout
+        console.note(f"leaderboard   {markdown}")
+    for key, outcome in outcomes.items():
+        if outcome.record is not None:
+            state = " (was there already)" if outcome.reused else ""
+            console.note(f"record        {outcome.record}{state}: {key}; figures inside")
+        if outcome.maps is not None:
+            console.note(f"maps          {outcome.maps}: {key}")
+    if not evaluated:
+        console.note("no lesion mask is known: the scans were scored, nothing could be evaluated")
+    console.note(f"took          {seconds:.0f} s")
+    console.note(
+        "next          python -m benchmark compare --dataset "
+        f"{dataset}; run --seed 0 --seed 1; run --dataset phantom-ms; methods; README.md"
+    )
+
+
+def write_phantom(
+    name: str, place: Workspace, output: Path | None, spacing: float, workers: int | None
+) -> Path:
+    """Write a phantom data set and return its folder.
+
+    Raises
+    ------
+    UserError
+        For a name that is no phantom, or a folder that is not ours.
+    """
+    from datasets.phantom_adapter import PhantomAdapter
+
+    from benchmark import config as configuration
+
+    entry = configuration.dataset_entry(name)
+    if entry.adapter != "phantom":
+        raise UserError(f"dataset '{name}' is no phantom: phantom or phantom-ms wanted")
+    suffix = "" if spacing == 2.5 else f"-{spacing:g}mm"
+    root = output or place.root / "data" / f"{name}{suffix}"
+    adapter = PhantomAdapter(name, root, {**entry.options, "spacing": spacing}, None)
+    console = Console()
+    adapter.prepare(console.progress, workers)
+    return root

@@ -1,0 +1,278 @@
+"""From a method's name to a detector that has learnt: built, trained once, found again by what identifies it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmark import config as configuration
+from benchmark import registry
+from benchmark.config import RunConfig, TrainingConfig
+from benchmark.console import Console
+from benchmark.costs import device_name
+from benchmark.errors import UserError
+from benchmark.locks import exclusive
+from benchmark.randomness import derive_seed
+from benchmark.records import identity
+from benchmark.slices import StoredSlices
+from benchmark.training import CURVE_COLUMNS, Trainer
+from benchmark.training_state import load_tensors, save_tensors
+from methods.base import AnomalyDetector, DetectorConfig, ImageSpec, SliceDetector
+
+MODEL = "model.safetensors"
+
+
+def detector_class(name: str) -> type[AnomalyDetector]:
+    """Return a method's class.
+
+    Raises
+    ------
+    UserError
+        For an unknown name, a module that cannot be imported, or a class that is no detector.
+    """
+    cls = registry.resolve(name, method_locations())
+    if not issubclass(cls, AnomalyDetector):
+        raise UserError(f"method '{name}': {cls.__qualname__} is not an AnomalyDetector")
+    return cls
+
+
+def method_locations() -> dict[str, str]:
+    """Classes named by the files of ``configs/methods``."""
+    entries = {name: configuration.method_entry(name) for name in configuration.names_in("methods")}
+    return {name: entry.class_ for name, entry in entries.items() if entry and entry.class_}
+
+
+def build_detector(
+    cls: type[AnomalyDetector],
+    values: dict[str, Any],
+    spec: ImageSpec,
+    seed: int,
+    device: torch.device,
+) -> AnomalyDetector:
+    """Build an untrained detector; its network's weights depend on the seed alone.
+
+    Raises
+    ------
+    UserError
+        For a hyper-parameter that is unknown or out of bounds, or a modality that is missing.
+    """
+    where = f"configuration of '{cls.name}'"
+    settings: DetectorConfig = configuration.validated(cls.Config, values, where, "detector.")
+    detector = cls(settings, spec)
+    if isinstance(detector, SliceDetector) and detector.has_network():
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(derive_seed(seed, "weights"))
+            detector.net = detector.network()
+        detector.net.eval()
+    detector.to(device)
+    return detector
+
+
+@dataclass(frozen=True)
+class Training:
+    """One training: what identifies it, and where its results lie.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds model.safetensors, loss.csv and training.json once it is finished.
+    parts : dict
+        What identifies the training.
+    """
+
+    folder: Path
+    parts: dict[str, Any]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the result is there."""
+        return (self.folder / MODEL).is_file() and (self.folder / "training.json").is_file()
+
+    def report(self) -> dict[str, Any]:
+        """Return steps, seconds and device of a finished training.
+
+        Raises
+        ------
+        UserError
+            When training.json is damaged.
+        """
+        path = self.folder / "training.json"
+        try:
+            found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"{path}: damaged; delete {self.folder} to train anew") from error
+        return found
+
+
+def locate_training(
+    detector: AnomalyDetector,
+    training: TrainingConfig,
+    data: dict[str, Any],
+    seed: int,
+    folder: Path,
+) -> Training:
+    """Name the folder of a training by the hash of what identifies it.
+
+    Parameters
+    ----------
+    data : dict
+        Name and fingerprint of the training slices.
+    """
+    name = detector.training_name or detector.name
+    parts: dict[str, Any] = {
+        "training": name,
+        "detector": detector.training_config(),
+        "modalities": list(detector.spec.modalities),
+        "size": list(detector.spec.size),
+        "data": data,
+        "seed": seed,
+    }
+    if isinstance(detector, SliceDetector) and detector.has_network():
+        # How often a checkpoint is written changes nothing in the result.
+        parts["loop"] = training.model_dump(mode="json", exclude={"checkpoint_minutes"})
+    label = f"{name}__{data['dataset']}__seed{seed}__{identity(parts)[:8]}"
+    return Training(folder / label, parts)
+
+
+def learn(
+    detector: AnomalyDetector,
+    slices: StoredSlices,
+    run: RunConfig,
+    training: Training,
+    seed: int,
+    accelerator: Any,
+    console: Console,
+    tracker: str | None = None,
+) -> None:
+    """Train a detector, or load what an equal training has learnt.
+
+    Raises
+    ------
+    UserError
+        When a file is damaged or cannot be written, or the loss is not finite.
+    Interrupted
+        When the user stops it; the state is saved.
+    """
+    lock = exclusive(training.folder, console) if accelerator.is_main_process else nullcontext()
+    with lock:
+        # All processes leave here together: the first holds the folder for them all.
+        accelerator.wait_for_everyone()
+        _learn_or_load(detector, slices, run, training, seed, accelerator, console, tracker)
+
+
+def _learn_or_load(
+    detector: AnomalyDetector,
+    slices: StoredSlices,
+    run: RunConfig,
+    training: Training,
+    seed: int,
+    accelerator: Any,
+    console: Console,
+    tracker: str | None,
+) -> None:
+    if training.finished:
+        load_model(detector, training.folder / MODEL, accelerator.device)
+        return
+    progress = training.folder / "progress.safetensors"
+    trainer = Trainer(accelerator, run.training, seed, progress, console, tracker)
+    started = time.monotonic()
+    detector.fit(slices, trainer)
+    seconds = trainer.state.seconds or time.monotonic() - started
+    if accelerator.is_main_process:
+        report = {
+            "identity": training.parts,
+            "steps": trainer.state.step,
+            "seconds": seconds,
+            "slices": len(slices),
+            "processes": accelerator.num_processes,
+            "precision": accelerator.mixed_precision,
+            "device": device_name(accelerator.device),
+        }
+        if trainer.state.curve:
+            text = io.StringIO()
+            rows = csv.writer(text, lineterminator="\n")
+            rows.writerow(CURVE_COLUMNS)
+            rows.writerows([f"{value:.6g}" for value in row] for row in trainer.state.curve)
+            _write(training.folder / "loss.csv", text.getvalue())
+        _write(training.folder / "training.json", json.dumps(report, indent=1) + "\n")
+        save_tensors(
+            detector.state(), training.folder / MODEL, {"training": json.dumps(training.parts)}
+        )
+        progress.unlink(missing_ok=True)
+    accelerator.wait_for_everyone()
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+
+def load_model(detector: AnomalyDetector, path: Path, device: torch.device) -> None:
+    """Load what a training left, on to a device.
+
+    Raises
+    ------
+    UserError
+        When the file is damaged or was made for another configuration.
+    """
+    tensors, _ = load_tensors(path)
+    try:
+        detector.load(tensors)
+    except (RuntimeError, KeyError) as error:
+        first = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: does not fit method '{detector.name}': {first}") from error
+    detector.to(device)
+
+
+def load_checkpoint(detector: AnomalyDetector, path: Path, device: torch.device) -> None:
+    """Load weights from a file that the user names: .safetensors of this project, or a published .pt.
+
+    A ``.pt`` file is read with ``torch.load(weights_only=True)``: it can hold tensors, never code.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, damaged, or of another network; names the first tensor that differs.
+    """
+    if not path.is_file():
+        raise UserError(f"checkpoint {path}: no such file")
+    if path.suffix == ".safetensors":
+        load_model(detector, path, device)
+        return
+    if not isinstance(detector, SliceDetector) or not detector.has_network():
+        raise UserError(
+            f"checkpoint {path}: method '{detector.name}' has no network to load it into"
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        first = str(error).splitlines()[0]
+        raise UserError(f"checkpoint {path}: cannot be read as tensors ({first})") from error
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise UserError(f"checkpoint {path}: a mapping of names to tensors wanted")
+    own = detector.net.state_dict()
+    for name, tensor in own.items():
+        if name not in state:
+            raise UserError(f"checkpoint {path}: lacks the tensor {name} of '{detector.name}'")
+        if state[name].shape != tensor.shape:
+            raise UserError(
+                f"checkpoint {path}: {name} has shape {tuple(state[name].shape)}, "
+                f"{tuple(tensor.shape)} wanted: another width or channel count?"
+            )
+    extra = sorted(set(state) - set(own))
+    if extra:
+        raise UserError(f"checkpoint {path}: tensor {extra[0]} is none of '{detector.name}'")
+    detector.net.load_state_dict(state)
