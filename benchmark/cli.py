@@ -165,9 +165,8 @@ def compare(
     debug: Debug = False,
 ) -> None:
     """Rank all runs of a data set; reads run records only, never a volume."""
-    from leaderboard.compare import compare_command
-
     from benchmark.workspace import Workspace
+    from leaderboard.compare import compare_command
 
     place = Workspace(workspace) if workspace else Workspace.default()
     compare_command(

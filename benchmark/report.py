@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
+from benchmark import config as configuration
 from benchmark.config import MethodEntry, RunConfig
+from benchmark.evaluation import Evaluation
+from benchmark.figures import loss_curve, montage, pr_curve
 from benchmark.guards import Guard
+from benchmark.map_store import MapStore
+from benchmark.provenance import provenance
 from benchmark.records import (
     Costs,
+    DataInfo,
+    GuardResult,
+    MethodInfo,
+    Protocol,
     RunInfo,
+    RunRecord,
+    identity,
+    write_record,
 )
 from benchmark.trained import Training
 from datasets.volume import Volume

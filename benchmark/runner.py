@@ -13,10 +13,6 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
-from datasets.adapter import FolderAdapter, Subject
-from datasets.catalogue import open_dataset
-from datasets.slice_store import SliceStore
-from datasets.volume import Volume
 
 from benchmark import config as configuration
 from benchmark import registry
@@ -41,6 +37,10 @@ from benchmark.trained import (
     locate_training,
 )
 from benchmark.workspace import Workspace
+from datasets.adapter import FolderAdapter, Subject
+from datasets.catalogue import open_dataset
+from datasets.slice_store import SliceStore
+from datasets.volume import Volume
 from methods.base import AnomalyDetector, ImageSpec
 
 

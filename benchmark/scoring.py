@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from datasets.adapter import FolderAdapter, Subject
 
 from benchmark.config import PreprocessingConfig
 from benchmark.console import Console
@@ -17,6 +16,7 @@ from benchmark.costs import peak_memory_mb, reset_peak_memory
 from benchmark.errors import UserError
 from benchmark.inference import ScoreEngine, score_volume
 from benchmark.map_store import MapStore, ScoredSubject
+from datasets.adapter import FolderAdapter, Subject
 from datasets.preprocessing import save_map
 from datasets.volume import Volume
 from methods.base import AnomalyDetector

@@ -129,9 +129,8 @@ def write_phantom(
     UserError
         For a name that is no phantom, or a folder that is not ours.
     """
-    from datasets.phantom_adapter import PhantomAdapter
-
     from benchmark import config as configuration
+    from datasets.phantom_adapter import PhantomAdapter
 
     entry = configuration.dataset_entry(name)
     if entry.adapter != "phantom":
