@@ -1,0 +1,152 @@
+"""From a scan's own grid to the working grid, and back.
+
+The working grid has its axes towards left, posterior and superior (LPS, as BraTS files have), an axial plane
+padded to a square and resized to ``size`` x ``size``; slices keep their number and thickness. An oblique scan
+keeps its rotation: axes are only flipped and permuted.
+
+Voxel w of an axis of ``size`` voxels, made from n, lies at (w + 1/2) n / size - 1/2 of the n: pixel
+centres, as in ``torch.nn.functional.interpolate(align_corners=False)``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from nibabel.orientations import (
+    apply_orientation,
+    axcodes2ornt,
+    inv_ornt_aff,
+    io_orientation,
+    ornt_transform,
+)
+from numpy.typing import NDArray
+
+from datasets.volume import NativeGrid
+
+
+def plan(
+    shape: tuple[int, int, int], affine: NDArray[np.float64], size: int
+) -> tuple[NativeGrid, NDArray[np.float64]]:
+    """Lay out the working grid of a scan.
+
+    The plane is padded to a square in mm, which is one in voxels where these are square.
+
+    Parameters
+    ----------
+    shape : (int, int, int)
+        Of the file.
+    affine : float64 (4, 4)
+        Of the file, mm.
+    size : int
+        Edge of the working grid's axial plane, voxels.
+
+    Returns
+    -------
+    native : NativeGrid
+        What :func:`to_working` and :func:`to_native` need.
+    working_affine : float64 (4, 4)
+        Working voxel to world, mm.
+    """
+    turn = ornt_transform(io_orientation(affine), axcodes2ornt("LPS"))
+    turned_affine = affine @ inv_ornt_aff(turn, shape)
+    order = np.argsort(turn[:, 0])
+    turned = [shape[int(axis)] for axis in order]
+    edges = np.sqrt((turned_affine[:3, :2] ** 2).sum(axis=0))
+    extent = max(turned[axis] * edges[axis] for axis in (0, 1))
+    padding = []
+    change = np.eye(4)
+    for axis in (0, 1):
+        padded = max(turned[axis], round(float(extent / edges[axis])))
+        before = (padded - turned[axis]) // 2
+        padding.append((before, padded - turned[axis] - before))
+        step = padded / size
+        change[axis, axis] = step
+        change[axis, 3] = step / 2 - 0.5 - before
+    native = NativeGrid(shape, affine, turn, (padding[0], padding[1]))
+    return native, turned_affine @ change
+
+
+def turned(values: NDArray[Any], native: NativeGrid) -> NDArray[Any]:
+    """Return a native array (X, Y, Z) with its axes in the working orientation (a view)."""
+    return apply_orientation(values, native.orientation)
+
+
+def to_working(values: NDArray[Any], native: NativeGrid, size: int) -> NDArray[np.float32]:
+    """Bring intensities to the working grid: bilinear in the plane, antialiased.
+
+    Parameters
+    ----------
+    values : (X, Y, Z) array
+        On the scan's own grid.
+
+    Returns
+    -------
+    float32 (size, size, Z)
+    """
+    return _resized(_padded(values, native, np.float32), (size, size))
+
+
+def mask_to_working(mask: NDArray[np.bool_], native: NativeGrid, size: int) -> NDArray[np.bool_]:
+    """Bring a mask to the working grid by "nearest-exact"; bool (size, size, Z)."""
+    return _nearest(_padded(mask, native, np.bool_), (size, size))
+
+
+def map_to_native(values: NDArray[Any], native: NativeGrid) -> NDArray[np.float32]:
+    """Bring a map (X, Y, Z) from the working grid to the scan's own; linear in the plane; float32."""
+    return _turned_back(_resized(values, _padded_plane(native)), native)
+
+
+def mask_to_native(mask: NDArray[np.bool_], native: NativeGrid) -> NDArray[np.bool_]:
+    """Bring a mask (X, Y, Z) from the working grid to the scan's own by "nearest-exact"; bool."""
+    return _turned_back(_nearest(mask, _padded_plane(native)), native)
+
+
+def _padded(values: NDArray[Any], native: NativeGrid, dtype: type) -> NDArray[Any]:
+    inner = turned(values, native)
+    (left, right), (front, back) = native.padding
+    x, y, z = inner.shape
+    # Fortran order, a file's own: the copy runs straight through, and torch takes the result as it is.
+    out = np.zeros((left + x + right, front + y + back, z), dtype=dtype, order="F")
+    out[left : left + x, front : front + y] = inner
+    return out
+
+
+def _padded_plane(native: NativeGrid) -> tuple[int, int]:
+    order = np.argsort(native.orientation[:, 0])
+    x, y = (native.shape[int(order[axis])] + sum(native.padding[axis]) for axis in (0, 1))
+    return x, y
+
+
+def _turned_back(values: NDArray[Any], native: NativeGrid) -> NDArray[Any]:
+    cut = tuple(
+        slice(before, values.shape[axis] - after)
+        for axis, (before, after) in enumerate(native.padding)
+    )
+    back = np.empty_like(native.orientation)
+    for axis, (target, flip) in enumerate(native.orientation):
+        back[int(target)] = (axis, flip)
+    return np.array(apply_orientation(values[cut], back), order="C")  # never the caller's memory
+
+
+def _resized(values: NDArray[Any], plane: tuple[int, int]) -> NDArray[np.float32]:
+    if values.shape[:2] == plane:
+        return np.asarray(values, dtype=np.float32)
+    import torch
+    from torch.nn.functional import interpolate
+
+    # Axes reversed: Fortran order is then torch's own.
+    stacked = np.ascontiguousarray(values.T, dtype=np.float32)[None]
+    with torch.inference_mode():
+        out = interpolate(torch.from_numpy(stacked), plane[::-1], mode="bilinear", antialias=True)
+    resized: NDArray[np.float32] = out[0].numpy().T
+    return resized
+
+
+def _nearest(mask: NDArray[np.bool_], plane: tuple[int, int]) -> NDArray[np.bool_]:
+    picks = [
+        # floor((w + 1/2) n / size), in integers: float32 may fall on the wrong side of a tie
+        (2 * np.arange(size) + 1) * count // (2 * size)
+        for count, size in zip(mask.shape[:2], plane, strict=True)
+    ]
+    return mask[np.ix_(*picks)]

@@ -1,0 +1,299 @@
+"""A subject's files become a volume on the working grid: one path for training and scoring.
+
+Follows the preprocessing of ANDi (Frotscher et al., arXiv 2312.01904): each modality divided by the 99th
+percentile of its voxels above 0 at native resolution, axial slices resized bilinearly with antialiasing,
+masks "nearest-exact". Orientation, padding, the brain mask and the refusals are this project's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.config import PreprocessingConfig
+from benchmark.errors import UserError
+from datasets import grid
+from datasets.brain import brain_mask
+from datasets.lesion_mask import LesionRule, lesion_voxels
+from datasets.nifti import NiftiScan, read_nifti, require_same_grid, write_nifti
+from datasets.subject import Subject
+from datasets.volume import Volume
+
+VERSION = 1
+"""Raised when the same files would give other slices: stored slices are then built anew."""
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A subject on the scan's own grid, as the files hold it.
+
+    Parameters
+    ----------
+    subject : Subject
+        Whose scan it is.
+    modalities : tuple of str
+        Names of the images, in order.
+    images : list of (X, Y, Z) arrays
+        Intensities, finite, integers or float32.
+    lesion : bool (X, Y, Z) or None
+        None where the subject has no mask, or it was not asked for.
+    affine : float64 (4, 4)
+        Voxel to world, mm.
+    """
+
+    subject: Subject
+    modalities: tuple[str, ...]
+    images: list[NDArray[Any]]
+    lesion: NDArray[np.bool_] | None
+    affine: NDArray[np.float64]
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Edge lengths of a voxel, mm."""
+        x, y, z = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
+        return float(x), float(y), float(z)
+
+    def scales(self, quantile: float, *, off_lesion: bool = False) -> list[float]:
+        """Return for each modality the quantile of its voxels > 0, off the lesion if so asked.
+
+        Raises
+        ------
+        UserError
+            When the lesion leaves no voxel to take it from.
+        """
+        # Flat in the files' own (Fortran) order, in which picking by mask is many times faster.
+        outside = ~self.lesion.ravel("F") if off_lesion and self.lesion is not None else None
+        out = []
+        for name, image in zip(self.modalities, self.images, strict=True):
+            flat = image.ravel("F")
+            foreground = flat[flat > 0 if outside is None else (flat > 0) & outside]
+            if foreground.size == 0:
+                raise UserError(
+                    f"subject {self.subject.id}: the lesion mask covers all of {name}: "
+                    "healthy tissue wanted"
+                )
+            out.append(positive_quantile(foreground, quantile))
+        return out
+
+    def brain(self, scales: Sequence[float]) -> NDArray[np.bool_]:
+        """Return the brain mask, bool (X, Y, Z); ``scales`` as from :meth:`scales`."""
+        return brain_mask(self.images, scales, self.spacing)
+
+
+def read_scan(
+    subject: Subject,
+    modalities: Sequence[str],
+    rule: LesionRule | None = None,
+    *,
+    lesion: bool = True,
+) -> Scan:
+    """Read and check a subject's files.
+
+    Parameters
+    ----------
+    subject : Subject
+        Where the files lie.
+    modalities : sequence of str
+        Which images to read, in this order.
+    rule : LesionRule or None
+        What the mask's values mean; None: the defaults.
+    lesion : bool
+        Whether to read the lesion mask. Off, the mask's file is not opened.
+
+    Raises
+    ------
+    UserError
+        For a missing modality, a file that :func:`datasets.nifti.read_nifti` refuses, an image without
+        contrast, and grids that differ between the files.
+    """
+    files: list[NiftiScan] = []
+    for name in modalities:
+        if name not in subject.paths:
+            there = ", ".join(subject.paths) or "none"
+            raise UserError(f"subject {subject.id}: modality {name} is missing ({there} found)")
+        file = read_nifti(subject.paths[name])
+        _require_contrast(file, subject.id)
+        if files:
+            require_same_grid(subject.id, files[0], file)
+        files.append(file)
+    voxels = None
+    if lesion and subject.mask is not None:
+        mask = read_nifti(subject.mask)
+        require_same_grid(subject.id, files[0], mask)
+        voxels = lesion_voxels(mask, rule or LesionRule())
+    return Scan(
+        subject, tuple(modalities), [file.values for file in files], voxels, files[0].affine
+    )
+
+
+def _require_contrast(file: NiftiScan, subject: str) -> None:
+    low, high = file.values.min(), file.values.max()
+    if low == high:
+        what = "zero" if high == 0 else f"{high:g}"
+        raise UserError(f"{file.path}: every voxel is {what} (subject {subject}): a scan wanted")
+    if high <= 0:
+        raise UserError(f"{file.path}: no voxel above 0 (subject {subject}): a scan wanted")
+
+
+def positive_quantile(values: NDArray[Any], quantile: float) -> float:
+    """Return a quantile of 1-D values, with linear interpolation as ``numpy.quantile`` does by default.
+
+    By partition: ``torch.quantile`` refuses more than 16 million values. The result is above 0 for
+    values above 0.
+    """
+    place = quantile * (values.size - 1)
+    low = int(place)
+    high = min(low + 1, values.size - 1)
+    parted = np.partition(values, (low, high))
+    return float(parted[low]) + (place - low) * (float(parted[high]) - float(parted[low]))
+
+
+def preprocess(scan: Scan, config: PreprocessingConfig, *, training: bool = False) -> Volume:
+    """Bring a scan to the working grid and normalise it.
+
+    Parameters
+    ----------
+    scan : Scan
+        As read.
+    config : PreprocessingConfig
+        Grid, quantile, clip.
+    training : bool
+        Whether the volume gives training slices. Only then may the lesion mask touch the normalisation
+        (``quantile_off_lesion``): a scan to be scored is normalised without it.
+
+    Returns
+    -------
+    Volume
+        Whose ``image`` is a view with the slices' own memory order, not C-contiguous.
+
+    Raises
+    ------
+    UserError
+        When no brain is found.
+    """
+    scales = scan.scales(config.quantile)
+    brain = scan.brain(scales)
+    if not brain.any():
+        raise UserError(
+            f"subject {scan.subject.id}: no brain found in {', '.join(scan.modalities)}"
+        )
+    if training and config.quantile_off_lesion:
+        scales = scan.scales(config.quantile, off_lesion=True)
+    x, y, z = scan.images[0].shape
+    native, affine = grid.plan((x, y, z), scan.affine, config.size)
+    # (C, Z, Y, X) in memory, as resizing leaves it; the axes are only named anew.
+    depth = native.shape[int(np.argsort(native.orientation[:, 0])[2])]
+    image = np.empty((len(scales), depth, config.size, config.size), dtype=np.float32)
+    image = image.transpose(0, 3, 2, 1)
+    for channel, raw, scale in zip(image, scan.images, scales, strict=True):
+        resized = grid.to_working(raw, native, config.size)
+        np.multiply(resized, np.float32(1 / scale), out=channel)
+    if config.clip is not None:
+        np.minimum(image, np.float32(config.clip), out=image)
+    lesion = scan.lesion
+    return Volume(
+        subject=scan.subject.id,
+        image=image,
+        brain=grid.mask_to_working(brain, native, config.size),
+        lesion=None if lesion is None else grid.mask_to_working(lesion, native, config.size),
+        affine=affine,
+        native=native,
+        modalities=scan.modalities,
+        site=scan.subject.attributes.get("site") or scan.subject.site,
+        attributes=dict(scan.subject.attributes),
+    )
+
+
+def read_volume(
+    subject: Subject,
+    config: PreprocessingConfig,
+    rule: LesionRule | None = None,
+    *,
+    lesion: bool = True,
+    training: bool = False,
+) -> Volume:
+    """Read a subject onto the working grid: :func:`read_scan`, then :func:`preprocess`."""
+    scan = read_scan(subject, config.modalities, rule, lesion=lesion)
+    return preprocess(scan, config, training=training)
+
+
+def healthy_slices(
+    scan: Scan, volume: Volume, min_brain_fraction: float = 0.0
+) -> NDArray[np.int64]:
+    """Return the numbers of the slices that are fit to learn from, in rising order.
+
+    A slice is healthy when it holds brain (a share above ``min_brain_fraction`` of the slice's area) and no
+    lesion voxel on the scan's own grid: a lesion that resizing lost still makes its slice unhealthy.
+
+    Parameters
+    ----------
+    scan : Scan
+        With its lesion mask.
+    volume : Volume
+        The same scan on the working grid.
+    min_brain_fraction : float
+        In [0, 1).
+
+    Raises
+    ------
+    UserError
+        When the scan has no lesion mask: nobody knows which slices are healthy.
+    """
+    if scan.lesion is None:
+        raise UserError(
+            f"subject {scan.subject.id}: no lesion mask, so its healthy slices are not known: a mask, or "
+            "the data set's option missing_mask: healthy, wanted for training"
+        )
+    share = volume.brain.mean(axis=(0, 1))
+    ill = grid.turned(scan.lesion, volume.native).any(axis=(0, 1))
+    return np.flatnonzero((share > min_brain_fraction) & ~ill)
+
+
+def to_native(values: NDArray[Any], volume: Volume) -> NDArray[np.float32]:
+    """Bring a map (X, Y, Z) from the working grid back to the scan's own grid, float32.
+
+    Linear in the plane; padding is cut off and axes are turned back, so that the result has the file's own
+    shape and overlays on it.
+
+    Raises
+    ------
+    UserError
+        When the map does not have the working grid's shape.
+    """
+    _require_shape(values, volume)
+    return grid.map_to_native(values, volume.native)
+
+
+def mask_to_native(mask: NDArray[np.bool_], volume: Volume) -> NDArray[np.bool_]:
+    """Bring a mask (X, Y, Z) from the working grid back to the scan's own grid, bool ("nearest-exact").
+
+    Raises
+    ------
+    UserError
+        When the mask does not have the working grid's shape.
+    """
+    _require_shape(mask, volume)
+    return grid.mask_to_native(mask, volume.native)
+
+
+def save_map(values: NDArray[Any], volume: Volume, path: Path) -> None:
+    """Write a map (X, Y, Z) of the working grid as float32 NIfTI on the scan's own grid, atomically.
+
+    Raises
+    ------
+    UserError
+        When the name does not end in ``.nii.gz``, the shape is another, or the file cannot be written.
+    """
+    write_nifti(path, to_native(values, volume), volume.native.affine)
+
+
+def _require_shape(values: NDArray[Any], volume: Volume) -> None:
+    if values.shape != volume.shape:
+        raise UserError(
+            f"subject {volume.subject}: array of shape {values.shape}, {volume.shape} wanted"
+        )

@@ -1,0 +1,31 @@
+"""One subject's files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A subject as found on disk.
+
+    Parameters
+    ----------
+    id : str
+        Identifier, unique within the data set.
+    paths : mapping of str to Path
+        File of each modality that is there.
+    mask : Path or None
+        Lesion mask; None where there is none.
+    site : str
+        Scanner or hospital, "" where unknown.
+    attributes : mapping
+        Further columns of the split's CSV (age, sex, ...).
+    """
+
+    id: str
+    paths: dict[str, Path]
+    mask: Path | None = None
+    site: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
