@@ -1,0 +1,208 @@
+"""The leaderboard as Markdown, CSV and JSON. The same records give the same bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from benchmark.errors import UserError
+from benchmark.records import RunRecord
+from leaderboard.columns import columns_of, heading_of, notes_of
+from leaderboard.compare import Comparison
+from leaderboard.table import Row, Table
+
+
+def flat(table: Table, row: Row) -> dict[str, Any]:
+    """Return a row as plain values by name, unrounded; None where undefined, seeds and runs as lists.
+
+    A figure ``x`` comes as ``x``, ``x_low``, ``x_high`` (95 % over subjects), ``x_seed_sd``, ``x_undefined``
+    (subjects).
+    """
+    out: dict[str, Any] = {
+        "dataset": table.dataset,
+        "split": table.split,
+        "differs": "; ".join(table.differs),
+        "rank": row.rank,
+        "method": row.method,
+        "label": row.label,
+        "chain": row.chain,
+        "preset": row.runs[0].run.preset,
+        "seeds": list(row.seeds),
+        "unranked": row.reason,
+    }
+    for name, figure in row.figures.items():
+        out[name] = figure.value
+        if not name.startswith("pooled_") and name != "prevalence":
+            out |= {
+                f"{name}_low": figure.low,
+                f"{name}_high": figure.high,
+                f"{name}_undefined": figure.undefined,
+            }
+        out[f"{name}_seed_sd"] = figure.seed_sd
+    out["oracle_gap"] = row.oracle_gap
+    return {**out, **row.costs, "runs": [run.run.folder_name for run in row.runs]}
+
+
+def to_json(comparison: Comparison) -> str:
+    """Return the comparison as JSON: tables with protocol, definitions and rows, and what was skipped."""
+    tables = [
+        {
+            "dataset": table.dataset,
+            "title": table.title,
+            "split": table.split,
+            "differs": list(table.differs),
+            "protocol": table.protocol.model_dump(),
+            "definitions": {column.header: column.definition for column in columns_of(table)},
+            "notes": notes_of(table),
+            "rows": [flat(table, row) for row in table.rows],
+        }
+        for table in comparison.tables
+    ]
+    content = {"schema": 1, "tables": tables, "skipped": list(comparison.skipped)}
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def to_csv(comparison: Comparison) -> str:
+    """Return all rows as CSV: an empty cell is an undefined value, lists are joined by blanks."""
+    rows = [flat(table, row) for table in comparison.tables for row in table.rows]
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(
+            {k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in row.items()}
+        )
+    return out.getvalue()
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """Return the comparison as GitHub Markdown, every column defined, every run's origin said."""
+    parts = ["# Leaderboard"]
+    for table in comparison.tables:
+        parts += _table_parts(table)
+    if comparison.tables:
+        parts.append(_definitions(comparison))
+    if comparison.skipped:
+        parts.append("## Left out\n\n" + _list(comparison.skipped))
+    return "\n\n".join(parts) + "\n"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole or not at all.
+
+    Raises
+    ------
+    UserError
+        When it cannot be written.
+    """
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def _table_parts(table: Table) -> list[str]:
+    from tabulate import tabulate
+
+    columns = columns_of(table)
+    heading = f"## {_escaped(table.title)}" + (", measured differently" if table.differs else "")
+    parts = [heading, f"`{table.dataset}`: {_escaped(heading_of(table))}."]
+    if table.differs:
+        parts.append(f"Not comparable with the table above: {_escaped('; '.join(table.differs))}.")
+    cells = [
+        [column.cell(row) if column.number else _escaped(column.cell(row)) for column in columns]
+        for row in table.rows
+    ]
+    parts.append(
+        tabulate(
+            cells,
+            [column.header for column in columns],
+            tablefmt="github",
+            colalign=["right" if column.number else "left" for column in columns]
+            if cells
+            else None,
+            disable_numparse=True,
+        )
+    )
+    notes = notes_of(table)
+    if notes:
+        parts.append("Notes\n\n" + _list(notes))
+    return [
+        *parts,
+        "Guards\n\n" + _guards(table),
+        "Runs\n\n" + _list(map(_origin, table.runs), raw=True),
+    ]
+
+
+def _definitions(comparison: Comparison) -> str:
+    known = {
+        column.header: column.definition
+        for table in comparison.tables
+        for column in columns_of(table)
+    }
+    lines = [f"- **{_escaped(header)}**: {_escaped(text)}" for header, text in known.items()]
+    return "## What the columns mean\n\n" + "\n".join([*lines, "- –: undefined, or not measured."])
+
+
+def _guards(table: Table) -> str:
+    """Guards of all runs together: passed by how many, failed or unknown where."""
+    by_name: dict[str, list[tuple[RunRecord, bool | None, str]]] = {}
+    for run in table.runs:
+        for guard in run.guards:
+            by_name.setdefault(guard.name, []).append((run, guard.passed, guard.detail))
+    lines = []
+    for name, results in by_name.items():
+        passed = sum(result is True for _, result, _ in results)
+        line = f"{name}: passed by {passed} of {len(table.runs)} runs"
+        for run, result, detail in results:
+            if result is not True:
+                word = "FAILED" if result is False else "not known"
+                line += f"; {word} for {run.run.label}, seed {run.run.seed} ({detail})"
+        lines.append(line)
+    return _list(lines or ["none recorded"])
+
+
+def _origin(run: RunRecord) -> str:
+    info, source = run.run, run.provenance
+    git = source.get("git")
+    revision = None
+    if isinstance(git, dict) and git.get("commit"):
+        revision = f"commit {str(git['commit'])[:12]}" + (
+            " with changes" if git.get("changed") else ""
+        )
+    packages = source.get("packages")
+    torch = packages.get("torch") if isinstance(packages, dict) else None
+    parts = [
+        f"{info.label}, seed {info.seed}" + (f", preset {info.preset}" if info.preset else ""),
+        f"created {info.created}" if info.created else None,
+        f"andi-bench {source['andi_bench']}" if source.get("andi_bench") else None,
+        revision,
+        f"Python {source['python']}" if source.get("python") else None,
+        f"torch {torch}" if torch else None,
+        str(source["system"]) if source.get("system") else None,
+        run.costs.device or None,
+        run.method.paper or None,
+    ]
+    return f"`{info.folder_name}`: " + _escaped("; ".join(part for part in parts if part))
+
+
+def _list(lines: Any, raw: bool = False) -> str:
+    return "\n".join(f"- {line if raw else _escaped(line)}" for line in lines)
+
+
+def _escaped(text: str) -> str:
+    """Keep a name with markup from becoming markup, and a bar from ending a cell."""
+    for mark in "\\`*_|[]":
+        text = text.replace(mark, f"\\{mark}")
+    text = " ".join(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").split())
+    return f"\\{text}" if text[:1] in {"#", "-", "+", "~"} else text

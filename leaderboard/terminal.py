@@ -1,0 +1,107 @@
+"""The leaderboard on a terminal: a table that fits, and what had to be left out of it."""
+
+from __future__ import annotations
+
+import sys
+from typing import IO, TYPE_CHECKING
+
+from leaderboard.columns import Column, columns_of, heading_of, notes_of
+from leaderboard.compare import Comparison
+from leaderboard.table import Row, Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDTH = 100
+LONGEST_LABEL = 30
+_GAP = 2
+
+
+def print_comparison(comparison: Comparison, file: IO[str] | None = None) -> None:
+    """Print tables, notes and what was skipped; at most :data:`WIDTH` columns wide, on a terminal or not.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        From :func:`leaderboard.compare.compare`.
+    file : text stream, optional
+        Standard output unless given.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+
+    stream = file if file is not None else sys.stdout
+    console = Console(file=stream, highlight=False, emoji=False, soft_wrap=False)
+    # off a terminal rich guesses 80 columns; a log or a pipe has room for the whole width
+    console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
+    for table in comparison.tables:
+        _print_table(console, table)
+    if comparison.skipped:
+        console.print(f"\nLeft out, {len(comparison.skipped)}:", style="bold")
+        for reason in comparison.skipped:
+            console.print(f"  {escape(_printable(reason))}", soft_wrap=True)
+
+
+def fitting(columns: list[Column], table: Table, width: int) -> list[Column]:
+    """Columns that fit side by side, the important ones first; those of first priority always stay."""
+    room, kept = width + _GAP, []  # the last column needs no gap after it
+    for column in sorted(columns, key=lambda column: column.priority):
+        needed = _width(column, table) + _GAP
+        if column.priority == 0 or needed <= room:
+            kept.append(column)
+            room -= needed
+    return [column for column in columns if column in kept]
+
+
+def _width(column: Column, table: Table) -> int:
+    from rich.cells import cell_len
+
+    heads = (column.narrow or column.header).splitlines()
+    return max(map(cell_len, [*heads, *(_cell(column, row) for row in table.rows)]))
+
+
+def _cell(column: Column, row: Row) -> str:
+    text = _printable(column.cell(row))
+    if column.header == "Method" and len(text) > LONGEST_LABEL:
+        return text[: LONGEST_LABEL - 1] + "…"
+    return text
+
+
+def _printable(text: str) -> str:
+    """Take out what would steer the terminal: records may come from elsewhere."""
+    return "".join(mark if mark.isprintable() else " " for mark in text)
+
+
+def _print_table(console: Console, table: Table) -> None:
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    columns = columns_of(table)
+    shown = fitting(columns, table, console.width)
+    grid = RichTable(
+        box=None, padding=(0, _GAP, 0, 0), show_edge=False, pad_edge=False, header_style="bold"
+    )
+    for column in shown:
+        grid.add_column(
+            column.narrow or column.header,
+            justify="right" if column.number else "left",
+            no_wrap=True,
+        )
+    for row in table.rows:
+        style = "dim" if row.rank is None else ""
+        grid.add_row(*(Text(_cell(column, row)) for column in shown), style=style)
+    console.print()
+    console.print(escape(_printable(table.title)), style="bold")
+    console.print(escape(_printable(heading_of(table))), style="dim")
+    if table.differs:
+        console.print(
+            escape(_printable(f"Shown apart, {'; '.join(table.differs)}")), style="yellow"
+        )
+    console.print(grid)
+    for note in notes_of(table):
+        console.print(f"  {escape(_printable(note))}", style="dim")
+    left = [column.header for column in columns if column not in shown]
+    if left:
+        text = f"Left out to fit {console.width} columns: {', '.join(left)}. --markdown, --csv and --json have all."
+        console.print(escape(text), style="dim")

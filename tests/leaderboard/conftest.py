@@ -1,0 +1,135 @@
+"""Run records as a benchmark would leave them, made from drawn Dice values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmark.records import (
+    ChainSummary,
+    Costs,
+    DataInfo,
+    GuardResult,
+    MethodInfo,
+    OperatingPoint,
+    Pooled,
+    Protocol,
+    RunInfo,
+    RunRecord,
+    SubjectSummary,
+    identity,
+    write_record,
+)
+
+POINTS = ("val-dice", "val-fpr1", "val-fpr5", "yen", "oracle")
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def records_dir(tmp_path: Path) -> Path:
+    return tmp_path / "records"
+
+
+@pytest.fixture
+def make_run(records_dir: Path) -> Make:
+    """Write a record whose subjects' Dice are given (chain -> values) or all equal to ``dice``."""
+
+    def make(
+        method: str = "andi",
+        dice: float | dict[str, list[float]] | None = 0.5,
+        *,
+        seed: int = 0,
+        label: str | None = None,
+        dataset: str = "phantom",
+        preset: str = "quick",
+        created: str = "2026-01-01T00:00:00+00:00",
+        protocol: dict[str, Any] | None = None,
+        config: dict[str, Any] | None = None,
+        split: str = "test",
+        **changes: Any,
+    ) -> Path:
+        measured = Protocol(
+            **{
+                "spacing_mm": (3.75, 3.75, 2.5),
+                "shape": (64, 64, 62),
+                "median_mm": (18.75, 18.75, 12.5),
+                "split_fingerprint": "f" * 64,
+                "subjects": {"val": 6, "test": 10},
+                **(protocol or {}),
+            }
+        )
+        summary, lines = {}, []
+        for chain in measured.chains:
+            values = (
+                dice[chain] if isinstance(dice, dict) else ([dice] * 4 if dice is not None else [])
+            )
+            undefined = SubjectSummary(undefined=4)
+            row = undefined
+            if values:
+                row = SubjectSummary(
+                    mean=float(np.mean(values)), median=float(np.median(values)), n=len(values),
+                    low=min(values), high=max(values),
+                )  # fmt: skip
+            better = row.model_copy(update={"mean": None if row.mean is None else row.mean + 0.04})
+            subjects = {f"dice@{p}": row if p != "oracle" else better for p in POINTS}
+            subjects["ap"] = row.model_copy(update={"undefined": 2})
+            subjects["auroc"] = row
+            pooled = Pooled(ap=row.mean, auroc=0.9, prevalence=0.0213)
+            summary[chain] = ChainSummary(pooled=pooled, subjects=subjects)
+            lines += [
+                {
+                    "subject": f"S{k}",
+                    "chain": chain,
+                    "point": point,
+                    "dice": value,
+                    "ap": value,
+                    "auroc": 0.9,
+                }
+                for k, value in enumerate(values)
+                for point in POINTS
+            ]
+        parts = [
+            method,
+            dataset,
+            seed,
+            preset,
+            split,
+            config,
+            measured.model_dump(),
+            created,
+            label,
+            changes.pop("salt", 0),
+        ]
+        record = RunRecord(
+            **{
+                "run": RunInfo(
+                    method=method, label=label or method, dataset=dataset, seed=seed, preset=preset, split=split,
+                    identity=identity({"parts": parts}), created=created,
+                ),
+                "protocol": measured,
+                "method": MethodInfo(title=method, paper="Nobody et al. 2020"),
+                "data": DataInfo(title=f"{dataset} title", healthy_source="patients"),
+                "guards": (GuardResult(name="splits disjoint", passed=True, detail="none in both"),),
+                "operating_points": {c: {"val-dice": OperatingPoint(threshold=1.0)} for c in measured.chains},
+                "summary": summary,
+                "costs": Costs(
+                    seconds_per_volume=1.25 + seed, peak_memory_mb=1000 + seed, network_calls_per_slice=25,
+                    parameters=2_400_000, training_seconds=300.0, training_steps=700, device="cpu, 2 threads",
+                ),
+                "config": config or {"detector": {"stride": 4}, "scoring": {"batch_size": 64}},
+                "provenance": {
+                    "andi_bench": "0.1.0", "python": "3.11.7", "packages": {"torch": "2.13.0"}, "system": "Linux x86_64",
+                    "git": {"commit": "0123456789abcdef", "changed": True},
+                },
+                **changes,
+            }
+        )  # fmt: skip
+        table = pd.DataFrame(lines, columns=["subject", "chain", "point", "dice", "ap", "auroc"])
+        return write_record(records_dir, record, table, {})
+
+    return make
