@@ -39,7 +39,7 @@ class VoxelStatisticsConfig(DetectorConfig):
     """Hyper-parameters of the voxel-wise statistics."""
 
     smoothing_mm: float = scoring_field(
-        3.0, ge=0, description="standard deviation of the Gaussian that smooths |z|, mm"
+        1.5, ge=0, description="standard deviation of the Gaussian that smooths |z|, mm"
     )
     deviation_floor: float = scoring_field(
         0.05, gt=0, description="added in quadrature to the standard deviation, in image units"

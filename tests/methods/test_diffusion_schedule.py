@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+import torch
+
+from methods.diffusion.schedule import Schedule
+
+
+def test_the_published_schedule_is_linear_and_ends_in_noise():
+    schedule = Schedule()
+    assert schedule.beta[0] == pytest.approx(1e-4)
+    assert schedule.beta[-1] == pytest.approx(0.02)
+    assert np.ptp(np.diff(schedule.beta)) < 1e-12
+    product = 1.0
+    for t in range(1000):
+        product *= 1 - (1e-4 + (0.02 - 1e-4) * t / 999)
+        assert schedule.alpha_bar[t] == pytest.approx(product, rel=1e-9)
+    assert schedule.alpha_bar[-1] < 1e-4
+
+
+def test_posterior_mean_and_variance_are_those_of_a_chain_walked_step_by_step():
+    # x_0 fixed; many chains; the regression of x_{t-1} on x_t is the posterior mean, its residual the variance.
+    schedule = Schedule(4, 0.1, 0.4)
+    rng = np.random.default_rng(0)
+    count, x_0 = 2_000_000, 0.7
+    before = np.full(count, x_0)
+    for t in range(3):
+        before = np.sqrt(1 - schedule.beta[t]) * before
+        before += np.sqrt(schedule.beta[t]) * rng.standard_normal(count)
+    after = np.sqrt(1 - schedule.beta[3]) * before
+    after += np.sqrt(schedule.beta[3]) * rng.standard_normal(count)
+    slope, intercept = np.polyfit(after, before, 1)
+    residual = before - (slope * after + intercept)
+    assert residual.var() == pytest.approx(schedule.posterior_variance[3], rel=5e-3)
+    for value in (-1.0, 0.5):
+        mean = schedule.posterior_mean(
+            torch.full((1, 1, 1, 1), x_0), torch.full((1, 1, 1, 1), value), 3
+        )
+        assert mean.item() == pytest.approx(slope * value + intercept, abs=5e-3)
+    assert after.var() == pytest.approx(1 - schedule.alpha_bar[3], rel=5e-3)
+    assert after.mean() == pytest.approx(np.sqrt(schedule.alpha_bar[3]) * x_0, abs=2e-3)
+
+
+@pytest.mark.parametrize("t", [0, 1, 75, 199, 999])
+def test_the_two_forms_of_the_denoising_mean_agree_for_the_noise_that_was_added(t):
+    schedule = Schedule()
+    image, noise = torch.randn(2, 3, 8, 8, dtype=torch.float64).chunk(2)
+    x_t = schedule.q_sample(image, t, noise)
+    assert torch.allclose(schedule.mean(x_t, t, noise), schedule.posterior_mean(image, x_t, t))
+    assert torch.allclose(schedule.predict_image(x_t, t, noise), image)
+
+
+def test_a_time_step_per_slice_equals_slice_by_slice():
+    schedule = Schedule()
+    image, noise = torch.randn(3, 2, 4, 4), torch.randn(3, 2, 4, 4)
+    steps = [1, 250, 999]
+    together = schedule.q_sample(image, torch.tensor(steps), noise)
+    for k, t in enumerate(steps):
+        alone = schedule.q_sample(image[k : k + 1], t, noise[k : k + 1])
+        assert torch.allclose(together[k : k + 1], alone, atol=1e-6)
+
+
+def test_the_variance_after_the_first_step_of_the_posterior_is_zero():
+    assert Schedule().posterior_variance[0] == 0
+    assert (Schedule().posterior_variance[1:] > 0).all()
