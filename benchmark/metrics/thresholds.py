@@ -1,0 +1,295 @@
+"""Operating points: the thresholds at which a method's maps become detections.
+
+A voxel is detected when score > threshold, everywhere in this project.
+
+- ``val-dice``: the threshold with the highest mean per-subject Dice over the validation subjects.
+- ``val-fpr1``, ``val-fpr5``: the lowest threshold that at most 1 % and 5 % of the lesion-free voxels exceed.
+- ``oracle``: as ``val-dice``, on the very subjects that are tested. An upper bound, which never ranks.
+- ``yen``: Yen's threshold of each volume, then one dilation (:func:`yen_detection`).
+
+The first three are found from score histograms, over all scores rather than in a window: at every edge between
+their bins the counts, and so the Dice, are exact, and what lies inside bins is bounded (``slack``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.metrics.histogram import ScoreHistogram
+from benchmark.metrics.pooled import Bounded
+from benchmark.metrics.scores import Region, as_scores, same_shape, score_keys
+
+RATES = {"val-fpr1": 0.01, "val-fpr5": 0.05}
+"""Nominal false-positive rates."""
+
+_TIE = 1e-12
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold and how it was found.
+
+    Parameters
+    ----------
+    name : str
+        ``val-dice``, ``val-fpr1``, ``val-fpr5`` or ``oracle``.
+    threshold : float
+        A float32 value; detected is score > threshold.
+    value : float
+        What it reaches on the subjects it was found on: mean Dice, or false-positive rate, in [0, 1].
+    slack : float
+        How much better any other threshold could be there: the mean Dice of none exceeds ``value + slack``; for a
+        rate, the share that lies in the bin below the threshold, which was not split.
+    at_edge : bool
+        Whether it lies at an end of the search: it detects nothing at all, or everything.
+    subjects : int
+        Number of subjects it was found on.
+    """
+
+    name: str
+    threshold: float
+    value: float
+    slack: float
+    at_edge: bool
+    subjects: int
+
+
+@dataclass(frozen=True)
+class DiceCurve:
+    """Mean per-subject Dice against the threshold.
+
+    Parameters
+    ----------
+    threshold : float32 (E,)
+        Ascending; from one that detects everything to one that detects nothing.
+    dice : float64 (E,)
+        Exact mean over subjects at each threshold, in [0, 1].
+    most : float64 (E,)
+        No threshold from ``threshold[i]`` up to ``threshold[i + 1]`` has a higher mean Dice than ``most[i]``.
+    """
+
+    threshold: NDArray[np.float32]
+    dice: NDArray[np.float64]
+    most: NDArray[np.float64]
+
+
+def dice_curve(histograms: Sequence[ScoreHistogram], region: Region = "brain") -> DiceCurve:
+    """Sweep a threshold over all scores of a set of subjects.
+
+    Dice of a subject is 2 |P and T| / (|P| + |T|); both empty: 1, one empty: 0. Subjects without lesion are averaged in
+    by this rule.
+
+    Parameters
+    ----------
+    histograms : sequence of ScoreHistogram
+        One a subject.
+    region : {"brain", "all"}
+        Where voxels count.
+
+    Raises
+    ------
+    ValueError
+        For no subject, or subjects without a voxel in the region.
+    """
+    keys, merged = _candidates(histograms, region)
+    dice, most = np.zeros(len(keys)), np.zeros(len(keys))
+    for histogram in histograms:
+        hits, misses = histogram.counts_from(keys, region)
+        lesion = histogram.totals(region)[0]
+        detected = hits + misses
+        dice += _dice(hits, detected, lesion)
+        # Within a bin, at best the lesion voxels of its lower edge with the detection of its upper one.
+        after = np.append(detected[1:], detected[-1])
+        most += _dice(hits, np.maximum(after, hits) if lesion else after, lesion)
+    total = len(histograms)
+    return DiceCurve(merged.thresholds(keys), dice / total, np.maximum(most, dice) / total)
+
+
+def best_dice(
+    histograms: Sequence[ScoreHistogram], region: Region = "brain", name: str = "val-dice"
+) -> OperatingPoint:
+    """Return the threshold of the highest mean per-subject Dice; of several, the highest one.
+
+    Parameters and errors as for :func:`dice_curve`; ``name`` is the operating point's.
+    """
+    curve = dice_curve(histograms, region)
+    best = float(curve.dice.max())
+    index = int(np.flatnonzero(curve.dice >= best - _TIE)[-1])
+    return OperatingPoint(
+        name,
+        float(curve.threshold[index]),
+        float(curve.dice[index]),
+        max(0.0, float(curve.most.max()) - float(curve.dice[index])),
+        index in (0, len(curve.dice) - 1),
+        len(histograms),
+    )
+
+
+def false_positive_threshold(
+    histograms: Sequence[ScoreHistogram],
+    rate: float,
+    region: Region = "brain",
+    name: str = "val-fpr",
+) -> OperatingPoint:
+    """Return the lowest threshold that at most a share ``rate`` of all lesion-free voxels exceeds.
+
+    The voxels of all subjects are pooled. Where scores repeat, the share reached may be well below ``rate``.
+
+    Raises
+    ------
+    ValueError
+        For no subject, no lesion-free voxel, or a rate outside [0, 1].
+    """
+    if not 0 <= rate <= 1:
+        raise ValueError(f"false-positive rate {rate}: a share in [0, 1] wanted")
+    healthy = [_without_lesion(histogram, region) for histogram in histograms]
+    keys, merged = _candidates(healthy, region)
+    above = merged.counts_from(keys, region)[1] / merged.totals(region)[1]
+    index = int(np.argmax(above <= rate))
+    return OperatingPoint(
+        name,
+        float(merged.thresholds(keys[index : index + 1])[0]),
+        float(above[index]),
+        float(above[index - 1] - above[index]) if index else 0.0,
+        index in (0, len(keys) - 1),
+        len(histograms),
+    )
+
+
+def calibrate(
+    histograms: Sequence[ScoreHistogram], region: Region = "brain"
+) -> dict[str, OperatingPoint]:
+    """Find every frozen operating point on the validation subjects: ``val-dice``, ``val-fpr1``, ``val-fpr5``.
+
+    Raises
+    ------
+    ValueError
+        For no subject, or no lesion-free voxel.
+    """
+    points = {"val-dice": best_dice(histograms, region)}
+    for name, rate in RATES.items():
+        points[name] = false_positive_threshold(histograms, rate, region, name)
+    return points
+
+
+def rate_above(
+    histogram: ScoreHistogram, threshold: float, region: Region = "brain"
+) -> Bounded | None:
+    """Return the share of lesion-free voxels above any threshold, such as a frozen one on the test subjects.
+
+    Exact (error 0) unless the threshold falls inside a bin. None where there is no lesion-free voxel.
+    """
+    negatives = histogram.labels(region)[1]
+    total = int(negatives.sum())
+    if not total:
+        return None
+    key = score_keys(np.asarray([threshold], dtype=np.float32))[0]
+    certain = int(negatives[histogram.start > key].sum()) / total
+    possible = int(negatives[histogram.last > key].sum()) / total
+    return Bounded((certain + possible) / 2, (possible - certain) / 2)
+
+
+def detect(
+    scores: NDArray[Any], threshold: float, region: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
+    """Return what is above a threshold, bool (X, Y, Z); inside ``region`` where one is given."""
+    above = np.asarray(scores, dtype=np.float32) > np.float32(threshold)
+    return above if region is None else above & np.asarray(region, dtype=bool)
+
+
+def yen_threshold(scores: NDArray[Any]) -> float | None:
+    """Return Yen's threshold of some scores, by scikit-image with 256 bins; None where they are all equal.
+
+    Yen, Chang and Chang (1995), "A new criterion for automatic multilevel thresholding".
+
+    Raises
+    ------
+    NonFiniteScores
+        For NaN or infinities.
+    """
+    from skimage.filters import threshold_yen
+
+    scores = as_scores(scores)
+    if not scores.size or scores.min() == scores.max():
+        return None
+    with np.errstate(all="ignore"):
+        try:
+            threshold = float(threshold_yen(scores))
+        except (
+            ValueError
+        ):  # a range of few floats, or too wide for them, cannot be cut into 256 bins
+            threshold = np.nan
+        if np.isfinite(threshold):
+            return threshold
+        low, high = float(scores.min()), float(scores.max())
+        unit = threshold_yen((scores.astype(np.float64) - low) / (high - low))
+    return float(np.float32(low + float(unit) * (high - low)))
+
+
+def yen_detection(
+    scores: NDArray[Any], brain: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.bool_], float | None]:
+    """Detect by Yen's threshold of the volume itself, then one binary dilation by the six face neighbours.
+
+    Parameters
+    ----------
+    scores : array (X, Y, Z)
+        Anomaly map.
+    brain : bool (X, Y, Z), optional
+        Voxels whose scores make the histogram, and to which the detection is kept. None: the whole grid, as in the
+        paper's own protocol.
+
+    Returns
+    -------
+    detection : bool (X, Y, Z)
+        Empty where all scores are equal.
+    threshold : float or None
+        As :func:`yen_threshold`.
+
+    Raises
+    ------
+    NonFiniteScores
+        For NaN or infinities.
+    ValueError
+        For arrays of different shapes.
+    """
+    from scipy import ndimage
+
+    scores = as_scores(scores)
+    if brain is not None:
+        brain = np.asarray(brain, dtype=bool)
+        same_shape(scores=scores, brain=brain)
+    threshold = yen_threshold(scores if brain is None else scores[brain])
+    if threshold is None:
+        return np.zeros(scores.shape, dtype=bool), None
+    dilated = np.asarray(ndimage.binary_dilation(detect(scores, threshold, brain)), dtype=bool)
+    return (dilated if brain is None else dilated & brain), threshold
+
+
+def _candidates(
+    histograms: Sequence[ScoreHistogram], region: Region
+) -> tuple[NDArray[np.uint32], ScoreHistogram]:
+    """Return the keys above which every subject's counts are exact, ascending, the last above all scores."""
+    merged = ScoreHistogram.merge(histogram.in_region(region) for histogram in histograms)
+    if not len(merged.start):
+        raise ValueError("no voxels to find a threshold on")
+    top = merged.last.max() + np.uint32(1)
+    return np.append(merged.edges(), top), merged
+
+
+def _without_lesion(histogram: ScoreHistogram, region: Region) -> ScoreHistogram:
+    negatives = histogram.labels(region)[1]
+    counts = np.zeros_like(histogram.counts)
+    counts[:, 1] = negatives
+    kept = negatives > 0
+    return ScoreHistogram(histogram.start[kept], histogram.shift[kept], counts[kept])
+
+
+def _dice(hits: NDArray[np.int64], detected: NDArray[np.int64], lesion: int) -> NDArray[np.float64]:
+    both = detected + lesion
+    return np.where(both > 0, 2 * hits / np.maximum(both, 1), 1.0)

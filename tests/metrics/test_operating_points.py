@@ -1,0 +1,223 @@
+"""Operating points against a search over every observed score, by numpy alone."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from scipy import ndimage
+from skimage.filters import threshold_yen
+
+from benchmark.metrics.binning import score_histogram
+from benchmark.metrics.histogram import ScoreHistogram
+from benchmark.metrics.thresholds import (
+    best_dice,
+    calibrate,
+    detect,
+    dice_curve,
+    false_positive_threshold,
+    rate_above,
+    yen_detection,
+    yen_threshold,
+)
+
+Subject = tuple[np.ndarray, np.ndarray]
+
+
+def of(subjects: list[Subject]) -> list[ScoreHistogram]:
+    return [
+        score_histogram(scores, np.ones(scores.shape, bool), lesion) for scores, lesion in subjects
+    ]
+
+
+def dice_by_hand(subjects: list[Subject], threshold: float) -> float:
+    values = []
+    for scores, lesion in subjects:
+        above = scores > np.float32(threshold)
+        both = above.sum() + lesion.sum()
+        values.append(1.0 if both == 0 else 2 * (above & lesion).sum() / both)
+    return float(np.mean(values))
+
+
+def every_threshold(subjects: list[Subject]) -> np.ndarray:
+    observed = np.unique(np.concatenate([scores for scores, _ in subjects]))
+    return np.append(np.nextafter(observed[0], np.float32(-np.inf)), observed)
+
+
+def brains(count: int, size: int, lesions: int, seed: int = 0) -> list[Subject]:
+    rng = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        lesion = np.zeros(size, bool)
+        lesion[:lesions] = True
+        scores = rng.lognormal(size=size) * rng.uniform(0.7, 1.4) + 3 * lesion * rng.random(size)
+        made.append((scores.astype(np.float32), lesion))
+    return made
+
+
+small = st.lists(
+    st.integers(1, 25).flatmap(
+        lambda size: st.tuples(
+            hnp.arrays(
+                np.float32,
+                size,
+                elements=st.sampled_from([-2.0, -0.0, 0.0, 0.25, 0.5, 7.0])
+                | st.floats(-(2.0**100), 2.0**100, width=32),
+            ),
+            hnp.arrays(bool, size),
+        )
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@given(small)
+@settings(max_examples=200, deadline=None)
+def test_the_best_dice_is_the_best_over_every_observed_score(subjects: list[Subject]) -> None:
+    point = best_dice(of(subjects))
+    brute = max(dice_by_hand(subjects, threshold) for threshold in every_threshold(subjects))
+    assert point.value == pytest.approx(brute, abs=1e-12)
+    assert dice_by_hand(subjects, point.threshold) == pytest.approx(point.value, abs=1e-12)
+    # A bin of width one leaves nothing open.
+    assert dice_curve(of(subjects)).dice.max() == pytest.approx(brute, abs=1e-12)
+
+
+@given(small, st.floats(0, 1))
+@settings(max_examples=200, deadline=None)
+def test_the_false_positive_threshold_is_the_lowest_that_holds_the_rate(
+    subjects: list[Subject], rate: float
+) -> None:
+    healthy = np.concatenate([scores[~lesion] for scores, lesion in subjects])
+    if not len(healthy):
+        with pytest.raises(ValueError, match="no voxels"):
+            false_positive_threshold(of(subjects), rate)
+        return
+    point = false_positive_threshold(of(subjects), rate)
+    assert (healthy > np.float32(point.threshold)).mean() == pytest.approx(point.value, abs=1e-12)
+    assert point.value <= rate
+    lower = np.nextafter(np.float32(point.threshold), np.float32(-np.inf))
+    everything = point.value == 1
+    assert everything or (healthy > min(lower, healthy.max())).mean() >= point.value
+    observed = [value for value in every_threshold(subjects) if value < point.threshold]
+    assert everything or all((healthy > value).mean() > rate for value in observed)
+
+
+def test_binned_scores_lose_no_more_than_the_slack_against_the_search_over_every_score() -> None:
+    subjects = brains(4, 40_000, 1_500)
+    point = best_dice(of(subjects))
+    assert dice_by_hand(subjects, point.threshold) == pytest.approx(point.value, abs=1e-12)
+    finest = max(
+        dice_by_hand(subjects, threshold) for threshold in every_threshold(subjects)[::37]
+    )
+    assert finest <= point.value + point.slack + 1e-12
+    assert point.slack < 1e-3
+    assert not point.at_edge
+
+
+def test_the_dice_curve_is_exact_at_every_one_of_its_thresholds() -> None:
+    subjects = brains(3, 20_000, 700)
+    curve = dice_curve(of(subjects))
+    assert len(curve.threshold) > 3_000
+    for index in range(0, len(curve.threshold), 500):
+        expected = dice_by_hand(subjects, curve.threshold[index])
+        assert curve.dice[index] == pytest.approx(expected, abs=1e-12)
+    assert (curve.most >= curve.dice).all()
+
+
+def test_calibrated_rates_hold_on_the_subjects_they_were_found_on() -> None:
+    subjects = brains(5, 30_000, 500)
+    points = calibrate(of(subjects))
+    healthy = np.concatenate([scores[~lesion] for scores, lesion in subjects])
+    for name, nominal in (("val-fpr1", 0.01), ("val-fpr5", 0.05)):
+        share = (healthy > points[name].threshold).mean()
+        assert share == pytest.approx(points[name].value, abs=1e-12)
+        assert nominal * 0.99 < share <= nominal
+    assert set(points) == {"val-dice", "val-fpr1", "val-fpr5"}
+    assert points["val-dice"].subjects == 5
+
+
+def test_a_frozen_threshold_is_checked_on_other_subjects_within_its_bound() -> None:
+    points = calibrate(of(brains(3, 30_000, 500)))
+    other = brains(3, 30_000, 500, seed=9)
+    merged = ScoreHistogram.merge(of(other))
+    healthy = np.concatenate([scores[~lesion] for scores, lesion in other])
+    for point in points.values():
+        rate = rate_above(merged, point.threshold)
+        assert rate is not None
+        share = (healthy > np.float32(point.threshold)).mean()
+        assert abs(rate.value - share) <= rate.error + 1e-12
+        assert rate.error < 1e-3
+    assert rate_above(ScoreHistogram.merge([]), 0.0) is None
+
+
+def test_lesion_free_subjects_push_the_threshold_up_by_the_empty_case_rule() -> None:
+    scores = np.array([0.0, 1.0, 2.0, 3.0], dtype=np.float32)
+    with_lesion = (scores, np.array([False, False, True, True]))
+    lesion_free = (np.array([0.0, 0.0, 0.0, 2.0], dtype=np.float32), np.zeros(4, bool))
+    assert best_dice(of([with_lesion])).threshold < 2
+    assert 2 <= best_dice(of([with_lesion, lesion_free])).threshold < 3
+
+
+def test_a_set_without_lesions_is_best_with_nothing_detected_and_says_it_is_the_edge() -> None:
+    point = best_dice(of([(np.arange(5, dtype=np.float32), np.zeros(5, bool))]))
+    assert point.threshold == 4
+    assert point.value == 1
+    assert point.at_edge
+
+
+def test_an_inverted_map_has_its_optimum_at_the_edge() -> None:
+    scores = np.arange(10, dtype=np.float32)
+    point = best_dice(of([(scores, scores < 9)]))
+    assert point.at_edge
+    assert point.value == pytest.approx(18 / 19)
+
+
+def test_of_equally_good_thresholds_the_highest_is_taken_whatever_the_order_of_subjects() -> None:
+    subjects = brains(6, 3_000, 200)
+    assert best_dice(of(subjects)) == best_dice(of(subjects[::-1]))
+
+
+def test_no_subject_cannot_be_calibrated() -> None:
+    with pytest.raises(ValueError, match="no voxels"):
+        calibrate([])
+
+
+def test_detection_is_strictly_above_the_threshold_and_inside_the_region() -> None:
+    scores = np.array([0.1, 0.2, 0.3, 0.3], dtype=np.float32)
+    assert detect(scores, 0.2).tolist() == [False, False, True, True]
+    inside = np.array([True, True, True, False])
+    assert detect(scores, float(np.float32(0.1)), inside).tolist() == [False, True, True, False]
+
+
+def test_yen_is_scikit_images_inside_the_brain_then_dilated_once() -> None:
+    rng = np.random.default_rng(0)
+    brain = np.zeros((20, 20, 20), bool)
+    brain[3:17, 3:17, 3:17] = True
+    scores = np.where(brain, rng.gamma(1.0, size=brain.shape), 0).astype(np.float32)
+    detection, threshold = yen_detection(scores, brain)
+    assert threshold == pytest.approx(float(threshold_yen(scores[brain])))
+    cross = ndimage.generate_binary_structure(3, 1)
+    expected = ndimage.binary_dilation((scores > np.float32(threshold)) & brain, cross) & brain
+    assert np.array_equal(detection, expected)
+    assert yen_detection(scores)[1] == pytest.approx(float(threshold_yen(scores)))
+
+
+def test_yen_of_a_constant_map_detects_nothing() -> None:
+    detection, threshold = yen_detection(np.full((4, 4, 4), 0.7, dtype=np.float32))
+    assert threshold is None
+    assert not detection.any()
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        np.array([1000.0, np.nextafter(np.float32(1000), np.float32(2000)), 1000.0]),
+        np.array([-3e38, 0.0, 3e38]),
+        np.array([0.0, 1e-45, 0.0]),
+    ],
+)
+def test_yen_survives_ranges_that_a_float32_histogram_cannot_cut(scores: np.ndarray) -> None:
+    threshold = yen_threshold(scores)
+    assert threshold is not None
+    assert scores.min() <= threshold <= scores.max()
