@@ -156,7 +156,7 @@ def compare(
         str, typer.Option(help="only runs whose folder matches, such as 'andi*'")
     ] = "*",
     records: Annotated[
-        list[Path] | None, typer.Option(help="folder of run records; repeated; default: workspace")
+        Path | None, typer.Option(help="folder of run records; default: the workspace's")
     ] = None,
     workspace: WorkspaceFolder = None,
     markdown: Annotated[Path | None, typer.Option(help="write the leaderboard as Markdown")] = None,
@@ -166,13 +166,20 @@ def compare(
 ) -> None:
     """Rank all runs of a data set; reads run records only, never a volume."""
     from benchmark.workspace import Workspace
-    from leaderboard.compare import compare_command
+    from leaderboard.compare import compare as read_and_rank
+    from leaderboard.export import to_csv, to_json, to_markdown, write_text
+    from leaderboard.terminal import print_comparison
 
     place = Workspace(workspace) if workspace else Workspace.default()
-    compare_command(
-        records or [place.records], dataset=dataset, runs=runs, markdown=markdown, csv=csv,
-        as_json=json,
-    )  # fmt: skip
+    comparison = read_and_rank(records or place.records, dataset, runs)
+    for path, render in ((markdown, to_markdown), (csv, to_csv)):
+        if path is not None:
+            write_text(path, render(comparison))
+            print(f"written: {path}", file=sys.stderr)
+    if json:
+        print(to_json(comparison))
+    else:
+        print_comparison(comparison)
 
 
 @app.command()
@@ -198,7 +205,7 @@ def prepare_phantom(
     output: Annotated[
         Path | None, typer.Option(help="folder; default: the workspace's, where run finds it")
     ] = None,
-    spacing: Annotated[float, typer.Option(min=1.0, max=10.0, help="voxel edge, mm")] = 2.5,
+    spacing: Annotated[float, typer.Option(min=1.0, max=4.0, help="voxel edge, mm")] = 2.5,
     workspace: WorkspaceFolder = None,
     workers: Workers = None,
     debug: Debug = False,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 Advance = Callable[[int, str], None]
 
@@ -59,6 +59,24 @@ class Console:
                 yield advance
         else:
             yield self._lines(title, total)
+
+    @contextmanager
+    def reporting(self) -> Iterator[Callable[[str, int, int], None]]:
+        """Yield a function that is told (what is done, how many are done, of how many)."""
+        with ExitStack() as stack:
+            bars: dict[str, tuple[Advance, int]] = {}
+
+            def report(title: str, done: int, total: int) -> None:
+                if title not in bars:
+                    bars[title] = (stack.enter_context(self.progress(title, total)), 0)
+                advance, shown = bars[title]
+                advance(done - shown, "")
+                bars[title] = (advance, done)
+                if done >= total:  # only one rich bar lives at a time
+                    stack.close()
+                    bars.clear()
+
+            yield report
 
     @contextmanager
     def _bar(self, title: str, total: int) -> Iterator[Advance]:

@@ -21,7 +21,7 @@ PACKAGES = (
 
 def provenance() -> dict[str, Any]:
     """Return package versions, git revision, machine and command line."""
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)

@@ -173,22 +173,17 @@ def resolve_config(request: RunRequest, entry: MethodEntry | None) -> tuple[str,
 
 def _pick(adapter: FolderAdapter, request: RunRequest) -> tuple[list[Subject], list[Subject]]:
     """Return the validation subjects and the subjects to report on."""
-    known = {subject.id: subject for subject in adapter.subjects()}
-    split = adapter.split()
-    val = [known[name] for name in split.ids("val")]
-    chosen = [known[name] for name in split.ids(request.split)]
+    val, chosen = adapter.subjects_in("val"), adapter.subjects_in(request.split)
+    names = [subject.id for subject in chosen]
     for name in request.subjects:
-        if name not in {subject.id for subject in chosen}:
-            raise unknown_name(
-                f"subject of {request.dataset}'s {request.split} split",
-                name,
-                [subject.id for subject in chosen],
-            )
+        if name not in names:
+            raise unknown_name(f"subject of {request.dataset}'s {request.split} split", name, names)
     if request.subjects:
         chosen = [subject for subject in chosen if subject.id in request.subjects]
     if not chosen:
         raise UserError(
-            f"dataset '{request.dataset}': its {request.split} split is empty, one subject or more wanted"
+            f"dataset '{request.dataset}': its {request.split} split is empty, "
+            "one subject or more wanted"
         )
     return val, chosen
 
@@ -205,48 +200,47 @@ def _open_data(request: RunRequest, console: Console) -> _Data:
         source = open_dataset(source_name, request.train_root, root, None)
         _prepare(source, request, console)
     val, test = _pick(adapter, request)
-    split = adapter.split()
-    known = {subject.id: subject for subject in adapter.subjects()}
-    groups = {
-        name: {i: adapter.fingerprint(known[i]) for i in split.ids(name)}
-        for name in ("train", "val", "test")
-    }
+    with console.reporting() as report:
+        groups = {
+            name: adapter.fingerprints(adapter.subjects_in(name), report)
+            for name in ("train", "val", "test")
+        }
+        learnt = (
+            {} if source is adapter else source.fingerprints(source.subjects_in("train"), report)
+        )
     guards = [
         no_overlap(f"splits of {request.dataset} disjoint ({a}, {b})", groups[a], groups[b], (a, b))
         for a, b in (("train", "val"), ("train", "test"), ("val", "test"))
     ]
-    evaluated = {s.id: adapter.fingerprint(s) for s in {s.id: s for s in [*val, *test]}.values()}
+    known = groups["val"] | groups[request.split]
+    evaluated = {subject.id: known[subject.id] for subject in [*val, *test]}
     if source is not adapter:
-        members = {s.id: s for s in source.subjects()}
-        learnt = {
-            f"{source_name}/{i}": source.fingerprint(members[i])
-            for i in source.split().ids("train")
-        }
         guards.append(
             no_overlap(
-                "training data and evaluated data disjoint", learnt, evaluated,
+                "training data and evaluated data disjoint",
+                {f"{source_name}/{name}": content for name, content in learnt.items()},
+                evaluated,
                 (f"{source_name} (training)", request.dataset),
             )
-        )  # fmt: skip
+        )
     return _Data(adapter, source, source_name, val, test, guards, evaluated)
 
 
 def _prepare(adapter: FolderAdapter, request: RunRequest, console: Console) -> None:
-    with exclusive(request.workspace.locks / adapter.name, console):
-        adapter.prepare(console.progress, request.workers)
+    lock = exclusive(request.workspace.locks / adapter.name, console)
+    with lock, console.reporting() as report:
+        adapter.prepare(report, request.workers)
 
 
 def _build_store(data: _Data, run: RunConfig, request: RunRequest, console: Console) -> SliceStore:
-    members = {subject.id: subject for subject in data.source.subjects()}
-    train = [members[name] for name in data.source.split().ids("train")]
+    train = data.source.subjects_in("train")
     if not train:
         raise UserError(f"dataset '{data.source_name}': its train split is empty")
     folder = request.workspace.slices
-    with exclusive(folder, console):
+    with exclusive(folder, console), console.reporting() as report:
         return SliceStore.build(
-            folder, data.source, train, run.preprocessing,
-            workers=request.workers, progress=console.progress,
-        )  # fmt: skip
+            folder, data.source, train, run.preprocessing, request.workers, report
+        )
 
 
 @dataclass
@@ -292,7 +286,9 @@ def _ready_detector(
     if request.tracker:
         accelerator.end_training()
     detector.to(accelerator.device)
-    return _Learnt(detector, training, set(store.subjects), training.parts, training.report())
+    return _Learnt(
+        detector, training, set(store.subjects.tolist()), training.parts, training.report()
+    )
 
 
 def train(request: RunRequest, console: Console) -> Path | None:
@@ -338,7 +334,7 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
         unseen_in_training(learnt.subjects, data.fingerprints, same),
     ]
     parts = run_identity(request, run, learnt, data)
-    known = [s for s in data.test if s.mask is not None]
+    known = _labelled(data.adapter, data.test)
     info = RunInfo(
         method=detector.name, label=detector.label(), dataset=request.dataset,
         split=request.split, seed=request.seed, preset=preset, identity=identity(parts),
@@ -351,10 +347,16 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
         export = request.workspace.maps / f"{detector.name}__{request.dataset}__exported"
     if existing is not None and export is None:
         return Outcome(existing, None, reused=True)
-    calibration = [s for s in data.val if s.mask is not None] if known else []
+    calibration = _labelled(data.adapter, data.val) if known else []
     folder = request.workspace.maps / f"{detector.name}__{identity(scoring_identity(parts))[:12]}"
     everyone = {s.id: s for s in [*calibration, *data.test]}
-    maps = MapStore(folder, {name: stamp(subject) for name, subject in everyone.items()})
+    maps = MapStore(
+        folder,
+        {
+            name: stamp(data.adapter, subject, detector.spec.modalities)
+            for name, subject in everyone.items()
+        },
+    )
     engine = ScoreEngine(request.seed, accelerator.device, run.scoring)
     share = (accelerator.process_index, accelerator.num_processes)
     lock = exclusive(folder, console) if accelerator.is_main_process else nullcontext()
@@ -372,7 +374,7 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
         return Outcome(existing, export, reused=True)
     result: Evaluation = evaluate(
         maps.load, [s.id for s in calibration], [s.id for s in known], run.evaluation,
-        seed=request.seed, workers=request.workers, console=console,
+        workers=request.workers, console=console,
     )  # fmt: skip
     members = {subject.id: subject for subject in known}
 
@@ -398,6 +400,12 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
         result, maps, reader,
     )  # fmt: skip
     return Outcome(record, export)
+
+
+def _labelled(adapter: FolderAdapter, subjects: Sequence[Subject]) -> list[Subject]:
+    """Return the subjects whose lesions are known."""
+    healthy = adapter.options.missing_mask == "healthy"
+    return [subject for subject in subjects if subject.mask is not None or healthy]
 
 
 def run_identity(

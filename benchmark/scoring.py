@@ -22,14 +22,9 @@ from datasets.volume import Volume
 from methods.base import AnomalyDetector
 
 
-def stamp(subject: Subject) -> str:
-    """Return a short text that changes when one of a subject's files does (path, size, time)."""
-    parts = []
-    for path in [*subject.paths.values(), subject.mask]:
-        if path is not None:
-            stat = path.stat()
-            parts.append(f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}")
-    return hashlib.blake2b("\n".join(parts).encode(), digest_size=6).hexdigest()
+def stamp(adapter: FolderAdapter, subject: Subject, modalities: Sequence[str]) -> str:
+    """Return a short text that changes when one of a subject's files does."""
+    return hashlib.blake2b(adapter.content(subject, modalities).encode(), digest_size=6).hexdigest()
 
 
 def read_ahead(

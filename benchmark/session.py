@@ -93,16 +93,15 @@ def _report(
         }
         print(json.dumps(rows, indent=1))
     if evaluated:
-        from leaderboard.compare import compare_command
+        from leaderboard.compare import compare
+        from leaderboard.export import to_markdown, write_text
+        from leaderboard.terminal import print_comparison
 
+        comparison = compare(place.records, dataset)
         markdown = place.leaderboards / f"{dataset}.md"
-        stdout = sys.stdout
-        try:
-            # With --json, stdout belongs to the script that reads it.
-            sys.stdout = sys.stderr if as_json else stdout
-            compare_command([place.records], dataset=dataset, markdown=markdown)
-        finally:
-            sys.stdout = stdout
+        write_text(markdown, to_markdown(comparison))
+        # With --json, stdout belongs to the script that reads it.
+        print_comparison(comparison, sys.stderr if as_json else None)
         console.note(f"leaderboard   {markdown}")
     for key, outcome in outcomes.items():
         if outcome.record is not None:
@@ -138,6 +137,6 @@ def write_phantom(
     suffix = "" if spacing == 2.5 else f"-{spacing:g}mm"
     root = output or place.root / "data" / f"{name}{suffix}"
     adapter = PhantomAdapter(name, root, {**entry.options, "spacing": spacing}, None)
-    console = Console()
-    adapter.prepare(console.progress, workers)
+    with Console().reporting() as report:
+        adapter.prepare(report, workers)
     return root

@@ -1,0 +1,504 @@
+"""The protocol, run over scored subjects one at a time: thresholds from validation, figures from test.
+
+Memory holds one volume a process, and one small score histogram a subject and chain; it does not grow with the
+volumes. No torch here: worker processes start quickly.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.config import EvaluationConfig
+from benchmark.console import Console
+from benchmark.errors import UserError
+from benchmark.map_store import ScoredSubject
+from benchmark.metrics import thresholds
+from benchmark.metrics.binning import score_histogram
+from benchmark.metrics.exact import exact_ranking
+from benchmark.metrics.histogram import ScoreHistogram
+from benchmark.metrics.lesionwise import LesionWise, false_positive_ml, lesion_wise
+from benchmark.metrics.overlap import Overlap, overlap
+from benchmark.metrics.pooled import (
+    pooled_auroc,
+    pooled_average_precision,
+    precision_recall_curve,
+)
+from benchmark.metrics.postprocessing import PostProcessing
+from benchmark.metrics.scores import NonFiniteScores, score_keys
+from benchmark.metrics.surface import surface_distances
+from benchmark.metrics.uncertainty import bootstrap_mean, bootstrap_pooled_ap
+from benchmark.record_schema import ChainSummary, OperatingPoint, Pooled, SubjectSummary
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Loader = Callable[[str], ScoredSubject]
+Row = dict[str, Any]
+Curve = tuple[Sequence[float], Sequence[float], float | None]
+
+PRIMARY = "val-dice"
+"""The operating point that ranks; surfaces and lesions are measured at this one."""
+
+FROZEN = ("val-dice", "val-fpr1", "val-fpr5")
+POINTS = (*FROZEN, "yen", "oracle")
+
+DRAW_SEED = 20231204
+"""Seed of all bootstraps: every method is judged on the same resamples of the subjects."""
+
+PARALLEL_VOXELS = 30_000_000
+"""With fewer voxels in all, starting processes costs more than it saves."""
+
+_HOW = {
+    "val-dice": "highest mean per-subject Dice of {n} validation subjects, over all scores",
+    "val-fpr1": "at most 1 % of the lesion-free brain voxels of {n} validation subjects above it",
+    "val-fpr5": "at most 5 % of the lesion-free brain voxels of {n} validation subjects above it",
+    "yen": "Yen's threshold of each volume's brain, then one dilation by the 6 neighbours",
+    "oracle": "highest mean per-subject Dice of the {n} test subjects themselves: an upper bound",
+}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that is known of a run's maps.
+
+    Parameters
+    ----------
+    chains : list of PostProcessing
+        Raw and filtered.
+    subjects : DataFrame
+        One line per test subject, chain and operating point; empty where undefined.
+    operating_points, summary
+        As they stand in the record, by chain.
+    histograms : dict of arrays
+        Keys ``<val|test>/<chain>/<subject>/<array>``.
+    curves : dict
+        Precision-recall curve of each chain: recall, precision, pooled average precision.
+    prevalence : float or None
+        Share of lesion voxels in the brains of the test subjects.
+    spacing, shape : tuple or None
+        Of the grid; None where subjects differ.
+    costs : dict
+        seconds_per_volume, peak_memory_mb, network_calls_per_slice.
+    unranked : str or None
+        Why the run can have no rank.
+    notes : list of str
+        What a reader must know.
+    """
+
+    chains: list[PostProcessing]
+    subjects: pd.DataFrame
+    operating_points: dict[str, dict[str, OperatingPoint]]
+    summary: dict[str, ChainSummary]
+    histograms: dict[str, NDArray[Any]]
+    curves: dict[str, Curve]
+    prevalence: float | None
+    spacing: tuple[float, float, float] | None
+    shape: tuple[int, int, int] | None
+    costs: dict[str, float]
+    unranked: str | None
+    notes: list[str] = field(default_factory=list)
+
+
+def chains_of(config: EvaluationConfig) -> list[PostProcessing]:
+    """Return the post-processing chains: raw and median-filtered, all else equal."""
+    shared = {"erosion": config.erosion, "min_component_ml": config.min_component_ml}
+    sizes = [1] if config.median == 1 else [1, config.median]
+    return [PostProcessing(median=size, **shared) for size in sizes]
+
+
+def evaluate(
+    load: Loader,
+    val: Sequence[str],
+    test: Sequence[str],
+    config: EvaluationConfig,
+    *,
+    workers: int | None = None,
+    console: Console | None = None,
+) -> Evaluation:
+    """Evaluate scored subjects by the protocol; region: the brain.
+
+    Parameters
+    ----------
+    load : callable
+        Returns a scored subject, with a lesion mask, by its name. Must be picklable where processes are used.
+    val, test : sequence of str
+        Subjects that thresholds are frozen on, and subjects that are reported on.
+    config : EvaluationConfig
+        Chains and bootstraps.
+    workers : int or None
+        Processes; None: as many as the work is worth. The result does not depend on it.
+    console : Console or None
+        Where to show progress.
+
+    Raises
+    ------
+    UserError
+        For non-finite scores: names the subject and the count.
+    """
+    import pandas as pd
+
+    chains = chains_of(config)
+    console = console or Console(quiet=True)
+    with _workforce(load, [*val, *test], workers) as work:
+        calibration: list[dict[str, ScoreHistogram]] = []
+        with console.progress("calibrating", len(val)) as advance:
+            for name, found in zip(val, work(partial(_bin, load, chains), val), strict=True):
+                calibration.append(found)
+                advance(1, name)
+        points, unranked, notes = _calibrate(chains, calibration)
+        frozen = {
+            chain: {name: point.threshold for name, point in found.items()}
+            for chain, found in points.items()
+        }
+        measured: list[_Measured] = []
+        with console.progress("evaluating", len(test)) as advance:
+            task = partial(_measure, load, chains, frozen)
+            for name, result in zip(test, work(task, test), strict=True):
+                measured.append(result)
+                advance(1, name)
+    rows = [row for result in measured for row in result.rows]
+    tested = {c.name: [m.histograms[c.name] for m in measured] for c in chains}
+    for chain in chains:
+        rows += _finish_points(chain.name, points[chain.name], tested[chain.name], test, rows)
+    table = pd.DataFrame(rows)
+    order = {name: rank for rank, name in enumerate(POINTS)}
+    table = table.sort_values(
+        ["subject", "chain", "point"],
+        key=lambda column: column.map(order) if column.name == "point" else column,
+        kind="stable",
+    ).reset_index(drop=True)
+    summary = {
+        chain.name: ChainSummary(
+            pooled=_pooled(tested[chain.name], config.bootstraps),
+            subjects=_summaries(table[table["chain"] == chain.name], config.bootstraps),
+        )
+        for chain in chains
+    }
+    histograms = {}
+    for part, names, found in (
+        ("val", val, calibration),
+        ("test", test, [m.histograms for m in measured]),
+    ):
+        for name, by_chain in zip(names, found, strict=True):
+            for chain_name, histogram in by_chain.items():
+                for key, array in histogram.to_arrays().items():
+                    histograms[f"{part}/{chain_name}/{name}/{key}"] = array
+    merged = ScoreHistogram.merge(tested[chains[0].name])
+    return Evaluation(
+        chains=chains,
+        subjects=table,
+        operating_points=points,
+        summary=summary,
+        histograms=histograms,
+        curves=_curves(tested, summary),
+        prevalence=merged.prevalence(),
+        spacing=_shared([m.spacing for m in measured]),
+        shape=_shared([m.shape for m in measured]),
+        costs=_costs([m.costs for m in measured]),
+        unranked=unranked,
+        notes=[*notes, *_notes(measured, merged)],
+    )
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What is kept of a test subject once its volume has left memory."""
+
+    rows: list[Row]
+    histograms: dict[str, ScoreHistogram]
+    spacing: tuple[float, float, float]
+    shape: tuple[int, int, int]
+    costs: dict[str, float]
+    lesion_voxels: int
+    lesion_outside: int
+
+
+def _loaded(load: Loader, subject: str) -> tuple[ScoredSubject, NDArray[np.bool_]]:
+    scored = load(subject)
+    if scored.lesion is None:
+        raise ValueError(f"subject {subject} has no lesion mask: it cannot be evaluated")
+    return scored, scored.lesion
+
+
+def _histogram(
+    scores: NDArray[np.float32], scored: ScoredSubject, lesion: NDArray[np.bool_]
+) -> ScoreHistogram:
+    try:
+        return score_histogram(scores, scored.brain, lesion)
+    except NonFiniteScores as error:
+        raise UserError(f"subject {scored.subject}: {error}") from error
+
+
+def _chained(chain: PostProcessing, scored: ScoredSubject) -> NDArray[np.float32]:
+    try:
+        return chain.apply(scored.map, scored.brain)
+    except NonFiniteScores as error:
+        raise UserError(f"subject {scored.subject}: {error}") from error
+
+
+def _bin(load: Loader, chains: Sequence[PostProcessing], subject: str) -> dict[str, ScoreHistogram]:
+    """Return a validation subject's histograms, by chain."""
+    scored, lesion = _loaded(load, subject)
+    return {c.name: _histogram(_chained(c, scored), scored, lesion) for c in chains}
+
+
+def _calibrate(
+    chains: Sequence[PostProcessing], calibration: Sequence[dict[str, ScoreHistogram]]
+) -> tuple[dict[str, dict[str, OperatingPoint]], str | None, list[str]]:
+    """Freeze the thresholds; say why there is no rank where they cannot be."""
+    points: dict[str, dict[str, OperatingPoint]] = {chain.name: {} for chain in chains}
+    if not calibration:
+        return points, "no validation subject with a lesion mask, so no frozen threshold", []
+    unranked = None
+    if not any(found[chains[0].name].totals()[0] for found in calibration):
+        unranked = "the validation split holds no lesion voxel, so val-dice means nothing"
+    notes = []
+    for chain in chains:
+        found = thresholds.calibrate([h[chain.name] for h in calibration])
+        for name, point in found.items():
+            points[chain.name][name] = OperatingPoint(
+                threshold=point.threshold,
+                edge=point.at_edge,
+                how=_HOW[name].format(n=point.subjects),
+            )
+        if chain.min_component_ml:
+            notes.append(f"{chain.name}: thresholds were found before small detections are removed")
+    return points, unranked, notes
+
+
+def _measure(
+    load: Loader,
+    chains: Sequence[PostProcessing],
+    frozen: dict[str, dict[str, float | None]],
+    subject: str,
+) -> _Measured:
+    """Measure a test subject at the frozen thresholds and at Yen's."""
+    scored, lesion = _loaded(load, subject)
+    inside = lesion & scored.brain
+    voxel_ml = float(np.prod(scored.spacing)) / 1000
+    rows: list[Row] = []
+    histograms = {}
+    for chain in chains:
+        scores = _chained(chain, scored)
+        histograms[chain.name] = _histogram(scores, scored, lesion)
+        ranking = exact_ranking(scores[scored.brain], inside[scored.brain])
+        shared: Row = {
+            "subject": subject,
+            "site": scored.site,
+            "chain": chain.name,
+            "lesion_ml": float(inside.sum()) * voxel_ml,
+            "ap": ranking.average_precision,
+            "auroc": ranking.auroc,
+        }
+        detections: dict[str, tuple[NDArray[np.bool_], float | None]] = {
+            name: (thresholds.detect(scores, threshold, scored.brain), threshold)
+            for name, threshold in frozen[chain.name].items()
+            if threshold is not None
+        }
+        detections["yen"] = thresholds.yen_detection(scores, scored.brain)
+        for name, (detection, threshold) in detections.items():
+            cleaned = chain.clean(detection, voxel_ml)
+            row = {**shared, "point": name, "threshold": threshold}
+            row |= _overlap_figures(overlap(cleaned, inside))
+            row["false_positive_ml"] = false_positive_ml(cleaned, inside, voxel_ml)
+            if name == PRIMARY:
+                distances = surface_distances(cleaned, inside, scored.spacing)
+                row["hd95"] = distances.hd95 if distances else None
+                row["assd"] = distances.assd if distances else None
+                row |= _lesion_figures(lesion_wise(cleaned, inside, voxel_ml))
+            rows.append(row)
+    x, y, z = scored.brain.shape
+    return _Measured(
+        rows=rows,
+        histograms=histograms,
+        spacing=scored.spacing,
+        shape=(x, y, z),
+        costs=scored.costs,
+        lesion_voxels=int(lesion.sum()),
+        lesion_outside=int(lesion.sum() - inside.sum()),
+    )
+
+
+def _overlap_figures(found: Overlap) -> Row:
+    return {
+        "dice": found.dice,
+        "sensitivity": found.sensitivity,
+        "precision": found.precision,
+    }
+
+
+def _lesion_figures(found: LesionWise) -> Row:
+    row: Row = {
+        "lesions": found.lesions,
+        "lesions_found": found.found,
+        "lesion_sensitivity": found.sensitivity,
+        "lesion_precision": found.precision,
+        "lesion_f1": found.f1,
+        "false_positive_lesions": found.false_positives,
+    }
+    for name, stratum in found.strata.items():
+        row[f"lesions {name}"] = stratum.lesions
+        row[f"lesions_found {name}"] = stratum.found
+        row[f"lesion_sensitivity {name}"] = stratum.sensitivity
+    return row
+
+
+def _finish_points(
+    chain: str,
+    points: dict[str, OperatingPoint],
+    tested: Sequence[ScoreHistogram],
+    subjects: Sequence[str],
+    rows: Sequence[Row],
+) -> list[Row]:
+    """Check the frozen rates on the test split, add yen and the oracle, and return the oracle's rows."""
+    merged = ScoreHistogram.merge(tested)
+    for name, point in points.items():
+        if point.threshold is not None:
+            rate = thresholds.rate_above(merged, point.threshold)
+            points[name] = point.model_copy(update={"test_fpr": rate.value if rate else None})
+    points["yen"] = OperatingPoint(how=_HOW["yen"])
+    best = thresholds.best_dice(tested, name="oracle")
+    rate = thresholds.rate_above(merged, best.threshold)
+    points["oracle"] = OperatingPoint(
+        threshold=best.threshold,
+        edge=best.at_edge,
+        how=_HOW["oracle"].format(n=best.subjects),
+        test_fpr=rate.value if rate else None,
+    )
+    shared = {row["subject"]: row for row in rows if row["chain"] == chain}
+    kept = ("subject", "site", "chain", "lesion_ml", "ap", "auroc")
+    # The oracle's threshold is an edge of every subject's histogram: counts above it are exact.
+    edge = score_keys(np.asarray([best.threshold], dtype=np.float32)) + np.uint32(1)
+    out = []
+    for subject, histogram in zip(subjects, tested, strict=True):
+        hits, misses = (int(count[0]) for count in histogram.counts_from(edge))
+        found = Overlap(hits, misses, histogram.totals()[0] - hits)
+        row = {key: shared[subject][key] for key in kept}
+        out.append(
+            {**row, "point": "oracle", "threshold": best.threshold, **_overlap_figures(found)}
+        )
+    return out
+
+
+def _pooled(tested: Sequence[ScoreHistogram], bootstraps: int) -> Pooled:
+    merged = ScoreHistogram.merge(tested)
+    precision, area = pooled_average_precision(merged), pooled_auroc(merged)
+    if precision is None:
+        return Pooled(prevalence=merged.prevalence())
+    rng = np.random.default_rng(DRAW_SEED)
+    interval = bootstrap_pooled_ap(tested, rng, bootstraps)
+    return Pooled(
+        ap=precision.value,
+        ap_low=interval.low if interval else None,
+        ap_high=interval.high if interval else None,
+        auroc=area.value if area else None,
+        prevalence=merged.prevalence(),
+    )
+
+
+def _summaries(table: pd.DataFrame, bootstraps: int) -> dict[str, SubjectSummary]:
+    """Summarise every per-subject figure of one chain."""
+    out = {}
+    once = table.drop_duplicates("subject")
+    for metric in ("ap", "auroc"):
+        out[metric] = _summary(once[metric].tolist(), bootstraps)
+    everywhere = ("dice", "sensitivity", "precision")
+    primary = [
+        "hd95", "assd", "lesion_sensitivity", "lesion_precision", "lesion_f1",
+        "false_positive_lesions",
+        *[c for c in table.columns if c.startswith("lesion_sensitivity ")],
+    ]  # fmt: skip
+    for point in [name for name in POINTS if (table["point"] == name).any()]:
+        lines = table[table["point"] == point]
+        for metric in (*everywhere, *(primary if point == PRIMARY else ())):
+            out[f"{metric}@{point}"] = _summary(lines[metric].tolist(), bootstraps)
+        if point != "oracle":
+            healthy = lines[lines["lesion_ml"] == 0]["false_positive_ml"].tolist()
+            out[f"false_positive_ml_lesion_free@{point}"] = _summary(healthy, bootstraps)
+    return out
+
+
+def _summary(values: Sequence[float | None], bootstraps: int) -> SubjectSummary:
+    known = [float(v) for v in values if v is not None and not np.isnan(v)]
+    if not known:
+        return SubjectSummary(undefined=len(values))
+    interval = bootstrap_mean(known, np.random.default_rng(DRAW_SEED), bootstraps)
+    assert interval is not None
+    return SubjectSummary(
+        mean=interval.value,
+        median=float(np.median(known)),
+        low=interval.low,
+        high=interval.high,
+        n=len(known),
+        undefined=len(values) - len(known),
+    )
+
+
+def _curves(
+    tested: dict[str, list[ScoreHistogram]], summary: dict[str, ChainSummary]
+) -> dict[str, Curve]:
+    out: dict[str, Curve] = {}
+    for name, histograms in tested.items():
+        curve = precision_recall_curve(ScoreHistogram.merge(histograms))
+        precision = summary[name].pooled.ap
+        if curve is not None and precision is not None:
+            out[name] = (curve.recall.tolist(), curve.precision.tolist(), precision)
+    return out
+
+
+def _shared(values: Sequence[Any]) -> Any:
+    return values[0] if len(set(values)) == 1 else None
+
+
+def _costs(costs: Sequence[dict[str, float]]) -> dict[str, float]:
+    known = [cost for cost in costs if cost]
+    if not known:
+        return {}
+    return {
+        "seconds_per_volume": float(np.mean([cost["seconds"] for cost in known])),
+        "peak_memory_mb": max(cost["peak_memory_mb"] for cost in known),
+        "network_calls_per_slice": sum(cost["network_calls"] for cost in known)
+        / max(1, sum(cost["slices"] for cost in known)),
+    }
+
+
+def _notes(measured: Sequence[_Measured], merged: ScoreHistogram) -> list[str]:
+    notes = []
+    if not merged.totals()[0]:
+        notes.append("the evaluated split holds no lesion voxel: AP and AUROC are undefined")
+    outside = sum(m.lesion_outside for m in measured)
+    if outside:
+        total = sum(m.lesion_voxels for m in measured)
+        notes.append(
+            f"{outside} of {total} lesion voxels lie outside the brain mask and do not count"
+        )
+    return notes
+
+
+@contextmanager
+def _workforce(
+    load: Loader, subjects: Sequence[str], workers: int | None
+) -> Iterator[Callable[[Callable[[str], Any], Sequence[str]], Iterator[Any]]]:
+    """Yield a function that maps a task over subjects in order, in processes where that is worth it."""
+    count = min(workers or os.cpu_count() or 1, len(subjects))
+    if workers is None and subjects:
+        voxels = load(subjects[0]).brain.size * len(subjects)
+        count = count if voxels > PARALLEL_VOXELS else 1
+    if count <= 1:
+        yield map
+        return
+    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
