@@ -1,0 +1,52 @@
+"""Small data sets and the command line, for tests of every room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from small_scans import PARTS, write_splits, write_subject
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """Nine small subjects in the BraTS21 layout, split; S08 has no lesion."""
+    root = tmp_path / "scans"
+    for k in range(9):
+        write_subject(root, f"S{k:02d}", k, lesion=k != 8)
+    write_splits(root / "splits", PARTS)
+    return root
+
+
+@dataclass
+class Answer:
+    """What a command left: exit code and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(capsys, monkeypatch, tmp_path):
+    """Return a function that runs the command line in this process, in a workspace of the test's own."""
+    from benchmark import registry
+    from benchmark.cli import main
+
+    monkeypatch.setenv("ANDI_BENCH_WORKSPACE", str(tmp_path / "workspace"))
+    for variable in ("ANDI_BENCH_FOLDER", "ANDI_BENCH_BRATS21", "ANDI_BENCH_SHIFTS"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setattr(
+        registry, "_registered", {k: dict(v) for k, v in registry._registered.items()}
+    )
+
+    def run(*arguments: object) -> Answer:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        printed = capsys.readouterr()
+        code = caught.value.code
+        return Answer(code if isinstance(code, int) else 0, printed.out, printed.err)
+
+    return run
