@@ -108,10 +108,9 @@ def _per_subject(table: pd.DataFrame, chain: str, metric: str) -> dict[str, floa
 
 
 def _interval(seeds: list[dict[str, float]]) -> tuple[float | None, float | None]:
+    from benchmark.metrics.uncertainty import bootstrap_mean
+
     subjects = sorted(set.intersection(*(set(values) for values in seeds)))
-    if not subjects:
-        return None, None
-    means = np.array([[values[s] for s in subjects] for values in seeds]).mean(axis=0)
-    draws = np.random.default_rng(0).integers(len(means), size=(RESAMPLES, len(means)))
-    low, high = np.quantile(means[draws].mean(axis=1), [0.025, 0.975])
-    return float(low), float(high)
+    means = [statistics.fmean(values[subject] for values in seeds) for subject in subjects]
+    interval = bootstrap_mean(means, np.random.default_rng(0), RESAMPLES)
+    return (interval.low, interval.high) if interval is not None else (None, None)
