@@ -90,7 +90,9 @@ def _training(row: Row) -> str:
 
 
 def significant(value: float) -> str:
-    """Return a number to three digits or as a whole number: 0.0123, 4.56, 1,234."""
+    """Return a number to three digits or as a whole number: 4.56, 1,234; what is tiny as <0.01."""
+    if 0 < value < 0.01:
+        return "<0.01"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
@@ -252,7 +254,8 @@ def notes_of(table: Table) -> list[str]:
     for metric, name in (("ap", "AP per subject"), ("auroc", "AUROC per subject")):
         undefined = max((row.figures[metric].undefined for row in table.rows), default=0)
         if undefined:
-            notes[f"{name} is undefined for {undefined} subjects without a lesion voxel."] = None
+            subjects = "1 subject" if undefined == 1 else f"{undefined} subjects"
+            notes[f"{name} is undefined for {subjects} without a lesion voxel."] = None
     unranked: dict[tuple[str, str], list[str]] = {}
     for row in table.rows:
         if row.reason is not None:

@@ -13,7 +13,7 @@ from benchmark.errors import UserError
 from benchmark.records import RunRecord
 from leaderboard.columns import columns_of, heading_of, notes_of
 from leaderboard.compare import Comparison
-from leaderboard.table import Row, Table
+from leaderboard.table import SUBJECT_METRICS, Row, Table
 
 
 def flat(table: Table, row: Row) -> dict[str, Any]:
@@ -36,13 +36,11 @@ def flat(table: Table, row: Row) -> dict[str, Any]:
     }
     for name, figure in row.figures.items():
         out[name] = figure.value
-        if not name.startswith("pooled_") and name != "prevalence":
-            out |= {
-                f"{name}_low": figure.low,
-                f"{name}_high": figure.high,
-                f"{name}_undefined": figure.undefined,
-            }
+        if name != "prevalence":
+            out |= {f"{name}_low": figure.low, f"{name}_high": figure.high}
         out[f"{name}_seed_sd"] = figure.seed_sd
+        if name in SUBJECT_METRICS:
+            out[f"{name}_undefined"] = figure.undefined
     out["oracle_gap"] = row.oracle_gap
     return {**out, **row.costs, "runs": [run.run.folder_name for run in row.runs]}
 
@@ -120,7 +118,10 @@ def _table_parts(table: Table) -> list[str]:
     if table.differs:
         parts.append(f"Not comparable with the table above: {_escaped('; '.join(table.differs))}.")
     cells = [
-        [column.cell(row) if column.number else _escaped(column.cell(row)) for column in columns]
+        [
+            column.cell(row).replace("<", "&lt;") if column.number else _escaped(column.cell(row))
+            for column in columns
+        ]
         for row in table.rows
     ]
     parts.append(
@@ -163,7 +164,9 @@ def _guards(table: Table) -> str:
     lines = []
     for name, results in by_name.items():
         passed = sum(result is True for _, result, _ in results)
-        line = f"{name}: passed by {passed} of {len(table.runs)} runs"
+        line = f"{name}: passed by {passed} of {len(results)} runs"
+        if len(results) < len(table.runs):
+            line += f" that it applies to (of {len(table.runs)})"
         for run, result, detail in results:
             if result is not True:
                 word = "FAILED" if result is False else "not known"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.records import RunRecord, SubjectSummary, read_subjects
 
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 RESAMPLES = 2000
+
+Lines = dict[tuple[str, str], "pd.DataFrame"]
+"""A record's table of subjects, by chain and operating point."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ def over_seeds(values: Sequence[float | None]) -> Estimate:
     return Estimate(statistics.fmean(known), seed_sd=spread)
 
 
-def subject_tables(runs: Sequence[RunRecord]) -> list[pd.DataFrame]:
+def subject_tables(runs: Sequence[RunRecord]) -> list[Lines]:
     """Read the tables of subjects that :func:`subject_estimate` needs: none for one seed.
 
     Raises
@@ -59,11 +65,18 @@ def subject_tables(runs: Sequence[RunRecord]) -> list[pd.DataFrame]:
     """
     if len(runs) < 2:
         return []
-    return [read_subjects(run.folder) for run in runs if run.folder is not None]
+    tables = [read_subjects(run.folder) for run in runs if run.folder is not None]
+    return [
+        {
+            (str(chain), str(point)): lines
+            for (chain, point), lines in table.groupby(["chain", "point"])
+        }
+        for table in tables
+    ]
 
 
 def subject_estimate(
-    runs: Sequence[RunRecord], tables: Sequence[pd.DataFrame], chain: str, metric: str
+    runs: Sequence[RunRecord], tables: Sequence[Lines], chain: str, metric: str
 ) -> Estimate:
     """Return a per-subject metric's mean over subjects and seeds.
 
@@ -75,7 +88,7 @@ def subject_estimate(
     ----------
     runs : sequence of RunRecord
         The seeds.
-    tables : sequence of DataFrame
+    tables : sequence of Lines
         From :func:`subject_tables`.
     chain : str
         Post-processing.
@@ -97,20 +110,30 @@ def _summary(run: RunRecord, chain: str, metric: str) -> SubjectSummary:
     return found or SubjectSummary()
 
 
-def _per_subject(table: pd.DataFrame, chain: str, metric: str) -> dict[str, float]:
+def _per_subject(table: Lines, chain: str, metric: str) -> dict[str, float]:
     name, _, point = metric.partition("@")
-    if name not in table.columns:
+    # figures without a threshold stand on every line of the subject: any point will do
+    keys = [key for key in table if key[0] == chain and key[1] == (point or key[1])]
+    if not keys or name not in table[keys[0]].columns:
         return {}
-    lines = table[(table["chain"] == chain) & table[name].notna()]
-    # figures without a threshold stand on every line of the subject
-    lines = lines[lines["point"] == point] if point else lines.drop_duplicates("subject")
-    return dict(zip(lines["subject"], lines[name].astype(float), strict=True))
+    subjects, values = table[keys[0]]["subject"].tolist(), table[keys[0]][name].tolist()
+    pairs = zip(subjects, values, strict=True)
+    return {subject: value for subject, value in pairs if not math.isnan(value)}
+
+
+@lru_cache(maxsize=8)
+def _draws(subjects: int) -> NDArray[np.int64]:
+    """All rows are judged on the same resamples of the subjects."""
+    from benchmark.metrics.uncertainty import resample_counts
+
+    return resample_counts(subjects, RESAMPLES, np.random.default_rng(0))
 
 
 def _interval(seeds: list[dict[str, float]]) -> tuple[float | None, float | None]:
-    from benchmark.metrics.uncertainty import bootstrap_mean
-
+    """Return the interval over the subjects for which every seed has a value."""
     subjects = sorted(set.intersection(*(set(values) for values in seeds)))
-    means = [statistics.fmean(values[subject] for values in seeds) for subject in subjects]
-    interval = bootstrap_mean(means, np.random.default_rng(0), RESAMPLES)
-    return (interval.low, interval.high) if interval is not None else (None, None)
+    if not subjects:
+        return None, None
+    means = np.array([[values[subject] for values in seeds] for subject in subjects]).mean(axis=1)
+    low, high = np.percentile(_draws(len(subjects)) @ means / len(subjects), [2.5, 97.5])
+    return float(low), float(high)

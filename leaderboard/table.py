@@ -6,14 +6,11 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from benchmark.errors import unknown_name
 from benchmark.records import Pooled, Protocol, RunRecord
-from leaderboard.seeds import Estimate, over_seeds, subject_estimate, subject_tables
-
-if TYPE_CHECKING:
-    import pandas as pd
+from leaderboard.seeds import Estimate, Lines, over_seeds, subject_estimate, subject_tables
 
 RANKING = "dice@val-dice"
 SUBJECT_METRICS = (
@@ -258,12 +255,15 @@ def _distinct(label: str, groups: Sequence[list[RunRecord]]) -> list[str]:
     return [f"{label} #{runs[0].run.identity[:8]}" for runs in groups]
 
 
-def _row(runs: list[RunRecord], tables: list[pd.DataFrame], label: str, chain: str) -> Row:
+def _row(runs: list[RunRecord], tables: list[Lines], label: str, chain: str) -> Row:
     figures = {metric: subject_estimate(runs, tables, chain, metric) for metric in SUBJECT_METRICS}
     pooled = [run.summary[chain].pooled if chain in run.summary else Pooled() for run in runs]
     for metric in POOLED_METRICS:
         name = metric if metric == "prevalence" else f"pooled_{metric}"
         figures[name] = over_seeds([getattr(seed, metric) for seed in pooled])
+    if len(runs) == 1:
+        low, high = pooled[0].ap_low, pooled[0].ap_high
+        figures["pooled_ap"] = replace(figures["pooled_ap"], low=low, high=high)
     costs = [run.costs for run in runs]
     memory = [cost.peak_memory_mb for cost in costs]
     known = [value for value in memory if value is not None]
