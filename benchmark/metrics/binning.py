@@ -3,8 +3,8 @@
 Bin widths follow the ranks, because the curves behind average precision, AUROC and Dice are functions of ranks. Within
 each doubling of the rank, counted from the highest score of the brain, bins are so narrow that the rank changes by
 about a share :data:`RESOLUTION` across one. Bins that hold more for their rank are split further, down to single
-floats. The highest scores, the score 0, and scores that repeat and have a bin to themselves, get bins of width one,
-which are exact. Then the subject's own average precision and AUROC are bounded from the histogram; where they are
+floats. The highest scores, the score 0, scores that repeat and have a bin to themselves, and lesion voxels where they are
+few, get bins of width one, which are exact. Then the subject's own average precision and AUROC are bounded from the histogram; where they are
 left open by more than :data:`OWN_ERROR`, the resolution is refined.
 """
 
@@ -30,7 +30,7 @@ EXACT_TOP = 1024
 """So many of a subject's highest scores are kept exactly."""
 
 EXACT_TOTAL = 8192
-"""A subject with no more brain voxels than this is kept exactly."""
+"""A subject with no more brain voxels than this is kept exactly; no more lesion voxels than this, they are."""
 
 OWN_ERROR = 4e-5
 """Largest error that one subject's own histogram may leave in its average precision and AUROC."""
@@ -109,7 +109,18 @@ def _binned(
     bin_of = np.searchsorted(keys[first], lesion_keys, side="right") - 1
     counts[:, 0] = np.bincount(bin_of, minlength=len(first))
     counts[:, 1] = voxels - counts[:, 0]
-    return ScoreHistogram(keys[first] >> shift << shift, shift, counts)
+    start = keys[first] >> shift << shift
+    if len(lesion_keys) > EXACT_TOTAL or not resolution:
+        return ScoreHistogram(start, shift, counts)
+    # Few lesion voxels weigh much each: they leave the shared bins for bins of their own.
+    counts[:, 0] = 0
+    kept = counts[:, 1] > 0
+    values, repeats = np.unique(lesion_keys, return_counts=True)
+    own = np.zeros((len(values), 4), dtype=np.int64)
+    own[:, 0] = repeats
+    return ScoreHistogram(start[kept], shift[kept], counts[kept]) + ScoreHistogram(
+        values, np.zeros(len(values), dtype=np.uint8), own
+    )
 
 
 def _begins(keys: NDArray[np.uint32], shift: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -155,7 +166,7 @@ def _split_heavy(keys: NDArray[np.uint32], shift: NDArray[np.uint8], resolution:
         # A score of 0 is what maps hold where nothing was found: it must never share a bin.
         exact = alone & ((voxels > 1) | (part[first] == ZERO_KEY))
         rank = total - active[first]
-        most = np.minimum(4 * resolution * rank, LARGEST_SHARE * total)
+        most = np.minimum(2 * resolution * rank, LARGEST_SHARE * total)
         heavy = ~alone & (voxels > most) & (part_shift[first] > 0)
         part_shift[np.repeat(exact, voxels)] = 0
         heavy_voxels = np.repeat(heavy, voxels)

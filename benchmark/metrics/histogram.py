@@ -149,8 +149,16 @@ class ScoreHistogram:
         return above[0], above[1]
 
     def thresholds(self, keys: NDArray[np.uint32]) -> NDArray[np.float32]:
-        """Return, for edge keys, thresholds such that score > threshold just where key >= edge, float32 (E,)."""
-        below = np.asarray(keys, dtype=np.uint32) - np.uint32(1)
+        """Return, for edge keys, the lowest thresholds that just the scores from each edge up exceed, float32 (E,).
+
+        That is the highest key of the bins below the edge, an observed score where that bin has width one. Below all
+        bins: the float just under the edge.
+        """
+        keys = np.asarray(keys, dtype=np.uint32)
+        reached = np.maximum.accumulate(self.last)
+        index = np.searchsorted(self.start, keys, side="left")
+        below = keys - np.uint32(1)
+        below[index > 0] = reached[index[index > 0] - 1]
         # The key under 0's stands for -0, which no score has and which is not below 0.
         return key_scores(below - (below == ZERO_KEY - 1))
 

@@ -47,10 +47,11 @@ def as_scores(scores: NDArray[Any]) -> NDArray[np.float32]:
     NonFiniteScores
         For NaN, infinities, and numbers beyond the range of float32.
     """
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         values = np.asarray(scores, dtype=np.float32)
-    # One pass without a temporary: a sum is finite unless a term is not, or unless it overflows.
-    if not np.isfinite(values.sum(dtype=np.float64)):
+        # One pass without a temporary: the sum in float64 is finite unless a term is not.
+        suspect = not np.isfinite(values.sum(dtype=np.float64))
+    if suspect:
         bad = int(values.size - np.count_nonzero(np.isfinite(values)))
         if bad:
             raise NonFiniteScores(bad, values.size)

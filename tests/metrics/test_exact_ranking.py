@@ -32,7 +32,7 @@ def check(found: float | None, reference: object, scores: np.ndarray, lesion: np
 
 
 @given(subjects)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_a_subjects_ranking_equals_sklearns_ties_included(subject: Subject) -> None:
     scores, lesion = subject
     ranking = exact_ranking(scores, lesion)
@@ -49,7 +49,7 @@ def test_a_subjects_ranking_equals_sklearns_ties_included(subject: Subject) -> N
 
 
 @given(st.lists(subjects, min_size=1, max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_two_passes_over_the_subjects_equal_sklearn_on_the_concatenation(
     set_of_subjects: list[Subject],
 ) -> None:

@@ -73,7 +73,7 @@ small = st.lists(
 
 
 @given(small)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_the_best_dice_is_the_best_over_every_observed_score(subjects: list[Subject]) -> None:
     point = best_dice(of(subjects))
     brute = max(dice_by_hand(subjects, threshold) for threshold in every_threshold(subjects))
@@ -84,7 +84,7 @@ def test_the_best_dice_is_the_best_over_every_observed_score(subjects: list[Subj
 
 
 @given(small, st.floats(0, 1))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_the_false_positive_threshold_is_the_lowest_that_holds_the_rate(
     subjects: list[Subject], rate: float
 ) -> None:
@@ -96,20 +96,14 @@ def test_the_false_positive_threshold_is_the_lowest_that_holds_the_rate(
     point = false_positive_threshold(of(subjects), rate)
     assert (healthy > np.float32(point.threshold)).mean() == pytest.approx(point.value, abs=1e-12)
     assert point.value <= rate
-    lower = np.nextafter(np.float32(point.threshold), np.float32(-np.inf))
-    everything = point.value == 1
-    assert everything or (healthy > min(lower, healthy.max())).mean() >= point.value
-    observed = [value for value in every_threshold(subjects) if value < point.threshold]
-    assert everything or all((healthy > value).mean() > rate for value in observed)
+    assert all((healthy > score).mean() > rate for score in healthy[healthy < point.threshold])
 
 
 def test_binned_scores_lose_no_more_than_the_slack_against_the_search_over_every_score() -> None:
     subjects = brains(4, 40_000, 1_500)
     point = best_dice(of(subjects))
     assert dice_by_hand(subjects, point.threshold) == pytest.approx(point.value, abs=1e-12)
-    finest = max(
-        dice_by_hand(subjects, threshold) for threshold in every_threshold(subjects)[::37]
-    )
+    finest = max(dice_by_hand(subjects, threshold) for threshold in every_threshold(subjects)[::37])
     assert finest <= point.value + point.slack + 1e-12
     assert point.slack < 1e-3
     assert not point.at_edge
@@ -155,8 +149,8 @@ def test_lesion_free_subjects_push_the_threshold_up_by_the_empty_case_rule() -> 
     scores = np.array([0.0, 1.0, 2.0, 3.0], dtype=np.float32)
     with_lesion = (scores, np.array([False, False, True, True]))
     lesion_free = (np.array([0.0, 0.0, 0.0, 2.0], dtype=np.float32), np.zeros(4, bool))
-    assert best_dice(of([with_lesion])).threshold < 2
-    assert 2 <= best_dice(of([with_lesion, lesion_free])).threshold < 3
+    assert best_dice(of([with_lesion])).threshold == 1
+    assert best_dice(of([with_lesion, lesion_free])).threshold == 2
 
 
 def test_a_set_without_lesions_is_best_with_nothing_detected_and_says_it_is_the_edge() -> None:

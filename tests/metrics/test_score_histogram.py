@@ -92,7 +92,7 @@ def check_against_sklearn(subjects: list[tuple[np.ndarray, np.ndarray]]) -> None
         max_size=4,
     )
 )
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_pooled_metrics_match_sklearn_within_their_proven_bound(
     recipes: list[tuple[int, str, int, int, float]],
 ) -> None:
@@ -112,7 +112,7 @@ def test_pooled_metrics_match_sklearn_within_their_proven_bound(
     ),
     st.integers(0, 2**31),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_pooled_metrics_of_small_volumes_are_exact_whatever_the_scores(
     maps: list[np.ndarray], seed: int
 ) -> None:
@@ -291,7 +291,7 @@ def test_keys_order_as_scores_do_and_lead_back_to_them(values: list[float]) -> N
         | st.sampled_from([0.0, -0.0, 1e-45, -1e-45]),
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_thresholds_below_an_edge_are_exceeded_just_by_the_scores_from_the_edge_up(
     scores: np.ndarray,
 ) -> None:
