@@ -177,7 +177,7 @@ def write_nifti(path: Path, values: NDArray[np.float32], affine: NDArray[np.floa
     image.set_qform(affine, code=1)
     image.set_sform(affine, code=1)
     image.header.set_xyzt_units("mm")
-    write_atomically(path, gzip.compress(image.to_bytes(), compresslevel=4, mtime=0))
+    write_atomically(path, gzip.compress(image.to_bytes(), compresslevel=1, mtime=0))
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -7,6 +7,7 @@ import io
 import json
 import multiprocessing
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -173,9 +174,10 @@ def _default_workers(jobs: Sequence[tuple[int, Subject]]) -> int:
 
 
 def _one_thread() -> None:
-    import torch
-
-    torch.set_num_threads(1)
+    # One process a core already; torch, when a scan first needs it, reads this.
+    os.environ["OMP_NUM_THREADS"] = "1"
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 def pack_subject(adapter: FolderAdapter, subject: Subject, config: PreprocessingConfig) -> Packed:

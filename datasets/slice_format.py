@@ -17,6 +17,7 @@ import hashlib
 import json
 import struct
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,11 @@ def slice_key(number: int, z: int) -> bytes:
     return b"x" + struct.pack(">II", number, z)
 
 
+def packed_size(shape: Sequence[int], dtype: str) -> int:
+    """Return the bytes of one stored slice (C, H, W)."""
+    return _HEADER.size + _DTYPES[dtype].itemsize * int(np.prod(shape, dtype=np.int64))
+
+
 def pack(image: NDArray[np.float32], dtype: str) -> bytes:
     """Return a slice (C, H, W) as it is stored, in "float32" or "float16".
 
@@ -74,7 +80,7 @@ def pack(image: NDArray[np.float32], dtype: str) -> bytes:
 
 
 def unpack(
-    value: memoryview | None, shape: tuple[int, int, int], where: Path, *, check: bool
+    value: memoryview | bytes | None, shape: tuple[int, int, int], where: Path, *, check: bool
 ) -> NDArray[Any]:
     """Return a stored slice as a read-only view (C, H, W) of the database's memory.
 

@@ -20,8 +20,6 @@ from datasets.adapter import FolderAdapter, Progress
 from datasets.slice_builder import build_store
 from datasets.subject import Subject
 
-_UNREADABLE = "its database cannot be opened"
-
 # LMDB must not be opened twice in a process; stores of one folder share what is open.
 _open: weakref.WeakValueDictionary[tuple[str, int], lmdb.Environment] = (
     weakref.WeakValueDictionary()
@@ -58,6 +56,7 @@ class SliceStore:
             self.identity: dict[str, Any] = manifest["identity"]
             self.fingerprint: str = manifest["fingerprint"]
             channels, height, width = (int(extent) for extent in manifest["shape"])
+            self._least = slice_format.packed_size(manifest["shape"], manifest["dtype"])
             self._rows: list[dict[str, Any]] = manifest["subjects"]
             counts = [len(row["slices"]) for row in self._rows]
             self.subject_ids: list[str] = [row["id"] for row in self._rows]
@@ -74,7 +73,6 @@ class SliceStore:
         self.subjects = np.repeat(np.array(self.subject_ids, dtype=str), counts)
         self._checked = np.zeros(len(self.z), dtype=bool)
         self._env = self._environment()
-        self._look_over()
 
     @classmethod
     def open(cls, folder: Path) -> SliceStore:
@@ -156,11 +154,7 @@ class SliceStore:
         out = np.empty((len(places), *self.shape), dtype=np.float32)
         with self._env.begin(buffers=True) as transaction:
             for row, place in zip(out, places.tolist(), strict=True):
-                key = slice_format.slice_key(int(self._number[place]), int(self.z[place]))
-                row[...] = slice_format.unpack(
-                    transaction.get(key), self.shape, self.folder, check=not self._checked[place]
-                )
-                self._checked[place] = True
+                row[...] = self._slice(transaction, place)
         return out
 
     def iter_subjects(self) -> Iterator[tuple[str, int, NDArray[np.int64], NDArray[np.float32]]]:
@@ -211,38 +205,57 @@ class SliceStore:
         path = self.folder / slice_format.DATABASE
         try:
             stat = path.stat()
-            key = (str(path.resolve()), stat.st_ino)
-            known = _open.get(key)
-            if known is None:
-                # Read-ahead helps a store that fits in memory, and floods it with one that does not.
-                memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-                known = lmdb.open(
-                    str(path),
-                    subdir=False,
-                    readonly=True,
-                    lock=False,
-                    readahead=stat.st_size < memory // 2,
-                )
-                _open[key] = known
-        except (lmdb.Error, OSError) as error:
-            raise slice_format.damaged(self.folder, f"{_UNREADABLE}: {error}") from error
-        return known
-
-    def _look_over(self) -> None:
-        try:
-            stat = self._env.stat()
-            slice_format.require_whole_file(
-                self.folder, int(self._env.info()["last_pgno"]), int(stat["psize"])
+        except OSError as error:
+            raise slice_format.damaged(self.folder, f"{path.name}: {error.strerror}") from error
+        # Before the file is mapped: reading beyond its end would end the process without a word.
+        if stat.st_size < self._least * len(self):
+            raise slice_format.damaged(
+                self.folder, f"{path.name} has {stat.st_size} bytes, more wanted"
             )
-            wanted = 1 + len(self._rows) + len(self)
+        key = (str(path.resolve()), stat.st_ino)
+        known = _open.get(key)
+        if known is not None:
+            self._look_over(known)
+            return known
+        # Read-ahead helps a store that fits in memory, and floods it with one that does not.
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        ahead = stat.st_size < memory // 2
+        try:
+            env = lmdb.open(str(path), subdir=False, readonly=True, lock=False, readahead=ahead)
+        except (lmdb.Error, OSError) as error:
+            raise slice_format.damaged(self.folder, f"{path.name}: {error}") from error
+        try:
+            self._look_over(env)
+        except BaseException:
+            env.close()
+            raise
+        _open[key] = env
+        return env
+
+    def _look_over(self, env: lmdb.Environment) -> None:
+        wanted = 1 + len(self._rows) + len(self)
+        try:
+            stat = env.stat()
+            last_page = int(env.info()["last_pgno"])
+            slice_format.require_whole_file(self.folder, last_page, int(stat["psize"]))
             if stat["entries"] != wanted:
                 raise slice_format.damaged(
                     self.folder, f"{stat['entries']} entries, {wanted} wanted"
                 )
             if len(self):
-                self.read([0, len(self) - 1])
+                with env.begin(buffers=True) as transaction:
+                    self._slice(transaction, 0)
+                    self._slice(transaction, len(self) - 1)
         except lmdb.Error as error:
-            raise slice_format.damaged(self.folder, f"{_UNREADABLE}: {error}") from error
+            raise slice_format.damaged(self.folder, str(error)) from error
+
+    def _slice(self, transaction: lmdb.Transaction, place: int) -> NDArray[Any]:
+        key = slice_format.slice_key(int(self._number[place]), int(self.z[place]))
+        found = slice_format.unpack(
+            transaction.get(key), self.shape, self.folder, check=not self._checked[place]
+        )
+        self._checked[place] = True
+        return found
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
