@@ -31,7 +31,7 @@ print(json.dumps(sorted({name.split(".")[0] for name in sys.modules})), file=sys
     ("arguments", "heavy"),
     [
         (["--help"], {"torch", "numpy", "pandas", "nilearn", "pydantic", "matplotlib"}),
-        (["run", "--help"], {"torch", "numpy", "pandas", "nilearn", "pydantic", "matplotlib"}),
+        (["run", "--help"], {"torch", "numpy", "pandas", "nilearn", "matplotlib"}),
         (["compare", "--records", "no-such-folder"], {"torch", "nilearn", "sklearn", "matplotlib"}),
         (["methods"], {"torch", "nilearn", "sklearn", "matplotlib"}),
         (["datasets"], {"torch", "nilearn", "sklearn", "matplotlib"}),
