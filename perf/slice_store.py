@@ -1,6 +1,6 @@
 """Speed of reading scans and of the slice store, on one core.
 
-``python perf/slice_store.py [--slices N] [--folder DIR] [--scans DIR]``: writes a store of N 128x128x4 slices
+``python -m perf.slice_store [--slices N] [--folder DIR] [--scans DIR]``: writes a store of N 128x128x4 slices
 and measures sequential and random reading, first (checksums are compared) and again. With ``--scans``, a
 folder of subjects in the BraTS layout or a prepared Shifts-MS one, also the stages of reading them.
 
