@@ -10,7 +10,6 @@ from typing import Any
 
 import yaml
 
-from benchmark import config as configuration
 from benchmark.config import MethodEntry, RunConfig
 from benchmark.evaluation import Evaluation
 from benchmark.figures import loss_curve, montage, pr_curve
@@ -29,6 +28,7 @@ from benchmark.records import (
     write_record,
 )
 from benchmark.trained import Training
+from datasets.catalogue import find_entry
 from datasets.volume import Volume
 from methods.base import DetectorConfig
 
@@ -127,8 +127,8 @@ def _montages(
 
 def _record(finished: Finished, result: Evaluation, config: dict[str, Any]) -> RunRecord:
     method, info = finished.method, finished.info
-    dataset = configuration.dataset_entry(finished.dataset)
-    source = configuration.dataset_entry(finished.trained_on) if finished.trained_on else None
+    dataset = find_entry(finished.dataset)
+    source = find_entry(finished.trained_on) if finished.trained_on else None
     evaluation = finished.run.evaluation
     spacing = result.spacing
     notes = list(result.notes)

@@ -38,7 +38,7 @@ from benchmark.trained import (
 )
 from benchmark.workspace import Workspace
 from datasets.adapter import FolderAdapter, Subject
-from datasets.catalogue import open_dataset
+from datasets.catalogue import find_entry, open_dataset
 from datasets.slice_store import SliceStore
 from datasets.volume import Volume
 from methods.base import AnomalyDetector, ImageSpec
@@ -189,7 +189,7 @@ def _pick(adapter: FolderAdapter, request: RunRequest) -> tuple[list[Subject], l
 
 
 def _open_data(request: RunRequest, console: Console) -> _Data:
-    entry = configuration.dataset_entry(request.dataset)
+    entry = find_entry(request.dataset)
     source_name = request.train_on or entry.trained_on or request.dataset
     root = request.workspace.root
     adapter = open_dataset(request.dataset, request.data_root, root, request.splits)
