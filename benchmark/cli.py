@@ -267,7 +267,7 @@ def _request(
         layers.append(read_yaml(config))
     layers.append(parse_assignments(assignments or []))
 
-    from benchmark.runner import RunRequest
+    from benchmark.request import RunRequest
 
     return RunRequest(
         method=method, dataset=dataset, train_on=train_on, preset=preset, split=split,

@@ -20,34 +20,32 @@ from numpy.typing import NDArray
 
 from benchmark.config import EvaluationConfig
 from benchmark.console import Console
-from benchmark.errors import UserError
-from benchmark.map_store import ScoredSubject
+from benchmark.measurement import (
+    PRIMARY,
+    Loader,
+    Measured,
+    Row,
+    bin_subject,
+    measure_subject,
+    overlap_figures,
+)
 from benchmark.metrics import thresholds
-from benchmark.metrics.binning import score_histogram
-from benchmark.metrics.exact import exact_ranking
 from benchmark.metrics.histogram import ScoreHistogram
-from benchmark.metrics.lesionwise import LesionWise, false_positive_ml, lesion_wise
-from benchmark.metrics.overlap import Overlap, overlap
+from benchmark.metrics.overlap import Overlap
 from benchmark.metrics.pooled import (
     pooled_auroc,
     pooled_average_precision,
     precision_recall_curve,
 )
 from benchmark.metrics.postprocessing import PostProcessing
-from benchmark.metrics.scores import NonFiniteScores, score_keys
-from benchmark.metrics.surface import surface_distances
+from benchmark.metrics.scores import score_keys
 from benchmark.metrics.uncertainty import bootstrap_mean, bootstrap_pooled_ap
 from benchmark.record_schema import ChainSummary, OperatingPoint, Pooled, SubjectSummary
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Loader = Callable[[str], ScoredSubject]
-Row = dict[str, Any]
 Curve = tuple[Sequence[float], Sequence[float], float | None]
-
-PRIMARY = "val-dice"
-"""The operating point that ranks; surfaces and lesions are measured at this one."""
 
 FROZEN = ("val-dice", "val-fpr1", "val-fpr5")
 POINTS = (*FROZEN, "yen", "oracle")
@@ -152,7 +150,7 @@ def evaluate(
     with _workforce(load, [*val, *test], workers) as work:
         calibration: list[dict[str, ScoreHistogram]] = []
         with console.progress("calibrating", len(val)) as advance:
-            for name, found in zip(val, work(partial(_bin, load, chains), val), strict=True):
+            for name, found in zip(val, work(partial(bin_subject, load, chains), val), strict=True):
                 calibration.append(found)
                 advance(1, name)
         points, unranked, notes = _calibrate(chains, calibration)
@@ -160,9 +158,9 @@ def evaluate(
             chain: {name: point.threshold for name, point in found.items()}
             for chain, found in points.items()
         }
-        measured: list[_Measured] = []
+        measured: list[Measured] = []
         with console.progress("evaluating", len(test)) as advance:
-            task = partial(_measure, load, chains, frozen)
+            task = partial(measure_subject, load, chains, frozen)
             for name, result in zip(test, work(task, test), strict=True):
                 measured.append(result)
                 advance(1, name)
@@ -210,48 +208,6 @@ def evaluate(
     )
 
 
-@dataclass(frozen=True)
-class _Measured:
-    """What is kept of a test subject once its volume has left memory."""
-
-    rows: list[Row]
-    histograms: dict[str, ScoreHistogram]
-    spacing: tuple[float, float, float]
-    shape: tuple[int, int, int]
-    costs: dict[str, float]
-    lesion_voxels: int
-    lesion_outside: int
-
-
-def _loaded(load: Loader, subject: str) -> tuple[ScoredSubject, NDArray[np.bool_]]:
-    scored = load(subject)
-    if scored.lesion is None:
-        raise ValueError(f"subject {subject} has no lesion mask: it cannot be evaluated")
-    return scored, scored.lesion
-
-
-def _histogram(
-    scores: NDArray[np.float32], scored: ScoredSubject, lesion: NDArray[np.bool_]
-) -> ScoreHistogram:
-    try:
-        return score_histogram(scores, scored.brain, lesion)
-    except NonFiniteScores as error:
-        raise UserError(f"subject {scored.subject}: {error}") from error
-
-
-def _chained(chain: PostProcessing, scored: ScoredSubject) -> NDArray[np.float32]:
-    try:
-        return chain.apply(scored.map, scored.brain)
-    except NonFiniteScores as error:
-        raise UserError(f"subject {scored.subject}: {error}") from error
-
-
-def _bin(load: Loader, chains: Sequence[PostProcessing], subject: str) -> dict[str, ScoreHistogram]:
-    """Return a validation subject's histograms, by chain."""
-    scored, lesion = _loaded(load, subject)
-    return {c.name: _histogram(_chained(c, scored), scored, lesion) for c in chains}
-
-
 def _calibrate(
     chains: Sequence[PostProcessing], calibration: Sequence[dict[str, ScoreHistogram]]
 ) -> tuple[dict[str, dict[str, OperatingPoint]], str | None, list[str]]:
@@ -274,83 +230,6 @@ def _calibrate(
         if chain.min_component_ml:
             notes.append(f"{chain.name}: thresholds were found before small detections are removed")
     return points, unranked, notes
-
-
-def _measure(
-    load: Loader,
-    chains: Sequence[PostProcessing],
-    frozen: dict[str, dict[str, float | None]],
-    subject: str,
-) -> _Measured:
-    """Measure a test subject at the frozen thresholds and at Yen's."""
-    scored, lesion = _loaded(load, subject)
-    inside = lesion & scored.brain
-    voxel_ml = float(np.prod(scored.spacing)) / 1000
-    rows: list[Row] = []
-    histograms = {}
-    for chain in chains:
-        scores = _chained(chain, scored)
-        histograms[chain.name] = _histogram(scores, scored, lesion)
-        ranking = exact_ranking(scores[scored.brain], inside[scored.brain])
-        shared: Row = {
-            "subject": subject,
-            "site": scored.site,
-            "chain": chain.name,
-            "lesion_ml": float(inside.sum()) * voxel_ml,
-            "ap": ranking.average_precision,
-            "auroc": ranking.auroc,
-        }
-        detections: dict[str, tuple[NDArray[np.bool_], float | None]] = {
-            name: (thresholds.detect(scores, threshold, scored.brain), threshold)
-            for name, threshold in frozen[chain.name].items()
-            if threshold is not None
-        }
-        detections["yen"] = thresholds.yen_detection(scores, scored.brain)
-        for name, (detection, threshold) in detections.items():
-            cleaned = chain.clean(detection, voxel_ml)
-            row = {**shared, "point": name, "threshold": threshold}
-            row |= _overlap_figures(overlap(cleaned, inside))
-            row["false_positive_ml"] = false_positive_ml(cleaned, inside, voxel_ml)
-            if name == PRIMARY:
-                distances = surface_distances(cleaned, inside, scored.spacing)
-                row["hd95"] = distances.hd95 if distances else None
-                row["assd"] = distances.assd if distances else None
-                row |= _lesion_figures(lesion_wise(cleaned, inside, voxel_ml))
-            rows.append(row)
-    x, y, z = scored.brain.shape
-    return _Measured(
-        rows=rows,
-        histograms=histograms,
-        spacing=scored.spacing,
-        shape=(x, y, z),
-        costs=scored.costs,
-        lesion_voxels=int(lesion.sum()),
-        lesion_outside=int(lesion.sum() - inside.sum()),
-    )
-
-
-def _overlap_figures(found: Overlap) -> Row:
-    return {
-        "dice": found.dice,
-        "sensitivity": found.sensitivity,
-        "precision": found.precision,
-    }
-
-
-def _lesion_figures(found: LesionWise) -> Row:
-    row: Row = {
-        "lesions": found.lesions,
-        "lesions_found": found.found,
-        "lesion_sensitivity": found.sensitivity,
-        "lesion_precision": found.precision,
-        "lesion_f1": found.f1,
-        "false_positive_lesions": found.false_positives,
-    }
-    for name, stratum in found.strata.items():
-        row[f"lesions {name}"] = stratum.lesions
-        row[f"lesions_found {name}"] = stratum.found
-        row[f"lesion_sensitivity {name}"] = stratum.sensitivity
-    return row
 
 
 def _finish_points(
@@ -385,7 +264,7 @@ def _finish_points(
         found = Overlap(hits, misses, histogram.totals()[0] - hits)
         row = {key: shared[subject][key] for key in kept}
         out.append(
-            {**row, "point": "oracle", "threshold": best.threshold, **_overlap_figures(found)}
+            {**row, "point": "oracle", "threshold": best.threshold, **overlap_figures(found)}
         )
     return out
 
@@ -472,7 +351,7 @@ def _costs(costs: Sequence[dict[str, float]]) -> dict[str, float]:
     }
 
 
-def _notes(measured: Sequence[_Measured], merged: ScoreHistogram) -> list[str]:
+def _notes(measured: Sequence[Measured], merged: ScoreHistogram) -> list[str]:
     notes = []
     if not merged.totals()[0]:
         notes.append("the evaluated split holds no lesion voxel: AP and AUROC are undefined")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,15 @@ from benchmark import registry
 from benchmark.config import MethodEntry, RunConfig
 from benchmark.console import Console
 from benchmark.costs import device_name, parameter_count
-from benchmark.errors import UserError, unknown_name
+from benchmark.errors import UserError
 from benchmark.evaluation import Evaluation, evaluate
-from benchmark.guards import Guard, no_overlap, unseen_in_training
+from benchmark.guards import unseen_in_training
 from benchmark.inference import ScoreEngine
 from benchmark.locks import exclusive
 from benchmark.map_store import MapStore
 from benchmark.records import Costs, RunInfo, find_run, identity
+from benchmark.request import RunRequest
+from benchmark.run_data import RunData, build_store, labelled, open_data
 from benchmark.scoring import score_subjects, stamp
 from benchmark.slices import StoredSlices
 from benchmark.trained import (
@@ -36,70 +38,9 @@ from benchmark.trained import (
     load_checkpoint,
     locate_training,
 )
-from benchmark.workspace import Workspace
-from datasets.adapter import FolderAdapter, Subject
-from datasets.catalogue import find_entry, open_dataset
-from datasets.slice_store import SliceStore
+from datasets.adapter import Subject
 from datasets.volume import Volume
 from methods.base import AnomalyDetector, ImageSpec
-
-
-@dataclass(frozen=True)
-class RunRequest:
-    """What a user asked for.
-
-    Parameters
-    ----------
-    method : str
-        Registered name.
-    dataset : str
-        Data set that is scored.
-    train_on : str or None
-        Data set that the detector learns from; None: as the data set's file says, by default itself.
-    preset : str or None
-        None: ``quick`` on a CPU, ``paper`` on an accelerator.
-    seed : int
-        The run's seed.
-    split : str
-        ``test`` or ``val``: which split is scored and reported.
-    subjects : tuple of str
-        Only these subjects of the split; () for all.
-    data_root, train_root, splits : Path or None
-        Folder of the data, of the training data, of the split's CSV files.
-    workspace : Workspace
-        Where everything is kept.
-    overrides : list of dict
-        The user's layers of configuration, weakest first.
-    checkpoint : Path or None
-        Weights from elsewhere, instead of a training.
-    device : str
-        ``auto``, ``cpu`` or ``cuda``.
-    workers : int or None
-        Processes for reading and evaluation; None: one a core.
-    tracker : str or None
-        A tracker that accelerate knows.
-    export : Path or None
-        Folder for maps as NIfTI.
-    """
-
-    method: str
-    dataset: str
-    workspace: Workspace
-    train_on: str | None = None
-    preset: str | None = None
-    seed: int = 0
-    split: str = "test"
-    subjects: tuple[str, ...] = ()
-    data_root: Path | None = None
-    train_root: Path | None = None
-    splits: Path | None = None
-    overrides: list[dict[str, Any]] = field(default_factory=list)
-    checkpoint: Path | None = None
-    device: str = "auto"
-    workers: int | None = None
-    tracker: str | None = None
-    export: Path | None = None
-    plugin_hash: str = ""
 
 
 @dataclass(frozen=True)
@@ -119,19 +60,6 @@ class Outcome:
     record: Path | None
     maps: Path | None
     reused: bool = False
-
-
-@dataclass
-class _Data:
-    """The data sets of a run, opened and checked."""
-
-    adapter: FolderAdapter
-    source: FolderAdapter
-    source_name: str
-    val: list[Subject]
-    test: list[Subject]
-    guards: list[Guard]
-    fingerprints: dict[str, str]
 
 
 def make_accelerator(device: str, precision: str, tracker: str | None, folder: Path) -> Accelerator:
@@ -171,78 +99,6 @@ def resolve_config(request: RunRequest, entry: MethodEntry | None) -> tuple[str,
     return preset, run
 
 
-def _pick(adapter: FolderAdapter, request: RunRequest) -> tuple[list[Subject], list[Subject]]:
-    """Return the validation subjects and the subjects to report on."""
-    val, chosen = adapter.subjects_in("val"), adapter.subjects_in(request.split)
-    names = [subject.id for subject in chosen]
-    for name in request.subjects:
-        if name not in names:
-            raise unknown_name(f"subject of {request.dataset}'s {request.split} split", name, names)
-    if request.subjects:
-        chosen = [subject for subject in chosen if subject.id in request.subjects]
-    if not chosen:
-        raise UserError(
-            f"dataset '{request.dataset}': its {request.split} split is empty, "
-            "one subject or more wanted"
-        )
-    return val, chosen
-
-
-def _open_data(request: RunRequest, console: Console) -> _Data:
-    entry = find_entry(request.dataset)
-    source_name = request.train_on or entry.trained_on or request.dataset
-    root = request.workspace.root
-    adapter = open_dataset(request.dataset, request.data_root, root, request.splits)
-    _prepare(adapter, request, console)
-    if source_name == request.dataset:
-        source = adapter
-    else:
-        source = open_dataset(source_name, request.train_root, root, None)
-        _prepare(source, request, console)
-    val, test = _pick(adapter, request)
-    with console.reporting() as report:
-        groups = {
-            name: adapter.fingerprints(adapter.subjects_in(name), report)
-            for name in ("train", "val", "test")
-        }
-        learnt = (
-            {} if source is adapter else source.fingerprints(source.subjects_in("train"), report)
-        )
-    guards = [
-        no_overlap(f"splits of {request.dataset} disjoint ({a}, {b})", groups[a], groups[b], (a, b))
-        for a, b in (("train", "val"), ("train", "test"), ("val", "test"))
-    ]
-    known = groups["val"] | groups[request.split]
-    evaluated = {subject.id: known[subject.id] for subject in [*val, *test]}
-    if source is not adapter:
-        guards.append(
-            no_overlap(
-                "training data and evaluated data disjoint",
-                {f"{source_name}/{name}": content for name, content in learnt.items()},
-                evaluated,
-                (f"{source_name} (training)", request.dataset),
-            )
-        )
-    return _Data(adapter, source, source_name, val, test, guards, evaluated)
-
-
-def _prepare(adapter: FolderAdapter, request: RunRequest, console: Console) -> None:
-    lock = exclusive(request.workspace.locks / adapter.name, console)
-    with lock, console.reporting() as report:
-        adapter.prepare(report, request.workers)
-
-
-def _build_store(data: _Data, run: RunConfig, request: RunRequest, console: Console) -> SliceStore:
-    train = data.source.subjects_in("train")
-    if not train:
-        raise UserError(f"dataset '{data.source_name}': its train split is empty")
-    folder = request.workspace.slices
-    with exclusive(folder, console), console.reporting() as report:
-        return SliceStore.build(
-            folder, data.source, train, run.preprocessing, request.workers, report
-        )
-
-
 @dataclass
 class _Learnt:
     """A detector that is ready to score, and how it came to be."""
@@ -256,7 +112,7 @@ class _Learnt:
 
 def _ready_detector(
     cls: type[AnomalyDetector],
-    data: _Data,
+    data: RunData,
     run: RunConfig,
     request: RunRequest,
     accelerator: Accelerator,
@@ -274,7 +130,7 @@ def _ready_detector(
     if not cls.learns():
         return _Learnt(detector, None, set(), {}, {})
     with accelerator.main_process_first():
-        store = _build_store(data, run, request, console)
+        store = build_store(data, run, request, console)
     origin = {"dataset": data.source_name, "slices": store.fingerprint}
     training = locate_training(
         detector, run.training, origin, request.seed, request.workspace.trainings
@@ -300,7 +156,7 @@ def train(request: RunRequest, console: Console) -> Path | None:
     )
     if not accelerator.is_main_process:
         console = Console(quiet=True)
-    data = _open_data(request, console)
+    data = open_data(request, console)
     learnt = _ready_detector(cls, data, run, request, accelerator, console)
     return learnt.training.folder if learnt.training else None
 
@@ -325,7 +181,7 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
     if not accelerator.is_main_process:
         console = Console(quiet=True)
     request.workspace.check_writable()
-    data = _open_data(request, console)
+    data = open_data(request, console)
     learnt = _ready_detector(cls, data, run, request, accelerator, console)
     detector = learnt.detector
     same = data.source is data.adapter
@@ -334,7 +190,7 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
         unseen_in_training(learnt.subjects, data.fingerprints, same),
     ]
     parts = run_identity(request, run, learnt, data)
-    known = _labelled(data.adapter, data.test)
+    known = labelled(data.adapter, data.test)
     info = RunInfo(
         method=detector.name, label=detector.label(), dataset=request.dataset,
         split=request.split, seed=request.seed, preset=preset, identity=identity(parts),
@@ -347,7 +203,7 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
         export = request.workspace.maps / f"{detector.name}__{request.dataset}__exported"
     if existing is not None and export is None:
         return Outcome(existing, None, reused=True)
-    calibration = _labelled(data.adapter, data.val) if known else []
+    calibration = labelled(data.adapter, data.val) if known else []
     folder = request.workspace.maps / f"{detector.name}__{identity(scoring_identity(parts))[:12]}"
     everyone = {s.id: s for s in [*calibration, *data.test]}
     maps = MapStore(
@@ -402,14 +258,8 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
     return Outcome(record, export)
 
 
-def _labelled(adapter: FolderAdapter, subjects: Sequence[Subject]) -> list[Subject]:
-    """Return the subjects whose lesions are known."""
-    healthy = adapter.options.missing_mask == "healthy"
-    return [subject for subject in subjects if subject.mask is not None or healthy]
-
-
 def run_identity(
-    request: RunRequest, run: RunConfig, learnt: _Learnt, data: _Data
+    request: RunRequest, run: RunConfig, learnt: _Learnt, data: RunData
 ) -> dict[str, Any]:
     """Return what identifies a run: data, method, hyper-parameters, seed; never device, workers, batch size."""
     return {

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from benchmark.console import Console
 from benchmark.errors import UserError
-from benchmark.runner import Outcome, RunRequest, run_method
+from benchmark.request import RunRequest
+from benchmark.runner import Outcome, run_method
 from benchmark.workspace import Workspace
 
 

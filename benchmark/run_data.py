@@ -1,0 +1,121 @@
+"""The data sets of a run: opened, prepared, checked for overlaps, cut into slices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from benchmark.config import RunConfig
+from benchmark.console import Console
+from benchmark.errors import UserError, unknown_name
+from benchmark.guards import Guard, no_overlap
+from benchmark.locks import exclusive
+from benchmark.request import RunRequest
+from datasets.adapter import FolderAdapter, Subject
+from datasets.catalogue import find_entry, open_dataset
+from datasets.slice_store import SliceStore
+
+
+@dataclass
+class RunData:
+    """The data sets of a run, opened and checked: what is scored, and what is learnt from."""
+
+    adapter: FolderAdapter
+    source: FolderAdapter
+    source_name: str
+    val: list[Subject]
+    test: list[Subject]
+    guards: list[Guard]
+    fingerprints: dict[str, str]
+
+
+def _pick(adapter: FolderAdapter, request: RunRequest) -> tuple[list[Subject], list[Subject]]:
+    """Return the validation subjects and the subjects to report on."""
+    val, chosen = adapter.subjects_in("val"), adapter.subjects_in(request.split)
+    names = [subject.id for subject in chosen]
+    for name in request.subjects:
+        if name not in names:
+            raise unknown_name(f"subject of {request.dataset}'s {request.split} split", name, names)
+    if request.subjects:
+        chosen = [subject for subject in chosen if subject.id in request.subjects]
+    if not chosen:
+        raise UserError(
+            f"dataset '{request.dataset}': its {request.split} split is empty, "
+            "one subject or more wanted"
+        )
+    return val, chosen
+
+
+def open_data(request: RunRequest, console: Console) -> RunData:
+    """Open, prepare and check the data sets of a run.
+
+    Raises
+    ------
+    UserError
+        For data that is missing, a split that is empty, or a subject or scan that stands in two splits.
+    """
+    entry = find_entry(request.dataset)
+    source_name = request.train_on or entry.trained_on or request.dataset
+    root = request.workspace.root
+    adapter = open_dataset(request.dataset, request.data_root, root, request.splits)
+    _prepare(adapter, request, console)
+    if source_name == request.dataset:
+        source = adapter
+    else:
+        source = open_dataset(source_name, request.train_root, root, None)
+        _prepare(source, request, console)
+    val, test = _pick(adapter, request)
+    with console.reporting() as report:
+        groups = {
+            name: adapter.fingerprints(adapter.subjects_in(name), report)
+            for name in ("train", "val", "test")
+        }
+        learnt = (
+            {} if source is adapter else source.fingerprints(source.subjects_in("train"), report)
+        )
+    guards = [
+        no_overlap(f"splits of {request.dataset} disjoint ({a}, {b})", groups[a], groups[b], (a, b))
+        for a, b in (("train", "val"), ("train", "test"), ("val", "test"))
+    ]
+    known = groups["val"] | groups[request.split]
+    evaluated = {subject.id: known[subject.id] for subject in [*val, *test]}
+    if source is not adapter:
+        guards.append(
+            no_overlap(
+                "training data and evaluated data disjoint",
+                {f"{source_name}/{name}": content for name, content in learnt.items()},
+                evaluated,
+                (f"{source_name} (training)", request.dataset),
+            )
+        )
+    return RunData(adapter, source, source_name, val, test, guards, evaluated)
+
+
+def _prepare(adapter: FolderAdapter, request: RunRequest, console: Console) -> None:
+    lock = exclusive(request.workspace.locks / adapter.name, console)
+    with lock, console.reporting() as report:
+        adapter.prepare(report, request.workers)
+
+
+def build_store(data: RunData, run: RunConfig, request: RunRequest, console: Console) -> SliceStore:
+    """Build the store of the healthy training slices, or find it built.
+
+    Raises
+    ------
+    UserError
+        When the training split is empty, or a scan of it cannot be read.
+    """
+    train = data.source.subjects_in("train")
+    if not train:
+        raise UserError(f"dataset '{data.source_name}': its train split is empty")
+    folder = request.workspace.slices
+    with exclusive(folder, console), console.reporting() as report:
+        return SliceStore.build(
+            folder, data.source, train, run.preprocessing, request.workers, report
+        )
+
+
+def labelled(adapter: FolderAdapter, subjects: Sequence[Subject]) -> list[Subject]:
+    """Return the subjects whose lesions are known."""
+    healthy = adapter.options.missing_mask == "healthy"
+    return [subject for subject in subjects if subject.mask is not None or healthy]
