@@ -261,6 +261,7 @@ def sample_anatomy(template: Template, pose: Pose, atrophy: float) -> Anatomy:
     found = {
         name: ndimage.map_coordinates(values, places, output=np.float32, order=1, prefilter=False)
         for name, values in template.maps.items()
+        if name != "white_exact"
     }
     brain = _largest_part(found["brain"] > 127.5)
     # The template averages 152 people; raising the fractions to a power gives back the sharp

@@ -67,7 +67,7 @@ SCANNERS: dict[ScannerName, Scanner] = {
             "t2": Contrast(fluid=2.40, grey=1.38, texture=-0.9, white=210.0),
         },
         noise=0.035,
-        bias=0.045,
+        bias=0.035,
     ),
     "b": Scanner(
         {

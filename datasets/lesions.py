@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from datasets.anatomy import Anatomy, MassEffect, Pose
 from datasets.contrasts import Images, Scanner
 from datasets.smooth_noise import Axes, smooth_noise
-from datasets.template import Template
+from datasets.template import DISTANCE_STEP, Template
 
 NECROSIS, OEDEMA, ENHANCING = 1, 2, 4
 """BraTS labels: necrotic or non-enhancing tumour core, oedema, enhancing tumour."""
@@ -73,6 +73,10 @@ class Glioma:
         return MassEffect(self.centre, self.core, self.shift)
 
 
+def _levels(millimetres: float) -> int:
+    return round(millimetres / DISTANCE_STEP)
+
+
 def draw_glioma(generator: np.random.Generator, template: Template, pose: Pose) -> Glioma:
     """Draw a tumour in the hemispheres: one in four takes up no contrast agent, one in five is dark on FLAIR.
 
@@ -85,9 +89,7 @@ def draw_glioma(generator: np.random.Generator, template: Template, pose: Pose) 
     pose : Pose
         The subject before the tumour grew.
     """
-    sites = template.coordinates(
-        (template.maps["white"] > 128) & (template.maps["from_surface"] > 24)
-    )
+    sites = template.sites(white_exact=(128, 255), from_surface=(_levels(6), 255))
     x, y, z = sites.T
     hemisphere = (np.abs(x) > 12) & ((z > 0) | ((z > -25) & (np.abs(x) > 25) & (y > -45)))
     sites = sites[hemisphere]
@@ -199,11 +201,10 @@ def draw_plaques(generator: np.random.Generator, template: Template, pose: Pose)
     generator, template, pose
         As for :func:`draw_glioma`.
     """
-    white = template.maps["white"] > 190
-    from_ventricle = template.maps["from_ventricle"] / 4  # mm
-    beside = template.coordinates(white & (from_ventricle > 1) & (from_ventricle < 9))
-    deep = white & (from_ventricle >= 9) & (template.maps["from_surface"] > 16)
-    elsewhere = template.coordinates(deep)
+    beside = template.sites(white_exact=(190, 255), from_ventricle=(_levels(1), _levels(9)))
+    elsewhere = template.sites(
+        white_exact=(190, 255), from_ventricle=(_levels(9) + 1, 255), from_surface=(_levels(4), 255)
+    )
     beside = beside[beside[:, 2] > -5]
     elsewhere = elsewhere[elsewhere[:, 2] > -45]
     wanted = int(generator.integers(5, 26))

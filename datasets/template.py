@@ -34,6 +34,9 @@ TEMPLATE_LICENCE = (
 DISTANCE_STEP = 0.25
 """Millimetres per grey level of the 8-bit distance maps."""
 
+# Lesions are placed by these: at the same place whatever the voxels of the scan.
+_NEVER_SMOOTHED = ("from_ventricle", "from_surface", "white_exact")
+
 
 @dataclass(frozen=True)
 class Template:
@@ -44,7 +47,7 @@ class Template:
     maps : dict of uint8 (X, Y, Z)
         ``brain``, ``grey``, ``white``, ``ventricle``: probability x 255; ``texture``: T1 intensity
         less what the tissues explain, x 255 + 128; ``from_ventricle``, ``from_surface``: distance in
-        quarter millimetres, at most 255.
+        quarter millimetres, at most 255; ``white_exact``: ``white``, never smoothed.
     affine : float64 (4, 4)
         Voxel to MNI space, mm.
     digest : str
@@ -62,15 +65,28 @@ class Template:
             return self
         maps = {
             name: values
-            if name.startswith("from_")
+            if name in _NEVER_SMOOTHED
             else ndimage.gaussian_filter(values, sigma, output=np.uint8, truncate=3.0)
             for name, values in self.maps.items()
         }
         return Template(maps, self.affine, self.digest)
 
-    def coordinates(self, region: NDArray[np.bool_]) -> NDArray[np.float64]:
-        """Return the MNI coordinates, mm, (N, 3) of a region given on the template's grid."""
-        return np.argwhere(region) @ self.affine[:3, :3].T + self.affine[:3, 3]
+    def sites(self, **bounds: tuple[int, int]) -> NDArray[np.float64]:
+        """Return places where maps lie between bounds: MNI coordinates, mm, (N, 3).
+
+        Parameters
+        ----------
+        **bounds : (int, int)
+            By name of a map, its least and largest grey level. Every second voxel along each axis is looked at.
+        """
+        every = (slice(None, None, 2),) * 3
+        found = np.logical_and.reduce(
+            [
+                (self.maps[name][every] >= least) & (self.maps[name][every] <= largest)
+                for name, (least, largest) in bounds.items()
+            ]
+        )
+        return 2 * np.argwhere(found) @ self.affine[:3, :3].T + self.affine[:3, 3]
 
 
 @cache
@@ -111,20 +127,29 @@ def _bytes(values: NDArray[np.float32]) -> bytes:
     return np.round(values * 255).astype(np.uint8).tobytes()
 
 
+def _distance_to(region: NDArray[np.bool_]) -> NDArray[np.float32]:
+    # SimpleITK's exact distance is several times as fast as scipy's; inside the region it is negative.
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(region.astype(np.uint8))
+    found = sitk.SignedMaurerDistanceMap(image, squaredDistance=False, useImageSpacing=False)
+    return np.maximum(sitk.GetArrayFromImage(found), 0)
+
+
 def _derived_maps(
     t1: NDArray[np.float32], grey: NDArray[np.float32], white: NDArray[np.float32]
 ) -> dict[str, NDArray[np.uint8]]:
     brain = t1 > 0
     grey, white = grey * brain, white * brain
     fluid = np.clip(1.0 - grey - white, 0.0, 1.0) * brain
-    from_surface = ndimage.distance_transform_edt(brain)
+    from_surface = _distance_to(~brain)
     labels, count = ndimage.label((fluid > 0.5) & (from_surface > 20.0))
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     sizes[0] = 0
     ventricle = ndimage.binary_dilation(
         labels == sizes.argmax(), iterations=2, mask=(fluid > 0.3) & (from_surface > 15.0)
     )
-    from_ventricle = ndimage.distance_transform_edt(~ventricle)
+    from_ventricle = _distance_to(ventricle)
 
     parts = np.stack([fluid[brain], grey[brain], white[brain]], axis=1)
     weights, *_ = np.linalg.lstsq(parts, t1[brain], rcond=None)
@@ -140,6 +165,7 @@ def _derived_maps(
         "white": eighth(white),
         "ventricle": eighth(ventricle * fluid),
         "texture": eighth(texture, 128.0),
+        "white_exact": eighth(white),
         "from_ventricle": np.minimum(from_ventricle / DISTANCE_STEP, 255).astype(np.uint8),
         "from_surface": np.minimum(from_surface / DISTANCE_STEP, 255).astype(np.uint8),
     }
