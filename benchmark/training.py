@@ -245,6 +245,7 @@ class Trainer:
         with _stop_requests() as stopped, self._bar(total) as advance:
             advance(state.step, "")
             done = self._done(state.step, total, before)
+            note = ""
             while done < 1.0:
                 rate = learning_rate(config, done, span)
                 for group in optimizer.param_groups:
@@ -256,7 +257,6 @@ class Trainer:
                     average.update(network, state.step)
                 state.seconds = before + time.monotonic() - started
                 done = self._done(state.step, total, state.seconds)
-                note = ""
                 if state.step % every == 0 or done >= 1.0:
                     mean = self._mean(losses)
                     losses.clear()
