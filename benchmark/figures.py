@@ -349,6 +349,8 @@ def _color_bar(figure: Figure, shown: Any, threshold: float | None, limit: float
     )
     axis = figure.add_axes(place)
     bar = figure.colorbar(shown, cax=axis, extend="max", extendfrac=0.02)
+    bar.formatter.set_powerlimits((-1, 3))  # type: ignore[attr-defined]  # small scores in full run off the figure
+    bar.update_ticks()
     bar.ax.tick_params(labelsize=8)
     if threshold is not None and 0 <= threshold <= limit:
         bar.ax.axhline(threshold, color="black", linewidth=4)
