@@ -46,8 +46,8 @@ def _pick(adapter: FolderAdapter, request: RunRequest) -> tuple[list[Subject], l
     return val, chosen
 
 
-def open_data(request: RunRequest, console: Console) -> RunData:
-    """Open, prepare and check the data sets of a run.
+def open_data(request: RunRequest, console: Console, *, learns: bool) -> RunData:
+    """Open, prepare and check the data sets of a run; without ``learns``, the scored one alone.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def open_data(request: RunRequest, console: Console) -> RunData:
     root = request.workspace.root
     adapter = open_dataset(request.dataset, request.data_root, root, request.splits)
     _prepare(adapter, request, console)
-    if source_name == request.dataset:
+    if not learns or source_name == request.dataset:
         source = adapter
     else:
         source = open_dataset(source_name, request.train_root, root, None)

@@ -156,7 +156,7 @@ def train(request: RunRequest, console: Console) -> Path | None:
     )
     if not accelerator.is_main_process:
         console = Console(quiet=True)
-    data = open_data(request, console)
+    data = open_data(request, console, learns=cls.learns() and request.checkpoint is None)
     learnt = _ready_detector(cls, data, run, request, accelerator, console)
     return learnt.training.folder if learnt.training else None
 
@@ -181,7 +181,7 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
     if not accelerator.is_main_process:
         console = Console(quiet=True)
     request.workspace.check_writable()
-    data = open_data(request, console)
+    data = open_data(request, console, learns=cls.learns() and request.checkpoint is None)
     learnt = _ready_detector(cls, data, run, request, accelerator, console)
     detector = learnt.detector
     same = data.source is data.adapter
