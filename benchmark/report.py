@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from benchmark.config import MethodEntry, RunConfig
+from benchmark.config import DatasetEntry, MethodEntry, RunConfig
 from benchmark.evaluation import Evaluation
 from benchmark.figures import loss_curve, montage, pr_curve
 from benchmark.guards import Guard
@@ -158,7 +158,7 @@ def _record(finished: Finished, result: Evaluation, config: dict[str, Any]) -> R
         data=DataInfo(
             title=dataset.title,
             trained_on=finished.trained_on,
-            healthy_source=_healthy_source(source.healthy_source) if source else "none needed",
+            healthy_source=_healthy_source(source, finished.checkpoint),
             fingerprints=dict(sorted(finished.fingerprints.items())),
             train=tuple(finished.train),
             val=tuple(finished.val),
@@ -176,8 +176,13 @@ def _record(finished: Finished, result: Evaluation, config: dict[str, Any]) -> R
     )  # fmt: skip
 
 
-def _healthy_source(kind: str) -> str:
-    return "lesion-free slices of patients" if kind == "patients" else "healthy people"
+def _healthy_source(source: DatasetEntry | None, checkpoint: Path | None) -> str:
+    if checkpoint is not None:
+        return "not known"
+    if source is None:
+        return "none needed"
+    patients = source.healthy_source == "patients"
+    return "lesion-free slices of patients" if patients else "healthy people"
 
 
 def _rules(finished: Finished) -> list[Guard]:

@@ -247,7 +247,7 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
         request.workspace.records,
         Finished(
             info=info, run=run, detector=detector.config, method=entry, dataset=request.dataset,
-            trained_on=data.source_name if cls.learns() else "", checkpoint=request.checkpoint,
+            trained_on=data.source_name if learnt.training else "", checkpoint=request.checkpoint,
             training=learnt.training, training_report=learnt.report,
             train=sorted(learnt.subjects or ()), val=[s.id for s in calibration],
             test=[s.id for s in known], unlabelled=len(data.test) - len(known),
