@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,8 +30,9 @@ from benchmark.measurement import (
     overlap_figures,
 )
 from benchmark.metrics import thresholds
-from benchmark.metrics.histogram import ScoreHistogram
+from benchmark.metrics.histogram import ARRAYS, ScoreHistogram
 from benchmark.metrics.overlap import Overlap
+from benchmark.metrics.packed import PackedHistograms
 from benchmark.metrics.pooled import (
     pooled_auroc,
     pooled_average_precision,
@@ -77,7 +78,7 @@ class Evaluation:
         One line per test subject, chain and operating point; empty where undefined.
     operating_points, summary
         As they stand in the record, by chain.
-    histograms : dict of arrays
+    histograms : mapping of arrays, unpacked one by one
         Keys ``<val|test>/<chain>/<subject>/<array>``.
     curves : dict
         Precision-recall curve of each chain: recall, precision, pooled average precision.
@@ -97,7 +98,7 @@ class Evaluation:
     subjects: pd.DataFrame
     operating_points: dict[str, dict[str, OperatingPoint]]
     summary: dict[str, ChainSummary]
-    histograms: dict[str, NDArray[Any]]
+    histograms: Mapping[str, NDArray[Any]]
     curves: dict[str, Curve]
     prevalence: float | None
     spacing: tuple[float, float, float] | None
@@ -148,24 +149,27 @@ def evaluate(
     chains = chains_of(config)
     console = console or Console(quiet=True)
     with _workforce(load, [*val, *test], workers) as work:
-        calibration: list[dict[str, ScoreHistogram]] = []
+        calibration = {chain.name: PackedHistograms() for chain in chains}
         with console.progress("calibrating", len(val)) as advance:
             for name, found in zip(val, work(partial(bin_subject, load, chains), val), strict=True):
-                calibration.append(found)
+                for chain in chains:
+                    calibration[chain.name].append(found[chain.name])
                 advance(1, name)
         points, unranked, notes = _calibrate(chains, calibration)
         frozen = {
             chain: {name: point.threshold for name, point in found.items()}
             for chain, found in points.items()
         }
+        tested = {chain.name: PackedHistograms() for chain in chains}
         measured: list[Measured] = []
         with console.progress("evaluating", len(test)) as advance:
             task = partial(measure_subject, load, chains, frozen)
             for name, result in zip(test, work(task, test), strict=True):
+                for chain in chains:
+                    tested[chain.name].append(result.histograms.pop(chain.name))
                 measured.append(result)
                 advance(1, name)
     rows = [row for result in measured for row in result.rows]
-    tested = {c.name: [m.histograms[c.name] for m in measured] for c in chains}
     for chain in chains:
         rows += _finish_points(chain.name, points[chain.name], tested[chain.name], test, rows)
     table = pd.DataFrame(rows)
@@ -182,22 +186,13 @@ def evaluate(
         )
         for chain in chains
     }
-    histograms = {}
-    for part, names, found in (
-        ("val", val, calibration),
-        ("test", test, [m.histograms for m in measured]),
-    ):
-        for name, by_chain in zip(names, found, strict=True):
-            for chain_name, histogram in by_chain.items():
-                for key, array in histogram.to_arrays().items():
-                    histograms[f"{part}/{chain_name}/{name}/{key}"] = array
     merged = ScoreHistogram.merge(tested[chains[0].name])
     return Evaluation(
         chains=chains,
         subjects=table,
         operating_points=points,
         summary=summary,
-        histograms=histograms,
+        histograms=_KeptHistograms({"val": (val, calibration), "test": (test, tested)}),
         curves=_curves(tested, summary),
         prevalence=merged.prevalence(),
         spacing=_shared([m.spacing for m in measured]),
@@ -209,18 +204,19 @@ def evaluate(
 
 
 def _calibrate(
-    chains: Sequence[PostProcessing], calibration: Sequence[dict[str, ScoreHistogram]]
+    chains: Sequence[PostProcessing], calibration: Mapping[str, Sequence[ScoreHistogram]]
 ) -> tuple[dict[str, dict[str, OperatingPoint]], str | None, list[str]]:
     """Freeze the thresholds; say why there is no rank where they cannot be."""
     points: dict[str, dict[str, OperatingPoint]] = {chain.name: {} for chain in chains}
-    if not calibration:
+    first = calibration[chains[0].name]
+    if not len(first):
         return points, "no validation subject with a lesion mask, so no frozen threshold", []
     unranked = None
-    if not any(found[chains[0].name].totals()[0] for found in calibration):
+    if not any(histogram.totals()[0] for histogram in first):
         unranked = "the validation split holds no lesion voxel, so val-dice means nothing"
     notes = []
     for chain in chains:
-        found = thresholds.calibrate([h[chain.name] for h in calibration])
+        found = thresholds.calibrate(calibration[chain.name])
         for name, point in found.items():
             points[chain.name][name] = OperatingPoint(
                 threshold=point.threshold,
@@ -324,7 +320,7 @@ def _summary(values: Sequence[float | None], bootstraps: int) -> SubjectSummary:
 
 
 def _curves(
-    tested: dict[str, list[ScoreHistogram]], summary: dict[str, ChainSummary]
+    tested: Mapping[str, Sequence[ScoreHistogram]], summary: dict[str, ChainSummary]
 ) -> dict[str, Curve]:
     out: dict[str, Curve] = {}
     for name, histograms in tested.items():
@@ -362,6 +358,31 @@ def _notes(measured: Sequence[Measured], merged: ScoreHistogram) -> list[str]:
             f"{outside} of {total} lesion voxels lie outside the brain mask and do not count"
         )
     return notes
+
+
+class _KeptHistograms(Mapping[str, NDArray[Any]]):
+    """All histograms of a run as plain arrays, unpacked only when asked for."""
+
+    def __init__(
+        self, parts: dict[str, tuple[Sequence[str], Mapping[str, PackedHistograms]]]
+    ) -> None:
+        self._places = {
+            f"{part}/{chain}/{name}": (packed, index)
+            for part, (names, by_chain) in parts.items()
+            for chain, packed in by_chain.items()
+            for index, name in enumerate(names)
+        }
+
+    def __iter__(self) -> Iterator[str]:
+        return (f"{place}/{array}" for place in self._places for array in ARRAYS)
+
+    def __len__(self) -> int:
+        return len(self._places) * len(ARRAYS)
+
+    def __getitem__(self, key: str) -> NDArray[Any]:
+        place, _, array = key.rpartition("/")
+        packed, index = self._places[place]
+        return packed.arrays(index)[array]
 
 
 @contextmanager

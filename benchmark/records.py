@@ -21,6 +21,7 @@ import hashlib
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -354,11 +355,17 @@ def _check_table(subjects: pd.DataFrame) -> None:
 
 
 def _write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    for name, array in arrays.items():
-        if np.asarray(array).dtype.hasobject:
-            raise ValueError(f"histogram {name!r}: a plain array wanted, objects found")
-    # numpy stamps the members of an archive with a fixed date: equal arrays give equal bytes
-    np.savez_compressed(path, **{name: np.asarray(array) for name, array in arrays.items()})  # type: ignore[arg-type]
+    """Write an .npz array by array, so that a lazy mapping is never whole in memory."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in arrays:
+            array = np.asarray(arrays[name])
+            if array.dtype.hasobject:
+                raise ValueError(f"histogram {name!r}: a plain array wanted, objects found")
+            # The fixed date that zipfile's entries begin with: equal arrays give equal bytes.
+            entry = zipfile.ZipInfo(f"{name}.npy")
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            with archive.open(entry, "w") as file:
+                np.lib.format.write_array(file, array, allow_pickle=False)
 
 
 def _check_sums(folder: Path) -> None:

@@ -21,6 +21,9 @@ from benchmark.metrics.scores import ZERO_KEY, Region, key_scores
 CLASSES = ("positives", "negatives", "background", "lesion_outside")
 """Lesion voxels of the brain, lesion-free voxels of the brain, and the same two outside the brain mask."""
 
+ARRAYS = ("step", "shift", *CLASSES)
+"""Names of the plain arrays that a histogram is kept as."""
+
 WIDEST = 16
 """Largest shift: a bin of 128 to the octave."""
 
@@ -182,7 +185,7 @@ class ScoreHistogram:
         ValueError
             Names the array that is missing or does not fit.
         """
-        for name in ("step", "shift", *CLASSES):
+        for name in ARRAYS:
             if name not in arrays:
                 raise ValueError(f"score histogram: array '{name}' is missing")
             if arrays[name].shape != arrays["step"].shape or arrays[name].ndim != 1:
