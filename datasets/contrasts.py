@@ -61,13 +61,13 @@ class Scanner:
 SCANNERS: dict[ScannerName, Scanner] = {
     "a": Scanner(
         {
-            "flair": Contrast(fluid=0.30, grey=1.13, texture=-0.35, white=230.0),
+            "flair": Contrast(fluid=0.30, grey=1.10, texture=-0.35, white=230.0),
             "t1": Contrast(fluid=0.34, grey=0.74, texture=0.9, white=620.0),
             "t1ce": Contrast(fluid=0.34, grey=0.77, texture=0.9, white=780.0),
             "t2": Contrast(fluid=2.40, grey=1.38, texture=-0.9, white=210.0),
         },
-        noise=0.035,
-        bias=0.035,
+        noise=0.015,
+        bias=0.02,
     ),
     "b": Scanner(
         {
@@ -118,11 +118,11 @@ def healthy_images(
         contrast = scanner.contrasts[modality]
         fluid = contrast.fluid * float(np.exp(generator.normal(0, 0.08)))
         grey = 1 + (contrast.grey - 1) * float(np.exp(generator.normal(0, 0.12)))
-        grey_gain = np.float32(0.035) * smooth_noise(generator, 40.0, axes)
-        white_gain = np.float32(0.025) * smooth_noise(generator, 40.0, axes)
-        own = np.float32(0.02) * smooth_noise(generator, 6.0, axes)
+        grey_gain = np.float32(0.02) * smooth_noise(generator, 40.0, axes)
+        white_gain = np.float32(0.015) * smooth_noise(generator, 40.0, axes)
+        own = np.float32(0.006) * smooth_noise(generator, 6.0, axes)
         sign = -1.0 if contrast.texture < 0 else 1.0
-        shared = np.float32(0.025 * sign) * grain + np.float32(0.015 * sign) * patches
+        shared = np.float32(0.015 * sign) * grain + np.float32(0.01 * sign) * patches
         image = (
             np.float32(fluid) * anatomy.fluid
             + np.float32(grey) * anatomy.grey * (1 + grey_gain)
@@ -137,7 +137,7 @@ def healthy_images(
         elif modality == "t1":
             image -= np.float32(0.12) * horns
         elif modality == "t1ce":
-            image += np.float32(1.1) * vessels + np.float32(0.9) * plexus
+            image += np.float32(0.55) * vessels + np.float32(0.6) * plexus
             image -= np.float32(0.12) * horns
         images[modality] = np.maximum(image, np.float32(0.02))
     return images

@@ -94,10 +94,10 @@ def draw_glioma(generator: np.random.Generator, template: Template, pose: Pose) 
     hemisphere = (np.abs(x) > 12) & ((z > 0) | ((z > -25) & (np.abs(x) > 25) & (y > -45)))
     sites = sites[hemisphere]
     centre = pose.nearest(sites[generator.integers(len(sites))])
-    core = float(np.clip(np.exp(generator.normal(np.log(15.5), 0.3)), 7.0, 26.0))
-    oedema = core + generator.uniform(5.0, 18.0)
+    core = float(np.clip(np.exp(generator.normal(np.log(17.0), 0.27)), 9.0, 26.0))
+    oedema = core + generator.uniform(6.0, 19.0)
     enhances, dark = generator.random() > 0.25, generator.random() < 0.2
-    rim = generator.uniform(3.0, 5.5) if enhances else 0.0
+    rim = generator.uniform(2.0, 3.5) if enhances else 0.0
     shift = generator.uniform(0.05, 0.3) * core
     stretch = np.exp(generator.normal(0, 0.2, 3))
     rotation, _ = np.linalg.qr(generator.standard_normal((3, 3)))
@@ -105,13 +105,13 @@ def draw_glioma(generator: np.random.Generator, template: Template, pose: Pose) 
     draw = generator.uniform
     looks = {
         OEDEMA: Look(
-            flair=draw(0.70, 0.98) if dark else draw(1.40, 2.00),
-            t1=draw(0.62, 0.84),
-            t1ce=draw(0.62, 0.84),
-            t2=draw(1.35, 2.05),
+            flair=draw(0.70, 0.98) if dark else draw(1.45, 2.05),
+            t1=draw(0.55, 0.78),
+            t1ce=draw(0.55, 0.78),
+            t2=draw(1.50, 2.10),
         ),
         NECROSIS: Look(
-            flair=draw(0.50, 1.30) if enhances or dark else draw(1.2, 1.8),
+            flair=draw(0.60, 0.95) if dark else draw(0.75, 1.55),
             t1=draw(0.38, 0.62),
             t1ce=draw(0.38, 0.66),
             t2=draw(1.5, 2.5),
@@ -119,7 +119,7 @@ def draw_glioma(generator: np.random.Generator, template: Template, pose: Pose) 
         ENHANCING: Look(
             flair=draw(0.80, 1.10) if dark else draw(1.25, 1.75),
             t1=draw(0.60, 0.90),
-            t1ce=draw(1.45, 2.2),
+            t1ce=draw(1.40, 1.90),
             t2=draw(1.15, 1.75),
         ),
     }
@@ -146,15 +146,15 @@ def glioma_labels(
     inner = smooth_noise(generator, 9.0, grid.axes)
     size = np.float32(tumour.core)
     core = size * (1 + np.float32(0.16) * broad + np.float32(0.08) * fine) - distance
-    spread = np.float32(tumour.oedema) * (np.float32(0.62) + np.float32(0.42) * anatomy.white)
-    oedema = spread + size * (np.float32(0.22) * broad + np.float32(0.10) * fine) - distance
+    spread = np.float32(tumour.oedema) * (np.float32(0.76) + np.float32(0.28) * anatomy.white)
+    oedema = spread + size * (np.float32(0.20) * broad + np.float32(0.07) * fine) - distance
     tissue = anatomy.brain & (anatomy.ventricle < 0.4)
     labels = np.zeros(anatomy.brain.shape, dtype=np.uint8)
     weight = np.zeros(anatomy.brain.shape, dtype=np.float32)
 
     swollen = tissue & (anatomy.fluid < 0.5) & ((oedema > 0) | (core > 0))
     labels[swollen] = OEDEMA
-    weight[swollen] = _ramp(np.maximum(oedema, core)[swollen], 3.0)
+    weight[swollen] = _ramp(np.maximum(oedema, core)[swollen], 2.0)
     solid = tissue & (core > 0)
     labels[solid] = NECROSIS
     weight[solid] = 1.0
