@@ -25,6 +25,7 @@ from benchmark.records import identity
 from benchmark.slices import StoredSlices
 from benchmark.training import CURVE_COLUMNS, Trainer
 from benchmark.training_state import load_tensors, save_tensors
+from methods.andi.unet import load_published
 from methods.base import AnomalyDetector, DetectorConfig, ImageSpec, SliceDetector
 
 MODEL = "model.safetensors"
@@ -261,18 +262,6 @@ def load_checkpoint(detector: AnomalyDetector, path: Path, device: torch.device)
     except Exception as error:
         first = str(error).splitlines()[0]
         raise UserError(f"checkpoint {path}: cannot be read as tensors ({first})") from error
-    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+    if not isinstance(state, dict):
         raise UserError(f"checkpoint {path}: a mapping of names to tensors wanted")
-    own = detector.net.state_dict()
-    for name, tensor in own.items():
-        if name not in state:
-            raise UserError(f"checkpoint {path}: lacks the tensor {name} of '{detector.name}'")
-        if state[name].shape != tensor.shape:
-            raise UserError(
-                f"checkpoint {path}: {name} has shape {tuple(state[name].shape)}, "
-                f"{tuple(tensor.shape)} wanted: another width or channel count?"
-            )
-    extra = sorted(set(state) - set(own))
-    if extra:
-        raise UserError(f"checkpoint {path}: tensor {extra[0]} is none of '{detector.name}'")
-    detector.net.load_state_dict(state)
+    load_published(detector.net, state, f"checkpoint {path}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
@@ -11,7 +10,7 @@ from pydantic import field_validator, model_validator
 from torch import nn
 
 from benchmark.randomness import SliceGenerator
-from methods.andi.unet import UNet, load_published
+from methods.andi.unet import UNet
 from methods.base import DetectorConfig, Field, SliceDetector
 from methods.diffusion.noise import NoiseName, draw_noise
 from methods.diffusion.schedule import Schedule, linear_schedule
@@ -96,10 +95,6 @@ class DDPMDetector(SliceDetector):
             self.spec.channels, self.spec.size, self.config.base_width, self.config.attention
         )
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-
-    def load_published(self, state: Mapping[str, object], source: str = "the checkpoint") -> None:
-        """Load a checkpoint in the published format; see :func:`methods.andi.unet.load_published`."""
-        load_published(self.net, state, source)
 
     def loss(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Mean squared error of the predicted noise, for slices (N, C, H, W) of about [0, 1]."""

@@ -205,7 +205,7 @@ def test_a_training_batch_without_a_budget(cli, scans):
     ("content", "words"),
     [
         ({"inc.double_conv.0.weight": torch.zeros(3, 4, 3, 3)}, ("(3, 4, 3, 3)", "wanted")),
-        ({}, ("lacks the tensor",)),
+        ({}, ("no tensor",)),
         ([1, 2], ("mapping",)),
         (b"garbage", ("cannot be read",)),
     ],
