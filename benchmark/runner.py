@@ -34,6 +34,7 @@ from benchmark.trained import (
     Training,
     build_detector,
     detector_class,
+    detector_config,
     learn,
     load_checkpoint,
     locate_training,
@@ -91,11 +92,22 @@ def make_accelerator(device: str, precision: str, tracker: str | None, folder: P
         raise UserError(f"--track {tracker}: {first}; is its package installed?") from error
 
 
-def resolve_config(request: RunRequest, entry: MethodEntry | None) -> tuple[str, RunConfig]:
-    """Return the preset's name and the run's configuration."""
+def resolve_config(
+    request: RunRequest, entry: MethodEntry | None, cls: type[AnomalyDetector]
+) -> tuple[str, RunConfig]:
+    """Return the preset's name and the run's configuration, the detector's own part checked too.
+
+    Raises
+    ------
+    UserError
+        For an unknown key, a value out of bounds, or a checkpoint that is not there: before any work is done.
+    """
     accelerated = request.device != "cpu" and torch.cuda.is_available()
     preset = request.preset or ("paper" if accelerated else "quick")
     run = configuration.load_run_config(entry, preset, request.overrides, request.method)
+    detector_config(cls, run.detector)
+    if request.checkpoint is not None and not request.checkpoint.is_file():
+        raise UserError(f"checkpoint {request.checkpoint}: no such file")
     return preset, run
 
 
@@ -150,7 +162,7 @@ def _ready_detector(
 def train(request: RunRequest, console: Console) -> Path | None:
     """Train a method and return the folder of the training; None for a method that learns nothing."""
     cls = detector_class(request.method)
-    _, run = resolve_config(request, configuration.method_entry(request.method))
+    _, run = resolve_config(request, configuration.method_entry(request.method), cls)
     accelerator = make_accelerator(
         request.device, run.training.precision, request.tracker, request.workspace.root
     )
@@ -173,7 +185,7 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
 
     cls = detector_class(request.method)
     entry = configuration.method_entry(request.method)
-    preset, run = resolve_config(request, entry)
+    preset, run = resolve_config(request, entry, cls)
     request = replace(request, preset=preset)
     accelerator = make_accelerator(
         request.device, run.training.precision, request.tracker, request.workspace.root

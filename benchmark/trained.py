@@ -51,6 +51,19 @@ def method_locations() -> dict[str, str]:
     return {name: entry.class_ for name, entry in entries.items() if entry and entry.class_}
 
 
+def detector_config(cls: type[AnomalyDetector], values: dict[str, Any]) -> DetectorConfig:
+    """Validate a detector's hyper-parameters.
+
+    Raises
+    ------
+    UserError
+        For a hyper-parameter that is unknown or out of bounds.
+    """
+    return configuration.validated(
+        cls.Config, values, f"configuration of '{cls.name}'", "detector."
+    )
+
+
 def build_detector(
     cls: type[AnomalyDetector],
     values: dict[str, Any],
@@ -65,9 +78,7 @@ def build_detector(
     UserError
         For a hyper-parameter that is unknown or out of bounds, or a modality that is missing.
     """
-    where = f"configuration of '{cls.name}'"
-    settings: DetectorConfig = configuration.validated(cls.Config, values, where, "detector.")
-    detector = cls(settings, spec)
+    detector = cls(detector_config(cls, values), spec)
     if isinstance(detector, SliceDetector) and detector.has_network():
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(derive_seed(seed, "weights"))
@@ -248,8 +259,6 @@ def load_checkpoint(detector: AnomalyDetector, path: Path, device: torch.device)
     UserError
         When the file is missing, damaged, or of another network; names the first tensor that differs.
     """
-    if not path.is_file():
-        raise UserError(f"checkpoint {path}: no such file")
     if path.suffix == ".safetensors":
         load_model(detector, path, device)
         return
