@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -81,15 +82,14 @@ def make_accelerator(device: str, precision: str, tracker: str | None, folder: P
         chosen = names[precision]
     if on_cpu and chosen == "fp16":
         raise UserError("training.precision = fp16: needs an accelerator; float32 or bf16 wanted")
+    if tracker is not None and importlib.util.find_spec(tracker) is None:
+        # accelerate would drop a tracker that is not installed, and say nothing
+        raise UserError(f"--track {tracker}: not installed; pip install {tracker}")
     # Methods that run one after the other may differ in precision; accelerate keeps one state a process.
     AcceleratorState._reset_state()
-    try:
-        return Accelerator(
-            cpu=on_cpu, mixed_precision=chosen, log_with=tracker, project_dir=str(folder)
-        )
-    except (ImportError, ValueError) as error:
-        first = str(error).splitlines()[0]
-        raise UserError(f"--track {tracker}: {first}; is its package installed?") from error
+    return Accelerator(
+        cpu=on_cpu, mixed_precision=chosen, log_with=tracker, project_dir=str(folder)
+    )
 
 
 def resolve_config(

@@ -25,6 +25,7 @@ from benchmark.records import identity
 from benchmark.slices import StoredSlices
 from benchmark.training import CURVE_COLUMNS, Trainer
 from benchmark.training_state import load_tensors, save_tensors
+from datasets.atomic import write_atomically
 from methods.andi.unet import load_published
 from methods.base import AnomalyDetector, DetectorConfig, ImageSpec, SliceDetector
 
@@ -213,23 +214,15 @@ def _learn_or_load(
             rows = csv.writer(text, lineterminator="\n")
             rows.writerow(CURVE_COLUMNS)
             rows.writerows([f"{value:.6g}" for value in row] for row in trainer.state.curve)
-            _write(training.folder / "loss.csv", text.getvalue())
-        _write(training.folder / "training.json", json.dumps(report, indent=1) + "\n")
+            write_atomically(training.folder / "loss.csv", text.getvalue().encode())
+        write_atomically(
+            training.folder / "training.json", (json.dumps(report, indent=1) + "\n").encode()
+        )
         save_tensors(
             detector.state(), training.folder / MODEL, {"training": json.dumps(training.parts)}
         )
         progress.unlink(missing_ok=True)
     accelerator.wait_for_everyone()
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror})") from error
 
 
 def load_model(detector: AnomalyDetector, path: Path, device: torch.device) -> None:

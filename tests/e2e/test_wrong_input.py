@@ -1,6 +1,7 @@
 """Whatever a user gets wrong: one line on stderr that names it, exit code 2, and nothing lost."""
 
 import gzip
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -76,6 +77,11 @@ def test_a_mistake_on_the_command_line(cli, kind):
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without an accelerator")
 def test_cuda_asked_for_where_there_is_none(cli):
     refused(cli("run", "--device", "cuda"), "no CUDA device")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("wandb") is not None, reason="wandb is installed")
+def test_a_tracker_that_is_not_installed(cli):
+    refused(cli("run", "--track", "wandb"), "pip install wandb")
 
 
 def change(scans: Path, name: str, modality: str) -> tuple[Path, np.ndarray]:
