@@ -1,0 +1,47 @@
+"""Training and scoring on two processes give the maps of one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_scans import SMALL
+
+from benchmark.map_store import MapStore
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def launch(processes: int, scans: Path, workspace: Path, port: int) -> dict:
+    """Run the command on so many processes (gloo) and return all maps by subject."""
+    command = [
+        sys.executable, "-m", "benchmark", "run", "--method", "andi", "--alone", "--dataset",
+        "folder", "--data-root", str(scans), "--workspace", str(workspace), *SMALL,
+    ]  # fmt: skip
+    started = []
+    for rank in range(processes):
+        ours = {
+            "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes),
+            "LOCAL_WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true",
+        } if processes > 1 else {}  # fmt: skip
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **ours}
+        started.append(subprocess.Popen(command, cwd=ROOT, env=environment))
+    assert [process.wait(timeout=300) for process in started] == [0] * processes
+    report = next(workspace.glob("trainings/*/training.json")).read_text()
+    assert f'"processes": {processes}' in report
+    return {
+        path.name.split(".")[0]: MapStore(path.parent).load(path.stem).map
+        for path in workspace.glob("maps/andi__*/*.npz")
+    }
+
+
+@pytest.mark.slow
+def test_two_processes_train_and_score_to_the_maps_of_one(scans, tmp_path):
+    one = launch(1, scans, tmp_path / "one", 0)
+    two = launch(2, scans, tmp_path / "two", 29431)
+    assert one.keys() == two.keys()
+    assert len(one) == 5
+    for subject, scores in one.items():
+        assert two[subject] == pytest.approx(scores, rel=1e-3, abs=1e-4 * float(scores.max()))
