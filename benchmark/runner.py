@@ -244,6 +244,9 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
         maps.load, [s.id for s in calibration], [s.id for s in known], run.evaluation,
         workers=request.workers, console=console,
     )  # fmt: skip
+    if request.split == "val" and result.unranked is None:
+        reason = "reported on the validation split, where its thresholds were found"
+        result = replace(result, unranked=reason)
     members = {subject.id: subject for subject in known}
 
     def reader(name: str) -> Volume:

@@ -135,6 +135,15 @@ def test_without_validation_masks_a_run_is_shown_but_not_ranked(cli, scans):
     assert "no frozen threshold" in answer.out
 
 
+def test_a_run_on_the_validation_split_has_no_rank(cli, scans):
+    answer = cli(
+        "run", "--method", "thresholding", "--alone", "--dataset", "folder", "--data-root", scans,
+        "--set", "preprocessing.size=32", "--split", "val",
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    assert "where its thresholds were found" in " ".join(answer.out.split())
+
+
 def test_a_detector_of_one_file_gets_a_row_in_the_table(cli, scans, tmp_path):
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     start = readme.index("```python", readme.index("mean_deviation.py"))
