@@ -92,7 +92,7 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Train, score, evaluate and rank a method. What is finished is found again, not repeated."""
-    from benchmark.session import RunPlan, run_plan
+    from benchmark.run_plan import RunPlan, run_plan
 
     names, digest = _plugins(plugin)
     methods = list(dict.fromkeys(method))
@@ -211,7 +211,7 @@ def prepare_phantom(
     debug: Debug = False,
 ) -> None:
     """Write the phantom: brain scans with exact lesion masks, drawn from the ICBM template."""
-    from benchmark.session import write_phantom
+    from benchmark.run_plan import write_phantom
     from benchmark.workspace import Workspace
 
     place = Workspace(workspace) if workspace else Workspace.default()
