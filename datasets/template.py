@@ -25,7 +25,7 @@ TEMPLATE_NAME = (
     "ICBM 2009a nonlinear symmetric (T1, grey and white matter), as shipped with nilearn"
 )
 TEMPLATE_LICENCE = (
-    "ICBM 152 nonlinear atlases (2009), copyright (C) 1993-2009 Louis Collins, McConnell Brain "
+    "ICBM 152 nonlinear atlases (2009), copyright (C) 1993-2004 Louis Collins, McConnell Brain "
     "Imaging Centre, Montreal Neurological Institute, McGill University: use, copying, modification "
     "and distribution permitted for any purpose and without fee, provided that the copyright notice "
     "appears in all copies; provided as is, without warranty."
