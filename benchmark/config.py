@@ -86,12 +86,36 @@ class ScoringConfig(Section):
 
 
 class EvaluationConfig(Section):
-    """Post-processing and statistics, the same for every method of a comparison."""
+    """Post-processing, grid and statistics, the same for every method of a comparison."""
 
     median: int = Field(5, ge=1, le=15, description="edge of the 3-D median filter, voxels, odd")
     erosion: int = Field(0, ge=0, le=10, description="voxels taken off the brain mask, for all")
     min_component_ml: float = Field(0.0, ge=0, description="smaller detections are removed")
     bootstraps: int = Field(1000, ge=0, le=100_000, description="resamples of the subjects")
+    grid: Literal["working", "native"] = Field(
+        "working",
+        description="native: measure also on each scan's own grid, against its untouched mask",
+    )
+    exact: bool = Field(
+        False, description="count pooled AP and AUROC exactly, in two more passes over the maps"
+    )
+    protocol: Literal["standard", "paper"] = Field(
+        "standard", description="paper: also by the protocol of the ANDi publication's code"
+    )
+    paper_window: tuple[float, float] | None = Field(
+        None,
+        description="threshold sweep of the paper's protocol; null: the method's published one",
+    )
+    paper_min_max: bool | None = Field(
+        None, description="scale all maps to [0, 1] in the paper's protocol; null: as published"
+    )
+
+    @field_validator("paper_window")
+    @classmethod
+    def _window(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
+        if value is not None and value[1] - value[0] < 0.001:
+            raise ValueError("(low, high) with high at least low + 0.001 wanted")
+        return value
 
     @field_validator("median")
     @classmethod
@@ -122,6 +146,9 @@ class MethodEntry(Section):
     learns_from: str = ""
     windows: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="threshold sweep of the published configuration"
+    )
+    published_min_max: bool = Field(
+        True, description="whether the published code scales this method's maps to [0, 1]"
     )
     defaults: dict[str, dict[str, Any]] = Field(default_factory=dict)
     presets: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)

@@ -6,11 +6,7 @@ volumes. No torch here: worker processes start quickly.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -21,41 +17,42 @@ from numpy.typing import NDArray
 from benchmark.config import EvaluationConfig
 from benchmark.console import Console
 from benchmark.measurement import (
-    PRIMARY,
     Loader,
     Measured,
     Row,
     bin_subject,
+    brain_scores,
     measure_subject,
     overlap_figures,
 )
 from benchmark.metrics import thresholds
+from benchmark.metrics.exact import PooledPasses, Ranking
 from benchmark.metrics.histogram import ARRAYS, ScoreHistogram
 from benchmark.metrics.overlap import Overlap
 from benchmark.metrics.packed import PackedHistograms
-from benchmark.metrics.pooled import (
-    pooled_auroc,
-    pooled_average_precision,
-    precision_recall_curve,
-)
 from benchmark.metrics.postprocessing import PostProcessing
 from benchmark.metrics.scores import score_keys
-from benchmark.metrics.uncertainty import bootstrap_mean, bootstrap_pooled_ap
-from benchmark.record_schema import ChainSummary, OperatingPoint, Pooled, SubjectSummary
+from benchmark.record_schema import (
+    ChainSummary,
+    Group,
+    Lesions,
+    LostLesion,
+    OperatingPoint,
+)
+from benchmark.subgroups import grouped
+from benchmark.summaries import (
+    POINTS,
+    Curve,
+    Sweep,
+    dice_sweep,
+    pooled_figures,
+    recall_curves,
+    subject_figures,
+)
+from benchmark.workforce import workforce
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Curve = tuple[Sequence[float], Sequence[float], float | None]
-
-FROZEN = ("val-dice", "val-fpr1", "val-fpr5")
-POINTS = (*FROZEN, "yen", "oracle")
-
-DRAW_SEED = 20231204
-"""Seed of all bootstraps: every method is judged on the same resamples of the subjects."""
-
-PARALLEL_VOXELS = 30_000_000
-"""With fewer voxels in all, starting processes costs more than it saves."""
 
 _HOW = {
     "val-dice": "highest mean per-subject Dice of {n} validation subjects, over all scores",
@@ -64,6 +61,9 @@ _HOW = {
     "yen": "Yen's threshold of each volume's brain, then one dilation by the 6 neighbours",
     "oracle": "highest mean per-subject Dice of the {n} test subjects themselves: an upper bound",
 }
+
+
+_NAMED = 5  # lost lesions named in a note; the record names all
 
 
 @dataclass(frozen=True)
@@ -76,12 +76,14 @@ class Evaluation:
         Raw and filtered.
     subjects : DataFrame
         One line per test subject, chain and operating point; empty where undefined.
-    operating_points, summary
-        As they stand in the record, by chain.
+    operating_points, summary, groups, lesions
+        As they stand in the record.
     histograms : mapping of arrays, unpacked one by one
         Keys ``<val|test>/<chain>/<subject>/<array>``.
     curves : dict
         Precision-recall curve of each chain: recall, precision, pooled average precision.
+    sweeps : dict
+        By chain and split (``val``, ``test``): threshold and mean Dice, float64 (N,) each, for a figure.
     prevalence : float or None
         Share of lesion voxels in the brains of the test subjects.
     spacing, shape : tuple or None
@@ -100,11 +102,14 @@ class Evaluation:
     summary: dict[str, ChainSummary]
     histograms: Mapping[str, NDArray[Any]]
     curves: dict[str, Curve]
+    sweeps: dict[str, dict[str, Sweep]]
     prevalence: float | None
     spacing: tuple[float, float, float] | None
     shape: tuple[int, int, int] | None
     costs: dict[str, float]
     unranked: str | None
+    groups: dict[str, tuple[Group, ...]] = field(default_factory=dict)
+    lesions: Lesions | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -126,6 +131,9 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate scored subjects by the protocol; region: the brain.
 
+    The grid is the one that the loader gives: the working grid, or each scan's own where a subject comes with
+    ``native`` (:class:`benchmark.native.NativeLoader`).
+
     Parameters
     ----------
     load : callable
@@ -144,11 +152,9 @@ def evaluate(
     UserError
         For non-finite scores: names the subject and the count.
     """
-    import pandas as pd
-
     chains = chains_of(config)
     console = console or Console(quiet=True)
-    with _workforce(load, [*val, *test], workers) as work:
+    with workforce(load, [*val, *test], workers) as work:
         calibration = {chain.name: PackedHistograms() for chain in chains}
         with console.progress("calibrating", len(val)) as advance:
             for name, found in zip(val, work(partial(bin_subject, load, chains), val), strict=True):
@@ -172,20 +178,16 @@ def evaluate(
     rows = [row for result in measured for row in result.rows]
     for chain in chains:
         rows += _finish_points(chain.name, points[chain.name], tested[chain.name], test, rows)
-    table = pd.DataFrame(rows)
-    order = {name: rank for rank, name in enumerate(POINTS)}
-    table = table.sort_values(
-        ["subject", "chain", "point"],
-        key=lambda column: column.map(order) if column.name == "point" else column,
-        kind="stable",
-    ).reset_index(drop=True)
-    summary = {
-        chain.name: ChainSummary(
-            pooled=_pooled(tested[chain.name], config.bootstraps),
-            subjects=_summaries(table[table["chain"] == chain.name], config.bootstraps),
+    table = _table(rows, measured)
+    summary = {}
+    for chain in chains:
+        recount = partial(_recount, load, chain, test)
+        pooled = pooled_figures(tested[chain.name], config.bootstraps, recount, exact=config.exact)
+        lines = table[table["chain"] == chain.name]
+        summary[chain.name] = ChainSummary(
+            pooled=pooled, subjects=subject_figures(lines, config.bootstraps)
         )
-        for chain in chains
-    }
+    groups, group_notes = grouped(table, _attributes(measured), tested, config.bootstraps)
     merged = ScoreHistogram.merge(tested[chains[0].name])
     return Evaluation(
         chains=chains,
@@ -193,14 +195,67 @@ def evaluate(
         operating_points=points,
         summary=summary,
         histograms=_KeptHistograms({"val": (val, calibration), "test": (test, tested)}),
-        curves=_curves(tested, summary),
+        curves=recall_curves(tested, summary),
+        sweeps={
+            chain.name: {
+                split: dice_sweep(histograms[chain.name])
+                for split, histograms in (("val", calibration), ("test", tested))
+                if len(histograms[chain.name])
+            }
+            for chain in chains
+        },
         prevalence=merged.prevalence(),
         spacing=_shared([m.spacing for m in measured]),
         shape=_shared([m.shape for m in measured]),
         costs=_costs([m.costs for m in measured]),
         unranked=unranked,
-        notes=[*notes, *_notes(measured, merged)],
+        groups=groups,
+        lesions=_lesions(measured),
+        notes=[*notes, *_notes(measured, merged), *group_notes],
     )
+
+
+def _recount(load: Loader, chain: PostProcessing, subjects: Sequence[str]) -> Ranking:
+    """Count the brain voxels of all subjects one by one, in two passes over their maps."""
+    passes = PooledPasses()
+    for count in (passes.first, passes.second):
+        for subject in subjects:
+            count(*brain_scores(load, chain, subject))
+    return passes.ranking()
+
+
+def _attributes(measured: Sequence[Measured]) -> dict[str, dict[str, str]]:
+    """Return site and the further columns of the split, column by column."""
+    names = dict.fromkeys(["site", *(name for m in measured for name in m.attributes)])
+    sites = {m.subject: str(m.rows[0]["site"]) for m in measured}
+    return {
+        name: {
+            m.subject: sites[m.subject] if name == "site" else m.attributes.get(name, "")
+            for m in measured
+        }
+        for name in names
+    }
+
+
+def _table(rows: Sequence[Row], measured: Sequence[Measured]) -> pd.DataFrame:
+    """Return the table of subjects: keys, columns of the split, figures."""
+    import pandas as pd
+
+    figures = pd.DataFrame(rows)
+    at = 1 + list(figures.columns).index("site")
+    for name, cells in _attributes(measured).items():
+        if name == "site":
+            continue
+        # a column of the split never hides a figure
+        shown = f"{name} (split)" if name in figures.columns else name
+        figures.insert(at, shown, figures["subject"].map(cells))
+        at += 1
+    order = {name: rank for rank, name in enumerate(POINTS)}
+    return figures.sort_values(
+        ["subject", "chain", "point"],
+        key=lambda column: column.map(order) if column.name == "point" else column,
+        kind="stable",
+    ).reset_index(drop=True)
 
 
 def _calibrate(
@@ -265,72 +320,6 @@ def _finish_points(
     return out
 
 
-def _pooled(tested: Sequence[ScoreHistogram], bootstraps: int) -> Pooled:
-    merged = ScoreHistogram.merge(tested)
-    precision, area = pooled_average_precision(merged), pooled_auroc(merged)
-    if precision is None:
-        return Pooled(prevalence=merged.prevalence())
-    rng = np.random.default_rng(DRAW_SEED)
-    interval = bootstrap_pooled_ap(tested, rng, bootstraps)
-    return Pooled(
-        ap=precision.value,
-        ap_low=interval.low if interval else None,
-        ap_high=interval.high if interval else None,
-        auroc=area.value if area else None,
-        prevalence=merged.prevalence(),
-    )
-
-
-def _summaries(table: pd.DataFrame, bootstraps: int) -> dict[str, SubjectSummary]:
-    """Summarise every per-subject figure of one chain."""
-    out = {}
-    once = table.drop_duplicates("subject")
-    for metric in ("ap", "auroc"):
-        out[metric] = _summary(once[metric].tolist(), bootstraps)
-    everywhere = ("dice", "sensitivity", "precision")
-    primary = [
-        "hd95", "assd", "lesion_sensitivity", "lesion_precision", "lesion_f1",
-        "false_positive_lesions",
-        *[c for c in table.columns if c.startswith("lesion_sensitivity ")],
-    ]  # fmt: skip
-    for point in [name for name in POINTS if (table["point"] == name).any()]:
-        lines = table[table["point"] == point]
-        for metric in (*everywhere, *(primary if point == PRIMARY else ())):
-            out[f"{metric}@{point}"] = _summary(lines[metric].tolist(), bootstraps)
-        if point != "oracle":
-            healthy = lines[lines["lesion_ml"] == 0]["false_positive_ml"].tolist()
-            out[f"false_positive_ml_lesion_free@{point}"] = _summary(healthy, bootstraps)
-    return out
-
-
-def _summary(values: Sequence[float | None], bootstraps: int) -> SubjectSummary:
-    known = [float(v) for v in values if v is not None and not np.isnan(v)]
-    if not known:
-        return SubjectSummary(undefined=len(values))
-    interval = bootstrap_mean(known, np.random.default_rng(DRAW_SEED), bootstraps)
-    assert interval is not None
-    return SubjectSummary(
-        mean=interval.value,
-        median=float(np.median(known)),
-        low=interval.low,
-        high=interval.high,
-        n=len(known),
-        undefined=len(values) - len(known),
-    )
-
-
-def _curves(
-    tested: Mapping[str, Sequence[ScoreHistogram]], summary: dict[str, ChainSummary]
-) -> dict[str, Curve]:
-    out: dict[str, Curve] = {}
-    for name, histograms in tested.items():
-        curve = precision_recall_curve(ScoreHistogram.merge(histograms))
-        precision = summary[name].pooled.ap
-        if curve is not None and precision is not None:
-            out[name] = (curve.recall.tolist(), curve.precision.tolist(), precision)
-    return out
-
-
 def _shared(values: Sequence[Any]) -> Any:
     return values[0] if len(set(values)) == 1 else None
 
@@ -347,6 +336,19 @@ def _costs(costs: Sequence[dict[str, float]]) -> dict[str, float]:
     }
 
 
+def _lesions(measured: Sequence[Measured]) -> Lesions | None:
+    """Count the lesions of the scans' own masks; None where it is not known for every subject."""
+    known = [(m.subject, m.loss) for m in measured if m.loss is not None]
+    if len(known) < len(measured):
+        return None
+    lost = [
+        LostLesion(subject=subject, ml=ml, centre_mm=centre)
+        for subject, loss in known
+        for ml, centre in loss.lost
+    ]
+    return Lesions(total=sum(loss.total for _, loss in known), lost=tuple(lost))
+
+
 def _notes(measured: Sequence[Measured], merged: ScoreHistogram) -> list[str]:
     notes = []
     if not merged.totals()[0]:
@@ -356,6 +358,14 @@ def _notes(measured: Sequence[Measured], merged: ScoreHistogram) -> list[str]:
         total = sum(m.lesion_voxels for m in measured)
         notes.append(
             f"{outside} of {total} lesion voxels lie outside the brain mask and do not count"
+        )
+    lesions = _lesions(measured)
+    if lesions is not None and lesions.lost:
+        named = [f"{lesion.subject} {lesion.ml:.2g} ml" for lesion in lesions.lost[:_NAMED]]
+        more = ", ..." if len(lesions.lost) > _NAMED else ""
+        notes.append(
+            f"{len(lesions.lost)} of {lesions.total} lesions have no voxel on the working grid "
+            f"({', '.join(named)}{more})"
         )
     return notes
 
@@ -383,22 +393,3 @@ class _KeptHistograms(Mapping[str, NDArray[Any]]):
         place, _, array = key.rpartition("/")
         packed, index = self._places[place]
         return packed.arrays(index)[array]
-
-
-@contextmanager
-def _workforce(
-    load: Loader, subjects: Sequence[str], workers: int | None
-) -> Iterator[Callable[[Callable[[str], Any], Sequence[str]], Iterator[Any]]]:
-    """Yield a function that maps a task over subjects in order, in processes where that is worth it."""
-    count = min(workers or os.cpu_count() or 1, len(subjects))
-    if workers is None and subjects:
-        voxels = load(subjects[0]).brain.size * len(subjects)
-        count = count if voxels > PARALLEL_VOXELS else 1
-    if count <= 1:
-        yield map
-        return
-    pool = ProcessPoolExecutor(count, mp_context=multiprocessing.get_context("spawn"))
-    try:
-        yield pool.map
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import UserError
+from datasets.volume import LesionLoss, NativeGrid
+
+
+@dataclass(frozen=True)
+class NativeTruth:
+    """What a map is held against on the scan's own grid.
+
+    Parameters
+    ----------
+    grid : NativeGrid
+        The scan's own grid, with shape (X, Y, Z).
+    brain, lesion : bool (X, Y, Z)
+        Brain mask, and the lesion mask as the file has it.
+    spacing : (float, float, float)
+        Voxel edges, mm.
+    """
+
+    grid: NativeGrid
+    brain: NDArray[np.bool_]
+    lesion: NDArray[np.bool_]
+    spacing: tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -41,6 +62,10 @@ class ScoredSubject:
         Further columns of the split.
     costs : dict
         seconds, network_calls, slices, peak_memory_mb.
+    loss : LesionLoss or None
+        Lesions that the working grid loses; None where not known.
+    native : NativeTruth or None
+        Where the map is to be measured on the scan's own grid; not kept on disk.
     """
 
     subject: str
@@ -51,6 +76,8 @@ class ScoredSubject:
     site: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
     costs: dict[str, float] = field(default_factory=dict)
+    loss: LesionLoss | None = None
+    native: NativeTruth | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +111,8 @@ class MapStore:
         UserError
             When the file cannot be written.
         """
-        meta = asdict(scored)
+        meta = asdict(replace(scored, native=None))
+        del meta["native"]
         arrays = {key: meta.pop(key) for key in ("map", "brain", "lesion")}
         inside = arrays["brain"]
         whole = bool(np.any(arrays["map"][~inside]))
@@ -134,4 +162,7 @@ class MapStore:
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise UserError(f"{path}: damaged map ({error}); delete it to score anew") from error
         meta["spacing"] = tuple(meta["spacing"])
+        if meta.get("loss") is not None:
+            lost = tuple((ml, tuple(centre)) for ml, centre in meta["loss"]["lost"])
+            meta["loss"] = LesionLoss(meta["loss"]["total"], lost)
         return ScoredSubject(map=scores, brain=masks["brain"], lesion=masks.get("lesion"), **meta)

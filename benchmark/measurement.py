@@ -23,6 +23,8 @@ from benchmark.metrics.overlap import Overlap, overlap
 from benchmark.metrics.postprocessing import PostProcessing
 from benchmark.metrics.scores import NonFiniteScores
 from benchmark.metrics.surface import surface_distances
+from datasets.grid import map_to_native
+from datasets.volume import LesionLoss
 
 Loader = Callable[[str], ScoredSubject]
 Row = dict[str, Any]
@@ -35,44 +37,65 @@ PRIMARY = "val-dice"
 class Measured:
     """What is kept of a test subject once its volume has left memory."""
 
+    subject: str
     rows: list[Row]
+    attributes: dict[str, str]
     histograms: dict[str, ScoreHistogram]
     spacing: tuple[float, float, float]
     shape: tuple[int, int, int]
     costs: dict[str, float]
     lesion_voxels: int
     lesion_outside: int
+    loss: LesionLoss | None
 
 
-def _loaded(load: Loader, subject: str) -> tuple[ScoredSubject, NDArray[np.bool_]]:
+@dataclass(frozen=True)
+class _Truth:
+    """What a map is held against, on the grid that is measured."""
+
+    brain: NDArray[np.bool_]
+    lesion: NDArray[np.bool_]
+    spacing: tuple[float, float, float]
+
+
+def _loaded(load: Loader, subject: str) -> tuple[ScoredSubject, _Truth]:
     scored = load(subject)
+    if scored.native is not None:
+        native = scored.native
+        return scored, _Truth(native.brain, native.lesion, native.spacing)
     if scored.lesion is None:
         raise ValueError(f"subject {subject} has no lesion mask: it cannot be evaluated")
-    return scored, scored.lesion
-
-
-def _histogram(
-    scores: NDArray[np.float32], scored: ScoredSubject, lesion: NDArray[np.bool_]
-) -> ScoreHistogram:
-    try:
-        return score_histogram(scores, scored.brain, lesion)
-    except NonFiniteScores as error:
-        raise UserError(f"subject {scored.subject}: {error}") from error
+    return scored, _Truth(scored.brain, scored.lesion, scored.spacing)
 
 
 def _chained(chain: PostProcessing, scored: ScoredSubject) -> NDArray[np.float32]:
+    """Post-process on the working grid, then bring the map to the grid that is measured."""
     try:
-        return chain.apply(scored.map, scored.brain)
+        scores = chain.apply(scored.map, scored.brain)
     except NonFiniteScores as error:
         raise UserError(f"subject {scored.subject}: {error}") from error
+    if scored.native is None:
+        return scores
+    return np.where(scored.native.brain, map_to_native(scores, scored.native.grid), np.float32(0))
 
 
 def bin_subject(
     load: Loader, chains: Sequence[PostProcessing], subject: str
 ) -> dict[str, ScoreHistogram]:
     """Return a validation subject's histograms, by chain."""
-    scored, lesion = _loaded(load, subject)
-    return {c.name: _histogram(_chained(c, scored), scored, lesion) for c in chains}
+    scored, truth = _loaded(load, subject)
+    return {
+        chain.name: score_histogram(_chained(chain, scored), truth.brain, truth.lesion)
+        for chain in chains
+    }
+
+
+def brain_scores(
+    load: Loader, chain: PostProcessing, subject: str
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the scores of a subject's brain voxels, and which of them are lesion, (N,) each."""
+    scored, truth = _loaded(load, subject)
+    return _chained(chain, scored)[truth.brain], truth.lesion[truth.brain]
 
 
 def measure_subject(
@@ -81,16 +104,22 @@ def measure_subject(
     frozen: dict[str, dict[str, float | None]],
     subject: str,
 ) -> Measured:
-    """Measure a test subject at the frozen thresholds and at Yen's."""
-    scored, lesion = _loaded(load, subject)
-    inside = lesion & scored.brain
-    voxel_ml = float(np.prod(scored.spacing)) / 1000
+    """Measure a test subject at the frozen thresholds and at Yen's.
+
+    Raises
+    ------
+    UserError
+        For non-finite scores: names the subject and the count.
+    """
+    scored, truth = _loaded(load, subject)
+    brain, inside = truth.brain, truth.lesion & truth.brain
+    voxel_ml = float(np.prod(truth.spacing)) / 1000
     rows: list[Row] = []
     histograms = {}
     for chain in chains:
         scores = _chained(chain, scored)
-        histograms[chain.name] = _histogram(scores, scored, lesion)
-        ranking = exact_ranking(scores[scored.brain], inside[scored.brain])
+        histograms[chain.name] = score_histogram(scores, brain, truth.lesion)
+        ranking = exact_ranking(scores[brain], inside[brain])
         shared: Row = {
             "subject": subject,
             "site": scored.site,
@@ -100,31 +129,35 @@ def measure_subject(
             "auroc": ranking.auroc,
         }
         detections: dict[str, tuple[NDArray[np.bool_], float | None]] = {
-            name: (thresholds.detect(scores, threshold, scored.brain), threshold)
+            name: (thresholds.detect(scores, threshold, brain), threshold)
             for name, threshold in frozen[chain.name].items()
             if threshold is not None
         }
-        detections["yen"] = thresholds.yen_detection(scores, scored.brain)
+        detections["yen"] = thresholds.yen_detection(scores, brain)
         for name, (detection, threshold) in detections.items():
             cleaned = chain.clean(detection, voxel_ml)
             row = {**shared, "point": name, "threshold": threshold}
             row |= overlap_figures(overlap(cleaned, inside))
             row["false_positive_ml"] = false_positive_ml(cleaned, inside, voxel_ml)
             if name == PRIMARY:
-                distances = surface_distances(cleaned, inside, scored.spacing)
+                distances = surface_distances(cleaned, inside, truth.spacing)
                 row["hd95"] = distances.hd95 if distances else None
                 row["assd"] = distances.assd if distances else None
                 row |= _lesion_figures(lesion_wise(cleaned, inside, voxel_ml))
             rows.append(row)
-    x, y, z = scored.brain.shape
+    x, y, z = brain.shape
+    voxels = int(truth.lesion.sum())
     return Measured(
+        subject=subject,
         rows=rows,
+        attributes=scored.attributes,
         histograms=histograms,
-        spacing=scored.spacing,
+        spacing=truth.spacing,
         shape=(x, y, z),
         costs=scored.costs,
-        lesion_voxels=int(lesion.sum()),
-        lesion_outside=int(lesion.sum() - inside.sum()),
+        lesion_voxels=voxels,
+        lesion_outside=voxels - int(inside.sum()),
+        loss=scored.loss,
     )
 
 

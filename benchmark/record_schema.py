@@ -10,7 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-SCHEMA = 1
+SCHEMA: Literal[2] = 2
+READABLE = (1, 2)
+"""Versions that can be read: 2 added what 1 leaves at its default (sub-groups, native grid, paper's protocol)."""
 
 
 class Part(BaseModel):
@@ -23,7 +25,8 @@ class RunInfo(Part):
     """Which run this is.
 
     ``method`` is the registered name, ``label`` its name in tables; ``split`` the scored split; ``identity`` the
-    hash of what identifies the run (:func:`identity`); ``created`` ISO 8601 with time zone.
+    hash of what identifies the run (:func:`identity`); ``maps`` the hash of what its anomaly maps come from: runs that
+    share it differ in how they were measured alone; ``created`` ISO 8601 with time zone.
     """
 
     method: str = Field(min_length=1)
@@ -33,6 +36,7 @@ class RunInfo(Part):
     seed: int = 0
     preset: str = ""
     identity: str = Field(pattern=r"^[0-9a-f]{16,}$")
+    maps: str = ""
     created: str = ""
     status: Literal["complete"] = "complete"
 
@@ -107,14 +111,21 @@ class OperatingPoint(Part):
 
 
 class Pooled(Part):
-    """Figures over all voxels of all subjects, with subject-bootstrap 95 % limits; None where undefined."""
+    """Figures over all voxels of all subjects, with subject-bootstrap 95 % limits; None where undefined.
+
+    ``ap_error`` and ``auroc_error`` bound how far a figure can be from exact, proven; 0 where the voxels were counted
+    one by one (``exact``).
+    """
 
     ap: float | None = None
     ap_low: float | None = None
     ap_high: float | None = None
+    ap_error: float | None = None
     auroc: float | None = None
     auroc_low: float | None = None
     auroc_high: float | None = None
+    auroc_error: float | None = None
+    exact: bool = False
     prevalence: float | None = None
 
 
@@ -136,6 +147,66 @@ class ChainSummary(Part):
     subjects: dict[str, SubjectSummary] = Field(default_factory=dict)
 
 
+class Group(Part):
+    """Test subjects that share something: ``name`` such as ``ljubljana`` or ``Q1 (23 to 41)``, results by chain.
+
+    With fewer than three subjects there are no limits.
+    """
+
+    name: str
+    subjects: tuple[str, ...]
+    results: dict[str, ChainSummary] = Field(default_factory=dict)
+
+
+class GridResults(Part):
+    """Results on another grid than the working one; fields as in :class:`Protocol` and :class:`RunRecord`."""
+
+    spacing_mm: tuple[float, float, float] | None = None
+    shape: tuple[int, int, int] | None = None
+    operating_points: dict[str, dict[str, OperatingPoint]] = Field(default_factory=dict)
+    summary: dict[str, ChainSummary]
+    groups: dict[str, tuple[Group, ...]] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class LostLesion(Part):
+    """A lesion of the scan's own mask that has no voxel on the working grid: volume and centre in the world, mm."""
+
+    subject: str
+    ml: float
+    centre_mm: tuple[float, float, float]
+
+
+class Lesions(Part):
+    """Lesions (26-connected) of the test scans' own masks: how many, and which the working grid loses."""
+
+    total: int
+    lost: tuple[LostLesion, ...] = ()
+
+
+class PaperChain(Part):
+    """What the paper's protocol gives for one chain.
+
+    ``threshold`` is the lowest of the highest mean ``dice`` in the window, on scaled maps, ``edge`` whether it is an
+    end of the window; ``yen_dice`` the mean Dice at Yen's thresholds after one dilation; ``auprc`` the average
+    precision over all voxels of the grid, None without a lesion.
+    """
+
+    threshold: float
+    dice: float
+    edge: bool
+    yen_dice: float
+    auprc: float | None
+
+
+class Paper(Part):
+    """Results by the protocol of the ANDi publication's code; region: every voxel of the working grid."""
+
+    window: tuple[float, float]
+    min_max: bool
+    chains: dict[str, PaperChain]
+
+
 class Costs(Part):
     """What the method costs; None where it was not measured."""
 
@@ -149,9 +220,14 @@ class Costs(Part):
 
 
 class RunRecord(Part):
-    """A run, whole. ``unranked`` is the reason why it has no rank, None where it may have one."""
+    """A run, whole.
 
-    version: Literal[1] = Field(1, alias="schema")
+    ``operating_points``, ``summary``, ``groups`` and ``notes`` are those of the working grid; ``native`` holds the
+    same on the scans' own grids, where that was asked for (:meth:`on_grid`). ``groups`` is keyed by what the subjects
+    were grouped by. ``unranked`` is the reason why the run has no rank, None where it may have one.
+    """
+
+    version: Literal[1, 2] = Field(SCHEMA, alias="schema")
     run: RunInfo
     protocol: Protocol
     method: MethodInfo = MethodInfo()
@@ -159,6 +235,10 @@ class RunRecord(Part):
     guards: tuple[GuardResult, ...] = ()
     operating_points: dict[str, dict[str, OperatingPoint]] = Field(default_factory=dict)
     summary: dict[str, ChainSummary]
+    groups: dict[str, tuple[Group, ...]] = Field(default_factory=dict)
+    native: GridResults | None = None
+    lesions: Lesions | None = None
+    paper: Paper | None = None
     costs: Costs = Costs()
     training: dict[str, Any] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
@@ -168,6 +248,39 @@ class RunRecord(Part):
     folder: Path | None = Field(None, exclude=True, description="where it was read from")
 
     model_config = ConfigDict(populate_by_name=True)
+
+    @property
+    def grids(self) -> tuple[str, ...]:
+        """Grids that the run was measured on."""
+        return (self.protocol.grid, "native") if self.native is not None else (self.protocol.grid,)
+
+    def on_grid(self, grid: str) -> RunRecord:
+        """Return the run as measured on one of its :attr:`grids`.
+
+        Raises
+        ------
+        ValueError
+            For a grid that it was not measured on.
+        """
+        if grid == self.protocol.grid:
+            return self
+        if grid != "native" or self.native is None:
+            raise ValueError(f"grid '{grid}': one of {', '.join(self.grids)} wanted")
+        found = self.native
+        protocol = self.protocol.model_copy(
+            update={"grid": grid, "spacing_mm": found.spacing_mm, "shape": found.shape}
+        )
+        return self.model_copy(
+            update={
+                "protocol": protocol,
+                "operating_points": found.operating_points,
+                "summary": found.summary,
+                "groups": found.groups,
+                "notes": found.notes,
+                "native": None,
+                "paper": None,
+            }
+        )
 
     def to_json(self) -> str:
         """Return the text of ``record.json``.

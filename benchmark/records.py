@@ -5,7 +5,7 @@ A record's folder holds
 ``record.json``
     What was run, how it was measured, and the results (:class:`RunRecord`).
 ``subjects.csv``
-    One line per subject, chain of post-processing and operating point; an empty cell is an undefined value.
+    One line per grid, subject, chain of post-processing and operating point; an empty cell is an undefined value.
 ``histograms.npz``
     Score histograms as plain arrays, so that pooled figures need no volume again.
 ``SHA256SUMS``
@@ -32,13 +32,17 @@ from pydantic import ValidationError
 
 from benchmark.errors import UserError
 from benchmark.record_schema import (
-    SCHEMA,
+    READABLE,
     ChainSummary,
     Costs,
     DataInfo,
+    GridResults,
+    Group,
     GuardResult,
     MethodInfo,
     OperatingPoint,
+    Paper,
+    PaperChain,
     Pooled,
     Protocol,
     RunInfo,
@@ -55,9 +59,13 @@ __all__ = [
     "Costs",
     "DataInfo",
     "Found",
+    "GridResults",
+    "Group",
     "GuardResult",
     "MethodInfo",
     "OperatingPoint",
+    "Paper",
+    "PaperChain",
     "Pooled",
     "Protocol",
     "RunInfo",
@@ -77,8 +85,9 @@ T = TypeVar("T")
 
 RECORD, SUBJECTS, HISTOGRAMS, SUMS = "record.json", "subjects.csv", "histograms.npz", "SHA256SUMS"
 KEYS = ("subject", "chain", "point")
-"""What names a line of ``subjects.csv``."""
-TEXT_COLUMNS = (*KEYS, "site")
+"""What names a line of ``subjects.csv``, together with ``grid`` where there is more than one."""
+GRID = "grid"
+TEXT_COLUMNS = (*KEYS, GRID, "site")
 MEASURED = ("created", "peak_memory_mb", "seconds")
 """Fields so named, or with one of these within the name, are time and memory: all others are the same when the
 same command runs again."""
@@ -127,7 +136,7 @@ def write_record(
     record : RunRecord
         The run.
     subjects : DataFrame
-        Columns ``subject``, ``chain``, ``point`` (each triple once) and any others.
+        Columns ``subject``, ``chain``, ``point`` (each triple once, on each ``grid``) and any others.
     histograms : mapping of str to array
         Plain arrays.
     attach : callable, optional
@@ -226,8 +235,8 @@ def read_record(path: Path) -> RunRecord:
     except ValueError as error:
         raise UserError(f"{file}: not valid JSON ({_first_line(error)})") from error
     schema = content.get("schema") if isinstance(content, dict) else None
-    if schema != SCHEMA:
-        raise UserError(f"{file}: schema = {schema!r}, {SCHEMA} wanted")
+    if schema not in READABLE:
+        raise UserError(f"{file}: schema = {schema!r}, {READABLE[0]} to {READABLE[-1]} wanted")
     try:
         record = RunRecord.model_validate({**content, "folder": folder})
     except ValidationError as error:
@@ -238,8 +247,15 @@ def read_record(path: Path) -> RunRecord:
     return record
 
 
-def read_subjects(folder: Path) -> pd.DataFrame:
+def read_subjects(folder: Path, grid: str | None = None) -> pd.DataFrame:
     """Read a record's per-subject table; undefined values are NaN in number columns, "" in text columns.
+
+    Parameters
+    ----------
+    folder : Path
+        The record's.
+    grid : str, optional
+        Only the lines of this grid; all lines, if not given, or where the table knows of no grid.
 
     Raises
     ------
@@ -257,6 +273,8 @@ def read_subjects(folder: Path) -> pd.DataFrame:
     for key in KEYS:
         if key not in table.columns:
             raise UserError(f"{path}: no column '{key}'")
+    if grid is not None and GRID in table.columns:
+        table = table[table[GRID] == grid].reset_index(drop=True)
     for name in [column for column in table.columns if column not in TEXT_COLUMNS]:
         try:
             table[name] = [float(cell) if cell else np.nan for cell in table[name]]
@@ -348,9 +366,10 @@ def _check_table(subjects: pd.DataFrame) -> None:
     missing = [key for key in KEYS if key not in subjects.columns]
     if missing:
         raise ValueError(f"the table of subjects has no column {missing[0]!r}")
-    twice = subjects.duplicated(list(KEYS))
+    keys = [*KEYS, GRID] if GRID in subjects.columns else list(KEYS)
+    twice = subjects.duplicated(keys)
     if twice.any():
-        line = tuple(subjects.loc[twice, list(KEYS)].iloc[0])
+        line = tuple(subjects.loc[twice, keys].iloc[0])
         raise ValueError(f"the table of subjects holds {line} twice")
 
 

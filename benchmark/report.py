@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
+from numpy.typing import NDArray
 
 from benchmark.config import DatasetEntry, MethodEntry, RunConfig
 from benchmark.evaluation import Evaluation
-from benchmark.figures import loss_curve, montage, pr_curve
+from benchmark.figures import dice_curves, loss_curve, montage, pr_curve
 from benchmark.guards import Guard
 from benchmark.map_store import MapStore
+from benchmark.paper_run import PaperRun
 from benchmark.provenance import provenance
 from benchmark.records import (
     Costs,
     DataInfo,
+    GridResults,
     GuardResult,
     MethodInfo,
     Protocol,
@@ -32,7 +35,13 @@ from datasets.catalogue import find_entry
 from datasets.volume import Volume
 from methods.base import DetectorConfig
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 Reader = Callable[[str], Volume]
+
+NATIVE = "native/"
+"""Begins the names of the histograms of the scans' own grids."""
 
 FIGURE_SUBJECTS = 12
 """Montages per record; more would make records heavy without telling more."""
@@ -44,7 +53,7 @@ class Finished:
 
     info: RunInfo
     run: RunConfig
-    detector: DetectorConfig
+    detector: DetectorConfig | None
     method: MethodEntry | None
     dataset: str
     trained_on: str
@@ -58,10 +67,47 @@ class Finished:
     fingerprints: dict[str, str]
     guards: list[Guard]
     costs: Costs
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Results:
+    """What was measured: on the working grid, and what else was asked for.
+
+    Parameters
+    ----------
+    working : Evaluation
+        On the working grid.
+    native : Evaluation or None
+        On the scans' own grids.
+    paper : PaperRun or None
+        By the paper's protocol.
+    """
+
+    working: Evaluation
+    native: Evaluation | None = None
+    paper: PaperRun | None = None
+
+    def subjects(self) -> pd.DataFrame:
+        """Return the tables of subjects, one below the other, with a column ``grid``."""
+        import pandas as pd
+
+        tables = [
+            result.subjects.assign(grid=grid)
+            for grid, result in (("working", self.working), ("native", self.native))
+            if result is not None
+        ]
+        return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+
+    def histograms(self) -> Mapping[str, NDArray[Any]]:
+        """Return all histograms; those of the scans' own grids have names that begin with ``native/``."""
+        if self.native is None:
+            return self.working.histograms
+        return _Joined(self.working.histograms, self.native.histograms)
 
 
 def leave_record(
-    records_dir: Path, finished: Finished, result: Evaluation, maps: MapStore, reader: Reader
+    records_dir: Path, finished: Finished, results: Results, maps: MapStore, reader: Reader
 ) -> Path:
     """Write the run record, with configuration, loss curve and figures, and return its folder.
 
@@ -76,6 +122,7 @@ def leave_record(
         When the records' folder cannot be written.
     """
     config = resolved_config(finished)
+    result = results.working
 
     def attach(folder: Path) -> None:
         text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
@@ -88,18 +135,21 @@ def leave_record(
             loss_curve(figures / "loss.png", folder / "loss.csv")
         if result.curves:
             pr_curve(figures / "precision-recall.png", result.curves, result.prevalence)
+            dice_curves(figures / "dice-threshold.png", result.sweeps, result.operating_points)
         for subject in finished.test[:FIGURE_SUBJECTS]:
             _montages(figures, subject, finished, result, maps, reader)
+        if results.paper is not None:
+            for name, text in results.paper.files(finished.info.method).items():
+                (folder / name).write_text(text, encoding="ascii")
 
-    return write_record(
-        records_dir, _record(finished, result, config), result.subjects, result.histograms, attach
-    )
+    record = _record(finished, results, config)
+    return write_record(records_dir, record, results.subjects(), results.histograms(), attach)
 
 
 def resolved_config(finished: Finished) -> dict[str, Any]:
     """Return the configuration as it was used, every default filled in; fit for ``--config``."""
     config = finished.run.model_dump(mode="json")
-    config["detector"] = finished.detector.model_dump(mode="json")
+    config["detector"] = finished.detector.model_dump(mode="json") if finished.detector else {}
     return config
 
 
@@ -125,15 +175,15 @@ def _montages(
         )
 
 
-def _record(finished: Finished, result: Evaluation, config: dict[str, Any]) -> RunRecord:
-    method, info = finished.method, finished.info
+def _record(finished: Finished, results: Results, config: dict[str, Any]) -> RunRecord:
+    method, info, result = finished.method, finished.info, results.working
     dataset = find_entry(finished.dataset)
     source = find_entry(finished.trained_on) if finished.trained_on else None
     evaluation = finished.run.evaluation
     spacing = result.spacing
-    notes = list(result.notes)
+    shared = list(finished.notes)
     if finished.unlabelled:
-        notes.append(f"{finished.unlabelled} subjects without a lesion mask: scored only")
+        shared.append(f"{finished.unlabelled} subjects without a lesion mask: scored only")
     return RunRecord(
         run=info,
         protocol=Protocol(
@@ -167,13 +217,28 @@ def _record(finished: Finished, result: Evaluation, config: dict[str, Any]) -> R
         guards=tuple(GuardResult(**guard.record()) for guard in [*finished.guards, *_rules(finished)]),
         operating_points=result.operating_points,
         summary=result.summary,
+        groups=result.groups,
+        native=_grid_results(results.native, shared) if results.native else None,
+        lesions=result.lesions,
+        paper=results.paper.record() if results.paper else None,
         costs=finished.costs.model_copy(update=result.costs),
         training=finished.training_report,
         config=config,
         provenance=provenance(),
-        notes=tuple(notes),
+        notes=(*result.notes, *shared),
         unranked=result.unranked,
     )  # fmt: skip
+
+
+def _grid_results(result: Evaluation, notes: list[str]) -> GridResults:
+    return GridResults(
+        spacing_mm=result.spacing,
+        shape=result.shape,
+        operating_points=result.operating_points,
+        summary=result.summary,
+        groups=result.groups,
+        notes=(*result.notes, *notes),
+    )
 
 
 def _healthy_source(source: DatasetEntry | None, checkpoint: Path | None) -> str:
@@ -188,7 +253,7 @@ def _healthy_source(source: DatasetEntry | None, checkpoint: Path | None) -> str
 def _rules(finished: Finished) -> list[Guard]:
     """Return what the protocol wants declared: noise of training and scoring, checkpoint rule."""
     rules = []
-    settings = finished.detector.model_dump(mode="json")
+    settings = finished.detector.model_dump(mode="json") if finished.detector else {}
     noises = {key: settings[key] for key in ("training_noise", "scoring_noise") if key in settings}
     if noises:
         text = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in noises.items())
@@ -200,3 +265,24 @@ def _rules(finished: Finished) -> list[Guard]:
         detail = "the last step of the budget; no label was looked at"
         rules.append(Guard("checkpoint chosen without the evaluated data", True, detail))
     return rules
+
+
+class _Joined(Mapping[str, NDArray[Any]]):
+    """The histograms of both grids, unpacked only when asked for."""
+
+    def __init__(
+        self, working: Mapping[str, NDArray[Any]], native: Mapping[str, NDArray[Any]]
+    ) -> None:
+        self._working, self._native = working, native
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._working
+        yield from (f"{NATIVE}{name}" for name in self._native)
+
+    def __len__(self) -> int:
+        return len(self._working) + len(self._native)
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        if name.startswith(NATIVE):
+            return self._native[name.removeprefix(NATIVE)]
+        return self._working[name]

@@ -21,7 +21,6 @@ from benchmark.config import MethodEntry, RunConfig
 from benchmark.console import Console
 from benchmark.costs import device_name, parameter_count
 from benchmark.errors import UserError
-from benchmark.evaluation import Evaluation, evaluate
 from benchmark.guards import unseen_in_training
 from benchmark.inference import ScoreEngine
 from benchmark.locks import exclusive
@@ -41,7 +40,6 @@ from benchmark.trained import (
     locate_training,
 )
 from datasets.adapter import Subject
-from datasets.volume import Volume
 from methods.base import AnomalyDetector, ImageSpec
 
 
@@ -181,7 +179,8 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
     UserError
         For whatever is wrong in what the user gave.
     """
-    from benchmark.report import Finished, leave_record
+    from benchmark.conclusion import conclude
+    from benchmark.report import Finished
 
     cls = detector_class(request.method)
     entry = configuration.method_entry(request.method)
@@ -206,7 +205,7 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
     info = RunInfo(
         method=detector.name, label=detector.label(), dataset=request.dataset,
         split=request.split, seed=request.seed, preset=preset, identity=identity(parts),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        maps=identity(scoring_identity(parts)), created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
     found = find_run(request.workspace.records, info)
     existing = request.workspace.records / info.folder_name if found is not None else None
@@ -216,7 +215,7 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
     if existing is not None and export is None:
         return Outcome(existing, None, reused=True)
     calibration = labelled(data.adapter, data.val) if known else []
-    folder = request.workspace.maps / f"{detector.name}__{identity(scoring_identity(parts))[:12]}"
+    folder = request.workspace.maps / f"{detector.name}__{info.maps[:12]}"
     everyone = {s.id: s for s in [*calibration, *data.test]}
     maps = MapStore(
         folder,
@@ -240,25 +239,13 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
         return Outcome(None, export)
     if existing is not None:
         return Outcome(existing, export, reused=True)
-    result: Evaluation = evaluate(
-        maps.load, [s.id for s in calibration], [s.id for s in known], run.evaluation,
-        workers=request.workers, console=console,
-    )  # fmt: skip
-    if request.split == "val" and result.unranked is None:
-        reason = "reported on the validation split, where its thresholds were found"
-        result = replace(result, unranked=reason)
-    members = {subject.id: subject for subject in known}
-
-    def reader(name: str) -> Volume:
-        return data.adapter.read(members[name], run.preprocessing)
-
     costs = Costs(
         parameters=parameter_count(getattr(detector, "net", None)),
         training_seconds=learnt.report.get("seconds"),
         training_steps=learnt.report.get("steps"),
         device=device_name(accelerator.device),
     )
-    record = leave_record(
+    record = conclude(
         request.workspace.records,
         Finished(
             info=info, run=run, detector=detector.config, method=entry, dataset=request.dataset,
@@ -268,7 +255,7 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
             test=[s.id for s in known], unlabelled=len(data.test) - len(known),
             fingerprints=data.fingerprints, guards=guards, costs=costs,
         ),
-        result, maps, reader,
+        maps, data, [*calibration, *known], workers=request.workers, console=console,
     )  # fmt: skip
     return Outcome(record, export)
 

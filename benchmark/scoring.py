@@ -94,7 +94,7 @@ def score_subjects(
                 }
                 scored = ScoredSubject(
                     volume.subject, result.map, volume.brain, volume.lesion, volume.spacing,
-                    volume.site, volume.attributes, costs,
+                    volume.site, volume.attributes, costs, volume.loss,
                 )  # fmt: skip
                 store.save(scored)
             if export is not None:

@@ -102,6 +102,15 @@ def mask_to_native(mask: NDArray[np.bool_], native: NativeGrid) -> NDArray[np.bo
     return _turned_back(_nearest(mask, _padded_plane(native)), native)
 
 
+def lost_voxels(native: NativeGrid, size: int) -> NDArray[np.bool_]:
+    """Return the native voxels that :func:`mask_to_working` reads nowhere, bool (X, Y, Z)."""
+    plane = _padded_plane(native)
+    depth = native.shape[int(np.argsort(native.orientation[:, 0])[2])]
+    read = np.zeros((*plane, depth), dtype=bool)
+    read[np.ix_(*_picks(plane, (size, size)))] = True
+    return ~_turned_back(read, native)
+
+
 def _padded(values: NDArray[Any], native: NativeGrid, dtype: type) -> NDArray[Any]:
     inner = turned(values, native)
     (left, right), (front, back) = native.padding
@@ -144,9 +153,13 @@ def _resized(values: NDArray[Any], plane: tuple[int, int]) -> NDArray[np.float32
 
 
 def _nearest(mask: NDArray[np.bool_], plane: tuple[int, int]) -> NDArray[np.bool_]:
-    picks = [
+    return mask[np.ix_(*_picks(mask.shape[:2], plane))]
+
+
+def _picks(found: tuple[int, ...], wanted: tuple[int, int]) -> list[NDArray[np.intp]]:
+    """Return, for either axis of a plane, which voxels "nearest-exact" reads."""
+    return [
         # floor((w + 1/2) n / size), in integers: float32 may fall on the wrong side of a tie
         (2 * np.arange(size) + 1) * count // (2 * size)
-        for count, size in zip(mask.shape[:2], plane, strict=True)
+        for count, size in zip(found, wanted, strict=True)
     ]
-    return mask[np.ix_(*picks)]

@@ -20,6 +20,7 @@ from benchmark.errors import UserError
 from datasets import grid
 from datasets.brain import brain_mask
 from datasets.lesion_mask import LesionRule, lesion_voxels
+from datasets.lost_lesions import lesion_loss
 from datasets.nifti import NiftiScan, read_nifti, require_same_grid, write_nifti
 from datasets.subject import Subject
 from datasets.volume import Volume
@@ -206,6 +207,7 @@ def preprocess(scan: Scan, config: PreprocessingConfig, *, training: bool = Fals
         modalities=scan.modalities,
         site=scan.subject.attributes.get("site") or scan.subject.site,
         attributes=dict(scan.subject.attributes),
+        loss=None if lesion is None or training else lesion_loss(lesion, native, config.size),
     )
 
 

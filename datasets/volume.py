@@ -34,6 +34,22 @@ class NativeGrid:
 
 
 @dataclass(frozen=True)
+class LesionLoss:
+    """The lesions of one scan's own mask, and those without a voxel on the working grid.
+
+    Parameters
+    ----------
+    total : int
+        Lesions: 26-connected components.
+    lost : tuple of (ml, (x, y, z))
+        Volume and centre in the world, mm, of each lost one.
+    """
+
+    total: int
+    lost: tuple[tuple[float, tuple[float, float, float]], ...] = ()
+
+
+@dataclass(frozen=True)
 class Volume:
     """A subject's preprocessed scan.
 
@@ -58,6 +74,8 @@ class Volume:
         Scanner or hospital, "" where unknown.
     attributes : mapping
         Further columns of the split's CSV (age, sex, ...).
+    loss : LesionLoss or None
+        Lesions that the working grid loses; None where it was not looked for, or no lesion is known.
     """
 
     subject: str
@@ -69,6 +87,7 @@ class Volume:
     modalities: tuple[str, ...] = MODALITIES
     site: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
+    loss: LesionLoss | None = None
 
     @property
     def shape(self) -> tuple[int, int, int]:

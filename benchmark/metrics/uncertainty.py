@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.metrics.histogram import ScoreHistogram
-from benchmark.metrics.pooled import pooled_average_precision, ranked_precision
+from benchmark.metrics.pooled import pooled_auroc, pooled_average_precision, ranked_precision
 from benchmark.metrics.scores import Region
 
 _GROUPS = 4096
@@ -82,12 +82,12 @@ def bootstrap_mean(
     return Interval(mean, float(low), float(high), len(defined))
 
 
-def pooled_ap_resamples(
+def pooled_resamples(
     histograms: Sequence[ScoreHistogram],
     draws: NDArray[np.int64],
     region: Region = "brain",
-) -> NDArray[np.float64]:
-    """Pooled average precision of many resamples of the subjects, without their volumes.
+) -> dict[str, NDArray[np.float64]]:
+    """Pooled average precision and AUROC of many resamples of the subjects, without their volumes.
 
     Bins of all subjects are joined to about 4,096 groups along the ranking, repeated scores kept apart as ties; within
     a group lesion and lesion-free voxels are taken to be mixed evenly. Against the full histograms this changes a
@@ -104,8 +104,8 @@ def pooled_ap_resamples(
 
     Returns
     -------
-    float64 (R,)
-        NaN for a resample without any lesion voxel.
+    dict of float64 (R,)
+        ``ap`` and ``auroc``; NaN for a resample for which it is undefined.
 
     Raises
     ------
@@ -123,11 +123,12 @@ def _resampled(
     merged: ScoreHistogram,
     draws: NDArray[np.int64],
     region: Region,
-) -> NDArray[np.float64]:
+) -> dict[str, NDArray[np.float64]]:
     tables, tied = _grouped(histograms, merged, region)
-    out = np.empty(len(draws))
+    out = {"ap": np.empty(len(draws)), "auroc": np.empty(len(draws))}
     for begin in range(0, len(draws), _CHUNK):
-        weights = draws[begin : begin + _CHUNK].astype(np.float64)
+        part = slice(begin, begin + _CHUNK)
+        weights = draws[part].astype(np.float64)
         positives, negatives = weights @ tables[0], weights @ tables[1]
         hits, misses = np.cumsum(positives, axis=1), np.cumsum(negatives, axis=1)
         before = misses - negatives
@@ -136,37 +137,47 @@ def _resampled(
             high = positives * hits / (hits + np.where(tied, misses, before))
             precision = np.where(tied, high, (low + high) / 2)
             precision[positives == 0] = 0.0
-            out[begin : begin + _CHUNK] = precision.sum(axis=1) / hits[:, -1]
+            out["ap"][part] = precision.sum(axis=1) / hits[:, -1]
+            # a lesion voxel outranks what lies in the groups below, and half of its own
+            outranked = positives * (misses[:, -1:] - misses + negatives / 2)
+            out["auroc"][part] = outranked.sum(axis=1) / (hits[:, -1] * misses[:, -1])
     return out
 
 
-def bootstrap_pooled_ap(
+def bootstrap_pooled(
     histograms: Sequence[ScoreHistogram],
     rng: np.random.Generator,
     resamples: int = 1000,
     region: Region = "brain",
     level: float = 0.95,
-) -> Interval | None:
-    """Pooled average precision with its interval; resamples without any lesion voxel are left out.
+) -> dict[str, Interval]:
+    """Pooled average precision and AUROC with their intervals; resamples that leave one undefined are left out.
 
-    Parameters as for :func:`bootstrap_mean` and :func:`pooled_ap_resamples`.
+    Parameters as for :func:`bootstrap_mean` and :func:`pooled_resamples`.
 
     Returns
     -------
-    Interval or None
-        None where there is no lesion voxel. ``value`` is the centre that
-        :func:`benchmark.metrics.pooled.pooled_average_precision` gives.
+    dict of Interval
+        ``ap`` and ``auroc``, without what is undefined, and empty with 0 resamples. ``value`` is the centre that
+        :mod:`benchmark.metrics.pooled` gives.
     """
     merged = ScoreHistogram.merge(histograms)
-    centre = pooled_average_precision(merged, region)
-    if centre is None:
-        return None
-    low = high = centre.value
-    if resamples:
-        draws = resample_counts(len(histograms), resamples, rng)
-        values = _resampled(histograms, merged, draws, region)
-        low, high = np.percentile(values[np.isfinite(values)], _tails(level)).tolist()
-    return Interval(centre.value, low, high, len(histograms))
+    centres = {
+        "ap": pooled_average_precision(merged, region),
+        "auroc": pooled_auroc(merged, region),
+    }
+    if not resamples or centres["ap"] is None:
+        return {}
+    draws = resample_counts(len(histograms), resamples, rng)
+    values = _resampled(histograms, merged, draws, region)
+    out = {}
+    for name, centre in centres.items():
+        if centre is None:
+            continue
+        known = values[name][np.isfinite(values[name])]
+        low, high = np.percentile(known, _tails(level)).tolist()
+        out[name] = Interval(centre.value, low, high, len(histograms))
+    return out
 
 
 def _tails(level: float) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -105,7 +106,7 @@ def test_a_record_read_back_is_the_record_written(tmp_path: Path) -> None:
 def test_a_record_is_readable_without_the_package(tmp_path: Path) -> None:
     folder = write(tmp_path)
     content = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    assert content["schema"] == 1
+    assert content["schema"] == 2
     assert list(content)[:4] == ["schema", "run", "protocol", "method"]
     assert content["run"]["status"] == "complete"
     assert (
@@ -225,7 +226,7 @@ def misspell(folder: Path) -> None:
 def other_schema(folder: Path) -> None:
     path = folder / "record.json"
     path.write_text(
-        path.read_text(encoding="utf-8").replace('"schema": 1', '"schema": 99'), encoding="utf-8"
+        path.read_text(encoding="utf-8").replace('"schema": 2', '"schema": 99'), encoding="utf-8"
     )
 
 
@@ -248,7 +249,7 @@ DAMAGES = [
     (truncate, r"record\.json: not valid JSON"),
     (edit, r"record\.json: truncated or changed"),
     (misspell, r"record\.json: run\.seed = 'zero'"),
-    (other_schema, r"record\.json: schema = 99, 1 wanted"),
+    (other_schema, r"record\.json: schema = 99, 1 to 2 wanted"),
     (not_a_mapping, r"record\.json: schema = None"),
     (not_text, r"record\.json: not valid JSON"),
     (nan_inside, r"record\.json: summary\.raw\.subjects\.dice@val-dice\.mean"),
@@ -348,3 +349,20 @@ def test_records_need_neither_torch_nor_pandas_at_import() -> None:
     code = "import sys, benchmark.records; print([m for m in ('torch', 'pandas', 'matplotlib') if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_record_of_the_first_schema_is_still_read(tmp_path: Path) -> None:
+    folder = write(tmp_path)
+    path = folder / "record.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["schema"] = 1
+    for later in ("groups", "native", "lesions", "paper"):
+        del content[later]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    sums = folder / "SHA256SUMS"
+    lines = [line for line in sums.read_text().splitlines() if not line.endswith("record.json")]
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    sums.write_text("\n".join([f"{digest}  record.json", *lines]) + "\n", encoding="ascii")
+    record = read_record(folder)
+    assert record.grids == ("working",)
+    assert record.lesions is None

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 from scipy import stats
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmark.metrics.binning import score_histogram
 from benchmark.metrics.histogram import ScoreHistogram
 from benchmark.metrics.uncertainty import (
     bootstrap_mean,
-    bootstrap_pooled_ap,
-    pooled_ap_resamples,
+    bootstrap_pooled,
+    pooled_resamples,
     resample_counts,
 )
 
@@ -63,51 +63,54 @@ def test_every_resample_draws_as_many_subjects_as_there_are() -> None:
     assert (draws.sum(axis=1) == 7).all()
 
 
-def test_resampled_average_precision_equals_sklearns_on_the_resampled_voxels() -> None:
+def test_resampled_pooled_figures_equal_sklearns_on_the_resampled_voxels() -> None:
     made = subjects(6, 15_000)
     draws = resample_counts(6, 8, np.random.default_rng(3))
-    found = pooled_ap_resamples(of(made), draws)
-    for value, draw in zip(found, draws, strict=True):
-        weights = np.repeat(draw, 15_000)
-        scores = np.concatenate([one[0] for one in made])
-        lesion = np.concatenate([one[1] for one in made])
-        assert value == pytest.approx(
-            average_precision_score(lesion, scores, sample_weight=weights), abs=3e-4
-        )
-
-
-def test_the_pooled_interval_lies_around_the_pooled_value() -> None:
-    made = subjects(12, 9_000)
-    found = bootstrap_pooled_ap(of(made), np.random.default_rng(0), 400)
+    found = pooled_resamples(of(made), draws)
+    scores = np.concatenate([one[0] for one in made])
     lesion = np.concatenate([one[1] for one in made])
-    exact = average_precision_score(lesion, np.concatenate([one[0] for one in made]))
-    assert found is not None
-    assert found.value == pytest.approx(exact, abs=1e-4)
-    assert found.low < exact < found.high
-    assert found.high - found.low > 0.01
+    for name, reference in (("ap", average_precision_score), ("auroc", roc_auc_score)):
+        for value, draw in zip(found[name], draws, strict=True):
+            weights = np.repeat(draw, 15_000)
+            assert value == pytest.approx(
+                reference(lesion, scores, sample_weight=weights), abs=3e-4
+            )
+
+
+def test_the_pooled_intervals_lie_around_the_pooled_values() -> None:
+    made = subjects(12, 9_000)
+    found = bootstrap_pooled(of(made), np.random.default_rng(0), 400)
+    lesion = np.concatenate([one[1] for one in made])
+    scores = np.concatenate([one[0] for one in made])
+    for name, reference in (("ap", average_precision_score), ("auroc", roc_auc_score)):
+        exact = reference(lesion, scores)
+        assert found[name].value == pytest.approx(exact, abs=1e-4)
+        assert found[name].low < exact < found[name].high
+        assert found[name].high - found[name].low > 0.01
 
 
 def test_one_subject_alone_has_no_spread() -> None:
-    found = bootstrap_pooled_ap(of(subjects(2, 9_000)[1:]), np.random.default_rng(0), 50)
-    assert found is not None
-    assert found.low == pytest.approx(found.high)
-    assert found.low == pytest.approx(found.value, abs=1e-4)
+    found = bootstrap_pooled(of(subjects(2, 9_000)[1:]), np.random.default_rng(0), 50)
+    for interval in found.values():
+        assert interval.low == pytest.approx(interval.high)
+        assert interval.low == pytest.approx(interval.value, abs=1e-4)
 
 
-def test_subjects_without_lesions_leave_the_pooled_interval_undefined() -> None:
+def test_subjects_without_lesions_leave_the_pooled_intervals_undefined() -> None:
     scores = np.arange(20.0).reshape(20)
     histogram = score_histogram(scores, np.ones(20, bool), np.zeros(20, bool))
-    assert bootstrap_pooled_ap([histogram] * 3, np.random.default_rng(0)) is None
+    assert bootstrap_pooled([histogram] * 3, np.random.default_rng(0)) == {}
 
 
-def test_resamples_that_drew_no_lesion_are_left_out_of_the_interval() -> None:
+def test_resamples_that_drew_no_lesion_are_left_out_of_the_intervals() -> None:
     healthy = (np.arange(50, dtype=np.float32), np.zeros(50, bool))
     ill = (np.arange(50, dtype=np.float32), np.arange(50) > 40)
-    found = bootstrap_pooled_ap(of([healthy, ill]), np.random.default_rng(0), 200)
-    assert found is not None
-    assert 0 < found.low <= found.value <= found.high <= 1
+    found = bootstrap_pooled(of([healthy, ill]), np.random.default_rng(0), 200)
+    for interval in found.values():
+        assert 0 < interval.low <= interval.value <= interval.high <= 1
     draws = np.array([[2, 0], [1, 1]])
-    assert np.isfinite(pooled_ap_resamples(of([healthy, ill]), draws)).tolist() == [False, True]
+    for values in pooled_resamples(of([healthy, ill]), draws).values():
+        assert np.isfinite(values).tolist() == [False, True]
 
 
 @pytest.mark.parametrize("level", [0, 1, 95])
