@@ -9,6 +9,30 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmark.cli_options import (
+    Checkpoint,
+    Config,
+    DataRoot,
+    Dataset,
+    Debug,
+    Device,
+    Grid,
+    Json,
+    Method,
+    Plugin,
+    Preset,
+    Protocol,
+    Seed,
+    Set,
+    Split,
+    Splits,
+    Subjects,
+    Track,
+    TrainOn,
+    TrainRoot,
+    Workers,
+    WorkspaceFolder,
+)
 from benchmark.errors import UserError
 
 app = typer.Typer(
@@ -24,38 +48,6 @@ prepare_app = typer.Typer(
 )
 app.add_typer(prepare_app, name="prepare")
 
-Method = Annotated[list[str], typer.Option("--method", "-m", help="method; may be repeated")]
-Dataset = Annotated[str, typer.Option("--dataset", "-d", help="data set to score")]
-TrainOn = Annotated[
-    str | None, typer.Option(help="data set to learn from; default: what the data set's file says")
-]
-Preset = Annotated[
-    str | None, typer.Option(help="quick or paper; default: quick on a CPU, paper on a GPU")
-]
-Seed = Annotated[list[int], typer.Option("--seed", help="seed; may be repeated")]
-DataRoot = Annotated[Path | None, typer.Option(help="folder of the data set")]
-TrainRoot = Annotated[Path | None, typer.Option(help="folder of the training data set")]
-Splits = Annotated[Path | None, typer.Option(help="folder with scans_{train,val,test}.csv")]
-WorkspaceFolder = Annotated[
-    Path | None,
-    typer.Option(help="where all is kept; default: $ANDI_BENCH_WORKSPACE or ./workspace"),
-]
-Set = Annotated[
-    list[str] | None, typer.Option("--set", help="any field, such as training.steps=500; repeated")
-]
-Config = Annotated[Path | None, typer.Option(help="YAML file with fields of the configuration")]
-Plugin = Annotated[
-    list[Path] | None, typer.Option(help="Python file that registers a method; repeated")
-]
-Checkpoint = Annotated[
-    Path | None, typer.Option(help="weights from elsewhere (.pt of the publication, .safetensors)")
-]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
-Workers = Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")]
-Track = Annotated[str | None, typer.Option(help="tensorboard, wandb or mlflow")]
-Json = Annotated[bool, typer.Option("--json", help="print JSON on stdout, for scripts")]
-Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
-
 COMPANIONS = ("thresholding", "voxel-statistics")
 """Methods that take seconds and run along, so that no method stands in a table alone."""
 
@@ -67,14 +59,14 @@ def run(
     train_on: TrainOn = None,
     preset: Preset = None,
     seed: Seed = [0],  # noqa: B006
-    split: Annotated[str, typer.Option(help="test or val: what is scored")] = "test",
-    subject: Annotated[
-        list[str] | None, typer.Option(help="only this subject of the split; repeated")
-    ] = None,
+    split: Split = "test",
+    subject: Subjects = None,
     data_root: DataRoot = None,
     train_root: TrainRoot = None,
     splits: Splits = None,
     workspace: WorkspaceFolder = None,
+    grid: Grid = None,
+    protocol: Protocol = None,
     set_: Set = None,
     config: Config = None,
     plugin: Plugin = None,
@@ -106,6 +98,7 @@ def run(
         request=_request(
             methods[0], dataset, train_on, preset, split, subject, data_root, train_root, splits,
             workspace, set_, config, plugin, checkpoint, device, workers, track, export_maps, digest,
+            _evaluation(grid, protocol),
         ),
     )  # fmt: skip
     run_plan(plan, as_json=json)
@@ -148,6 +141,51 @@ def train(
 
 
 @app.command()
+def evaluate(
+    maps: Annotated[Path, typer.Option(help="folder of <subject>.nii.gz, the anomaly maps")],
+    name: Annotated[str, typer.Option(help="the method's name in tables")],
+    dataset: Dataset = "phantom",
+    val_maps: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder of the validation subjects' maps; without it no frozen thresholds, no rank"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="runs of one name with several seeds share a row")] = 0,
+    split: Split = "test",
+    subject: Subjects = None,
+    data_root: DataRoot = None,
+    splits: Splits = None,
+    preset: Preset = None,
+    workspace: WorkspaceFolder = None,
+    grid: Grid = None,
+    protocol: Protocol = None,
+    set_: Set = None,
+    config: Config = None,
+    workers: Workers = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Evaluate anomaly maps made elsewhere, and rank them with the rest."""
+    import time
+    from dataclasses import replace
+
+    from benchmark.console import Console
+    from benchmark.foreign_run import ForeignMaps, evaluate_maps
+    from benchmark.run_summary import summarise
+
+    given = ForeignMaps(name, maps, val_maps)
+    request = _request(
+        given.slug, dataset, None, preset, split, subject, data_root, None, splits, workspace,
+        set_, config, None, None, "auto", workers, None, None, "", _evaluation(grid, protocol),
+    )  # fmt: skip
+    console, started = Console(), time.monotonic()
+    outcome = evaluate_maps(replace(request, seed=seed), given, console)
+    place = request.workspace
+    summarise(place, dataset, {name: outcome}, time.monotonic() - started, console, as_json=json)
+
+
+@app.command()
 def compare(
     dataset: Annotated[
         str | None, typer.Option("--dataset", "-d", help="only this data set; default: all found")
@@ -155,6 +193,12 @@ def compare(
     runs: Annotated[
         str, typer.Option(help="only runs whose folder matches, such as 'andi*'")
     ] = "*",
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="also by sub-group: a column of the split's CSV (site, age, ...), or lesion-size"
+        ),
+    ] = None,
     records: Annotated[
         Path | None, typer.Option(help="folder of run records; default: the workspace's")
     ] = None,
@@ -171,7 +215,7 @@ def compare(
     from leaderboard.terminal import print_comparison
 
     place = Workspace(workspace) if workspace else Workspace.default()
-    comparison = read_and_rank(records or place.records, dataset, runs)
+    comparison = read_and_rank(records or place.records, dataset, runs, by=by)
     for path, render in ((markdown, to_markdown), (csv, to_csv)):
         if path is not None:
             write_text(path, render(comparison))
@@ -226,6 +270,22 @@ def _plugins(paths: list[Path] | None) -> tuple[list[str], str]:
     return load_plugins(paths)
 
 
+def _evaluation(grid: str | None, protocol: str | None) -> dict[str, str]:
+    """Return what the options --grid and --protocol say, as a layer of the configuration."""
+    from benchmark.errors import unknown_name
+
+    chosen = {}
+    for key, value, valid in (
+        ("grid", grid, ("working", "native")),
+        ("protocol", protocol, ("standard", "paper")),
+    ):
+        if value is not None and value not in valid:
+            raise unknown_name(key, value, valid)
+        if value is not None:
+            chosen[key] = value
+    return chosen
+
+
 def _request(
     method: str,
     dataset: str,
@@ -246,6 +306,7 @@ def _request(
     track: str | None,
     export: Path | None,
     digest: str,
+    evaluation: dict[str, str] | None = None,
 ) -> Any:
     from benchmark.config import parse_assignments, read_yaml
     from benchmark.errors import unknown_name
@@ -266,6 +327,8 @@ def _request(
     if config is not None:
         layers.append(read_yaml(config))
     layers.append(parse_assignments(assignments or []))
+    if evaluation:
+        layers.append({"evaluation": evaluation})
 
     from benchmark.request import RunRequest
 

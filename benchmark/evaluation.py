@@ -47,6 +47,7 @@ from benchmark.summaries import (
     dice_sweep,
     pooled_figures,
     recall_curves,
+    shares_above,
     subject_figures,
 )
 from benchmark.workforce import workforce
@@ -61,6 +62,22 @@ _HOW = {
     "yen": "Yen's threshold of each volume's brain, then one dilation by the 6 neighbours",
     "oracle": "highest mean per-subject Dice of the {n} test subjects themselves: an upper bound",
 }
+
+
+@dataclass(frozen=True)
+class Sweeps:
+    """Mean Dice against the threshold; a threshold stands at the share of test brain voxels above it.
+
+    Parameters
+    ----------
+    splits : dict
+        For ``val`` (where there are any) and ``test``: share and mean Dice, float64 (N,) each.
+    points : dict
+        Share at each operating point that has a threshold.
+    """
+
+    splits: dict[str, Sweep]
+    points: dict[str, float]
 
 
 _NAMED = 5  # lost lesions named in a note; the record names all
@@ -83,7 +100,7 @@ class Evaluation:
     curves : dict
         Precision-recall curve of each chain: recall, precision, pooled average precision.
     sweeps : dict
-        By chain and split (``val``, ``test``): threshold and mean Dice, float64 (N,) each, for a figure.
+        By chain: mean Dice against the threshold on either split, and the operating points, for a figure.
     prevalence : float or None
         Share of lesion voxels in the brains of the test subjects.
     spacing, shape : tuple or None
@@ -102,7 +119,7 @@ class Evaluation:
     summary: dict[str, ChainSummary]
     histograms: Mapping[str, NDArray[Any]]
     curves: dict[str, Curve]
-    sweeps: dict[str, dict[str, Sweep]]
+    sweeps: dict[str, Sweeps]
     prevalence: float | None
     spacing: tuple[float, float, float] | None
     shape: tuple[int, int, int] | None
@@ -197,11 +214,7 @@ def evaluate(
         histograms=_KeptHistograms({"val": (val, calibration), "test": (test, tested)}),
         curves=recall_curves(tested, summary),
         sweeps={
-            chain.name: {
-                split: dice_sweep(histograms[chain.name])
-                for split, histograms in (("val", calibration), ("test", tested))
-                if len(histograms[chain.name])
-            }
+            chain.name: _sweeps(calibration[chain.name], tested[chain.name], points[chain.name])
             for chain in chains
         },
         prevalence=merged.prevalence(),
@@ -212,6 +225,21 @@ def evaluate(
         groups=groups,
         lesions=_lesions(measured),
         notes=[*notes, *_notes(measured, merged), *group_notes],
+    )
+
+
+def _sweeps(
+    calibration: Sequence[ScoreHistogram],
+    tested: Sequence[ScoreHistogram],
+    points: Mapping[str, OperatingPoint],
+) -> Sweeps:
+    merged = ScoreHistogram.merge(tested)
+    splits = {"val": calibration, "test": tested}
+    named = {name: point.threshold for name, point in points.items() if point.threshold is not None}
+    shares = shares_above(merged, np.array(list(named.values()), dtype=np.float32))
+    return Sweeps(
+        {name: dice_sweep(part, merged) for name, part in splits.items() if len(part)},
+        dict(zip(named, shares.tolist(), strict=True)),
     )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from benchmark.record_schema import OperatingPoint
+    from benchmark.evaluation import Sweeps
     from datasets.volume import Volume
 
 # Okabe and Ito's palette: told apart with every kind of colour vision.
@@ -201,22 +201,18 @@ def pr_curve(
             figure.legend(fontsize=9, loc="outside lower center", ncols=2, frameon=False)
 
 
-def dice_curves(
-    path: Path,
-    curves: Mapping[str, Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]]],
-    points: Mapping[str, Mapping[str, OperatingPoint]],
-    title: str = "",
-) -> None:
+def dice_curves(path: Path, sweeps: Mapping[str, Sweeps], title: str = "") -> None:
     """Draw mean Dice against the threshold, on validation and test split, with the operating points.
+
+    Scores have units of their own, so a threshold stands where it stands among the test subjects' brain voxels: at the
+    share of them that lies above it, on a logarithmic axis.
 
     Parameters
     ----------
     path : Path
         PNG file to write.
-    curves : mapping of chain to mapping of split to (threshold, Dice)
-        Thresholds ascending; Dice in [0, 1].
-    points : mapping of chain to mapping of name to OperatingPoint
-        Those without a threshold are left out.
+    sweeps : mapping of chain to Sweeps
+        One panel each.
     title : str
         Above the axes.
 
@@ -225,38 +221,37 @@ def dice_curves(
     UserError
         When the file cannot be written.
     """
-    with _figure(path, (5.0 * max(1, len(curves)), 4.4), constrained=True) as figure:
-        axes = figure.subplots(1, max(1, len(curves)), squeeze=False, sharey=True)[0]
-        for axis, (chain, splits) in zip(axes, curves.items(), strict=False):
-            styles = {"val": ("--", PALETTE[1], "validation"), "test": ("-", PALETTE[0], "test")}
-            left, right = np.inf, -np.inf
-            for split, (threshold, dice) in splits.items():
-                style, color, name = styles[split]
-                axis.plot(threshold, dice, style, color=color, linewidth=1.8, label=name)
-                telling = threshold[dice > 0.02 * max(float(dice.max()), 1e-9)]
-                if len(telling):
-                    left, right = min(left, telling[0]), max(right, telling[-1])
-            marked = [
-                (name, point.threshold)
-                for name, point in points.get(chain, {}).items()
-                if point.threshold is not None
-            ]
-            right = max([right, *(value for _, value in marked)])
-            left = min([left, *(value for _, value in marked)])
-            # in the order of their places, on two lines, so that neighbours can be read
-            for k, (name, value) in enumerate(sorted(marked, key=lambda pair: pair[1])):
-                axis.axvline(value, color="0.45", linewidth=1, linestyle=":")
+    looks = {"val": ("--", PALETTE[1], "validation"), "test": ("-", PALETTE[0], "test")}
+    with _figure(path, (5.0 * max(1, len(sweeps)), 4.4), constrained=True) as figure:
+        axes = figure.subplots(1, max(1, len(sweeps)), squeeze=False, sharey=True)[0]
+        highest = 0.0
+        for axis, (chain, sweep) in zip(axes, sweeps.items(), strict=False):
+            least = min(
+                float(share[share > 0].min(initial=1.0)) for share, _ in sweep.splits.values()
+            )
+            for split, (share, dice) in sweep.splits.items():
+                style, color, name = looks[split]
+                drawn = share > 0
+                axis.plot(
+                    100 * share[drawn], dice[drawn], style, color=color, linewidth=1.8, label=name
+                )
+                highest = max(highest, float(dice.max()))
+            axis.set_xscale("log")
+            axis.set_xlim(100, 80 * max(least, 1e-6))  # thresholds rise from left to right
+            # in the order of their places, each on a line of its own
+            marked = sorted(sweep.points.items(), key=lambda pair: -pair[1])
+            for k, (name, point) in enumerate(marked):
+                place = 100 * max(point, least)
+                axis.axvline(place, color="0.45", linewidth=1, linestyle=":")
                 axis.annotate(
-                    name, (value, 1.0), xycoords=("data", "axes fraction"), rotation=90, fontsize=8,
-                    xytext=(2, -3), textcoords="offset points", va="top", ha="left",
-                    color="0.25", zorder=3 + k,
+                    name, (place, 0.99 - 0.055 * k), xycoords=("data", "axes fraction"), fontsize=8,
+                    xytext=(3, 0), textcoords="offset points", va="top", ha="left", color="0.2",
                 )  # fmt: skip
-            if np.isfinite([left, right]).all() and right > left:
-                axis.set_xlim(left - 0.03 * (right - left), right + 0.06 * (right - left))
-            axis.set(xlabel="threshold (score)", ylim=(0, None))
+            axis.set_xlabel("brain voxels of the test split above the threshold, %")
             axis.set_title(chain, fontsize=10, loc="left")
             axis.grid(color="0.9", linewidth=0.8)
             axis.set_axisbelow(True)
+        axes[0].set_ylim(0, 1.4 * highest or 1)  # the upper part is the labels'
         axes[0].set_ylabel("mean Dice over subjects")
         handles, labels = axes[0].get_legend_handles_labels()
         if labels:

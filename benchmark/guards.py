@@ -89,7 +89,7 @@ def unseen_in_training(
     """
     name = "no evaluated subject among the training slices"
     if training is None:
-        return Guard(name, None, "the weights come from elsewhere: not known")
+        return Guard(name, None, "weights or maps come from elsewhere: not known")
     seen = set(training)
     both = sorted(seen & set(evaluated)) if same_dataset else []
     if both:

@@ -49,7 +49,7 @@ FIGURE_SUBJECTS = 12
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished run, but for its evaluation."""
+    """A finished run, but for its evaluation; ``elsewhere``: its maps were made by another program."""
 
     info: RunInfo
     run: RunConfig
@@ -68,6 +68,7 @@ class Finished:
     guards: list[Guard]
     costs: Costs
     notes: tuple[str, ...] = ()
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ def leave_record(
             loss_curve(figures / "loss.png", folder / "loss.csv")
         if result.curves:
             pr_curve(figures / "precision-recall.png", result.curves, result.prevalence)
-            dice_curves(figures / "dice-threshold.png", result.sweeps, result.operating_points)
+            dice_curves(figures / "dice-threshold.png", result.sweeps)
         for subject in finished.test[:FIGURE_SUBJECTS]:
             _montages(figures, subject, finished, result, maps, reader)
         if results.paper is not None:
@@ -208,7 +209,7 @@ def _record(finished: Finished, results: Results, config: dict[str, Any]) -> Run
         data=DataInfo(
             title=dataset.title,
             trained_on=finished.trained_on,
-            healthy_source=_healthy_source(source, finished.checkpoint),
+            healthy_source=_healthy_source(source, finished),
             fingerprints=dict(sorted(finished.fingerprints.items())),
             train=tuple(finished.train),
             val=tuple(finished.val),
@@ -241,8 +242,8 @@ def _grid_results(result: Evaluation, notes: list[str]) -> GridResults:
     )
 
 
-def _healthy_source(source: DatasetEntry | None, checkpoint: Path | None) -> str:
-    if checkpoint is not None:
+def _healthy_source(source: DatasetEntry | None, finished: Finished) -> str:
+    if finished.checkpoint is not None or finished.elsewhere:
         return "not known"
     if source is None:
         return "none needed"
@@ -258,7 +259,10 @@ def _rules(finished: Finished) -> list[Guard]:
     if noises:
         text = ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in noises.items())
         rules.append(Guard("noise of training and scoring declared", True, text))
-    if finished.checkpoint is not None:
+    if finished.elsewhere:
+        detail = "maps made elsewhere: how their model was chosen is not known"
+        rules.append(Guard("checkpoint chosen without the evaluated data", None, detail))
+    elif finished.checkpoint is not None:
         detail = f"weights from {finished.checkpoint.name}: how they were chosen is not known"
         rules.append(Guard("checkpoint chosen without the evaluated data", None, detail))
     elif finished.training is not None:

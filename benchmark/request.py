@@ -1,4 +1,4 @@
-"""What a user asked for, in one object."""
+"""What a user asked for, in one object, and what it came to."""
 
 from __future__ import annotations
 
@@ -65,3 +65,22 @@ class RunRequest:
     tracker: str | None = None
     export: Path | None = None
     plugin_hash: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run left.
+
+    Parameters
+    ----------
+    record : Path or None
+        The run record; None where no lesion mask is known, so that there is nothing to evaluate.
+    maps : Path or None
+        Folder of the exported maps.
+    reused : bool
+        Whether the record was there already.
+    """
+
+    record: Path | None
+    maps: Path | None
+    reused: bool = False

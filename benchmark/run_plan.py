@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark.console import Console
 from benchmark.errors import UserError
-from benchmark.request import RunRequest
-from benchmark.runner import Outcome, run_method
+from benchmark.request import Outcome, RunRequest
+from benchmark.run_summary import summarise
+from benchmark.runner import run_method
 from benchmark.workspace import Workspace
 
 
@@ -68,55 +67,16 @@ def run_plan(plan: RunPlan, *, as_json: bool) -> None:
             console.note(f"{name} is left out: {error}")
     if _other_process():
         return
-    _report(plan, outcomes, time.monotonic() - started, console, as_json=as_json)
+    summarise(
+        plan.request.workspace, plan.request.dataset, outcomes, time.monotonic() - started, console,
+        as_json=as_json,
+    )  # fmt: skip
 
 
 def _other_process() -> bool:
     from accelerate import PartialState
 
     return not PartialState().is_main_process
-
-
-def _report(
-    plan: RunPlan, outcomes: dict[str, Outcome], seconds: float, console: Console, *, as_json: bool
-) -> None:
-    place = plan.request.workspace
-    dataset = plan.request.dataset
-    evaluated = [outcome for outcome in outcomes.values() if outcome.record is not None]
-    if as_json:
-        rows = {
-            key: {
-                "record": str(outcome.record) if outcome.record else None,
-                "maps": str(outcome.maps) if outcome.maps else None,
-                "reused": outcome.reused,
-            }
-            for key, outcome in outcomes.items()
-        }
-        print(json.dumps(rows, indent=1))
-    if evaluated:
-        from leaderboard.compare import compare
-        from leaderboard.export import to_markdown, write_text
-        from leaderboard.terminal import print_comparison
-
-        comparison = compare(place.records, dataset)
-        markdown = place.leaderboards / f"{dataset}.md"
-        write_text(markdown, to_markdown(comparison))
-        # With --json, stdout belongs to the script that reads it.
-        print_comparison(comparison, sys.stderr if as_json else None)
-        console.note(f"leaderboard   {markdown}")
-    for key, outcome in outcomes.items():
-        if outcome.record is not None:
-            state = " (was there already)" if outcome.reused else ""
-            console.note(f"record        {outcome.record}{state}: {key}; figures inside")
-        if outcome.maps is not None:
-            console.note(f"maps          {outcome.maps}: {key}")
-    if not evaluated:
-        console.note("no lesion mask is known: the scans were scored, nothing could be evaluated")
-    console.note(f"took          {seconds:.0f} s")
-    console.note(
-        "next          python -m benchmark compare --dataset "
-        f"{dataset}; run --seed 0 --seed 1; run --dataset phantom-ms; methods; README.md"
-    )
 
 
 def write_phantom(

@@ -26,7 +26,7 @@ from benchmark.inference import ScoreEngine
 from benchmark.locks import exclusive
 from benchmark.map_store import MapStore
 from benchmark.records import Costs, RunInfo, find_run, identity
-from benchmark.request import RunRequest
+from benchmark.request import Outcome, RunRequest
 from benchmark.run_data import RunData, build_store, labelled, open_data
 from benchmark.scoring import score_subjects, stamp
 from benchmark.slices import StoredSlices
@@ -41,25 +41,6 @@ from benchmark.trained import (
 )
 from datasets.adapter import Subject
 from methods.base import AnomalyDetector, ImageSpec
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run left.
-
-    Parameters
-    ----------
-    record : Path or None
-        The run record; None where no lesion mask is known, so that there is nothing to evaluate.
-    maps : Path or None
-        Folder of the exported maps.
-    reused : bool
-        Whether the record was there already.
-    """
-
-    record: Path | None
-    maps: Path | None
-    reused: bool = False
 
 
 def make_accelerator(device: str, precision: str, tracker: str | None, folder: Path) -> Accelerator:
@@ -90,6 +71,11 @@ def make_accelerator(device: str, precision: str, tracker: str | None, folder: P
     )
 
 
+def default_preset(device: str) -> str:
+    """Return the preset that is used where none is named: ``paper`` on an accelerator, ``quick`` on a CPU."""
+    return "paper" if device != "cpu" and torch.cuda.is_available() else "quick"
+
+
 def resolve_config(
     request: RunRequest, entry: MethodEntry | None, cls: type[AnomalyDetector]
 ) -> tuple[str, RunConfig]:
@@ -100,8 +86,7 @@ def resolve_config(
     UserError
         For an unknown key, a value out of bounds, or a checkpoint that is not there: before any work is done.
     """
-    accelerated = request.device != "cpu" and torch.cuda.is_available()
-    preset = request.preset or ("paper" if accelerated else "quick")
+    preset = request.preset or default_preset(request.device)
     run = configuration.load_run_config(entry, preset, request.overrides, request.method)
     detector_config(cls, run.detector)
     if request.checkpoint is not None and not request.checkpoint.is_file():
@@ -274,8 +259,8 @@ def run_identity(
         "evaluation": run.evaluation.model_dump(mode="json"),
         "dataset": request.dataset,
         "split": request.split,
-        "val": _contents(data.val, data.fingerprints),
-        "test": _contents(data.test, data.fingerprints),
+        "val": contents(data.val, data.fingerprints),
+        "test": contents(data.test, data.fingerprints),
         "seed": request.seed,
     }
 
@@ -285,7 +270,8 @@ def scoring_identity(parts: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in parts.items() if k not in ("evaluation", "split", "val", "test")}
 
 
-def _contents(subjects: Sequence[Subject], fingerprints: dict[str, str]) -> list[str]:
+def contents(subjects: Sequence[Subject], fingerprints: dict[str, str]) -> list[str]:
+    """Return what identifies some evaluated subjects: name, scan, and whether the lesions are known."""
     return sorted(f"{s.id}:{fingerprints[s.id]}:{s.mask is not None}" for s in subjects)
 
 

@@ -16,6 +16,7 @@ from benchmark.metrics.pooled import (
     pooled_average_precision,
     precision_recall_curve,
 )
+from benchmark.metrics.scores import score_keys
 from benchmark.metrics.thresholds import dice_curve
 from benchmark.metrics.uncertainty import bootstrap_mean, bootstrap_pooled
 from benchmark.record_schema import ChainSummary, Pooled, SubjectSummary
@@ -36,7 +37,7 @@ DRAW_SEED = 20231204
 LARGEST_ERROR = 1e-4
 """Beyond this proven error of a pooled figure, voxels are counted one by one."""
 
-_DRAWN = 1000  # points of a sweep that a figure can show
+_DRAWN = 500  # points of a sweep that a figure can show
 
 _EVERYWHERE = ("dice", "sensitivity", "precision")
 _AT_PRIMARY = (
@@ -154,8 +155,32 @@ def recall_curves(
     return out
 
 
-def dice_sweep(histograms: Sequence[ScoreHistogram]) -> Sweep:
-    """Return mean per-subject Dice against the threshold at some points from end to end, for a figure."""
+def dice_sweep(histograms: Sequence[ScoreHistogram], tested: ScoreHistogram) -> Sweep:
+    """Return mean per-subject Dice at thresholds from end to end, for a figure.
+
+    Parameters
+    ----------
+    histograms : sequence of ScoreHistogram
+        One a subject of a split.
+    tested : ScoreHistogram
+        All test subjects together: a threshold stands where it stands for them.
+
+    Returns
+    -------
+    share, dice : float64 (N,)
+        Share of the test subjects' brain voxels above the threshold, falling; mean Dice there.
+    """
     curve = dice_curve(histograms)
-    picked = np.unique(np.linspace(0, len(curve.threshold) - 1, _DRAWN).astype(np.int64))
-    return curve.threshold[picked].astype(np.float64), curve.dice[picked]
+    share = shares_above(tested, curve.threshold)
+    # as many points as a figure can show, evenly along the logarithm of the share
+    place = np.log10(np.maximum(share, share[share > 0].min(initial=1) / 2))
+    cells = np.floor((place - place.min()) / max(float(np.ptp(place)), 1e-9) * _DRAWN)
+    kept = np.append(np.flatnonzero(np.diff(cells)), len(cells) - 1)
+    return share[kept], curve.dice[kept]
+
+
+def shares_above(tested: ScoreHistogram, thresholds: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return the share of brain voxels above each threshold, float64; within a bin's width."""
+    keys = score_keys(np.asarray(thresholds, dtype=np.float32)) + np.uint32(1)
+    positives, negatives = tested.counts_from(keys)
+    return (positives + negatives) / max(sum(tested.totals()), 1)

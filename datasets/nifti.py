@@ -133,11 +133,18 @@ def _values(
 
 def same_grid(first: NiftiScan, second: NiftiScan) -> bool:
     """Whether two files share shape and place: no corner moves by more than a tenth of a voxel."""
-    if first.values.shape != second.values.shape:
-        return False
-    corners = np.array(np.meshgrid(*[(0, n - 1) for n in first.values.shape])).reshape(3, -1)
-    apart = (first.affine - second.affine) @ np.vstack([corners, np.ones(8)])
-    smallest = np.sqrt((first.affine[:3, :3] ** 2).sum(axis=0)).min()
+    return first.values.shape == second.values.shape and same_place(
+        first.values.shape, first.affine, second.affine
+    )
+
+
+def same_place(
+    shape: tuple[int, ...], first: NDArray[np.float64], second: NDArray[np.float64]
+) -> bool:
+    """Whether two affines (4, 4) put a grid of a shape in one place, to a tenth of a voxel at the corners."""
+    corners = np.array(np.meshgrid(*[(0, n - 1) for n in shape])).reshape(3, -1)
+    apart = (first - second) @ np.vstack([corners, np.ones(8)])
+    smallest = np.sqrt((first[:3, :3] ** 2).sum(axis=0)).min()
     return bool(np.sqrt((apart[:3] ** 2).sum(axis=0)).max() <= 0.1 * smallest)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from leaderboard.seeds import RESAMPLES, Estimate
-from leaderboard.table import RANKING, Row, Table
+from leaderboard.table import FALSE_POSITIVE_RATES, RANKING, Row, Table
 
 DASH = "–"
 
@@ -58,8 +58,23 @@ def number(value: float | None, form: str = ".3f") -> str:
     return DASH if value is None else format(value, form)
 
 
-def _figure(key: str) -> Callable[[Row], str]:
-    return lambda row: number(row.figures[key].value)
+def _figure(key: str, form: str = ".3f") -> Callable[[Row], str]:
+    return lambda row: number(row.figures[key].value, form)
+
+
+def _limits(key: str) -> Callable[[Row], str]:
+    def cell(row: Row) -> str:
+        text = with_interval(row.figures[key])
+        return text[text.index("[") :] if "[" in text else DASH
+
+    return cell
+
+
+def _rates(row: Row) -> str:
+    rates = [row.figures[f"test_fpr@{name}"].value for name in FALSE_POSITIVE_RATES]
+    if None in rates:
+        return DASH
+    return ", ".join(f"{100 * rate:.2g} %" for rate in rates if rate is not None)
 
 
 def _interval(key: str) -> Callable[[Row], str]:
@@ -185,11 +200,56 @@ COLUMNS: tuple[Column, ...] = (
         narrow="Pooled\nAP",
     ),
     Column(
+        "Pooled AP, 95 %",
+        "Its interval over subjects (bootstrap), where there is one seed.",
+        _limits("pooled_ap"),
+        11,
+        narrow="Pooled AP\n95 %",
+    ),
+    Column(
         "AUROC",
         "Area under the ROC curve over all brain voxels of all subjects together. It saturates where lesions are "
         "small: shown, never ranks.",
         _figure("pooled_auroc"),
         5,
+    ),
+    Column(
+        "FPR on test (1 %, 5 %)",
+        "Share of the lesion-free brain voxels of the test split above val-fpr1 and val-fpr5, thresholds meant to "
+        "let 1 % and 5 % pass: how well a rate frozen on the validation split holds.",
+        _rates,
+        9,
+        narrow="FPR on test\n(1 %, 5 %)",
+    ),
+    Column(
+        "HD95 (mm)",
+        "95th percentile of the distances between the surfaces of detection and lesion at val-dice, mean over the "
+        "subjects where neither is empty.",
+        _figure("hd95@val-dice", ".1f"),
+        9,
+        narrow="HD95\n(mm)",
+    ),
+    Column(
+        "ASSD (mm)",
+        "Average symmetric surface distance at val-dice, mean over the same subjects.",
+        _figure("assd@val-dice", ".1f"),
+        12,
+        narrow="ASSD\n(mm)",
+    ),
+    Column(
+        "Lesion F1",
+        "Harmonic mean of lesion-wise sensitivity (a lesion, 26-connected, is found when a tenth of it is detected) "
+        "and precision (detections that touch a lesion) at val-dice, mean over subjects with a lesion.",
+        _figure("lesion_f1@val-dice"),
+        8,
+        narrow="Lesion\nF1",
+    ),
+    Column(
+        "FP lesions",
+        "Detections that touch no lesion, per volume, at val-dice.",
+        _figure("false_positive_lesions@val-dice", ".1f"),
+        12,
+        narrow="FP\nlesions",
     ),
     Column(
         "Prevalence",
@@ -256,6 +316,14 @@ def notes_of(table: Table) -> list[str]:
         if undefined:
             subjects = "1 subject" if undefined == 1 else f"{undefined} subjects"
             notes[f"{name} is undefined for {subjects} without a lesion voxel."] = None
+    lacking = [
+        f"{row.label} ({row.chain}) {row.figures['hd95@val-dice'].undefined}"
+        for row in table.rows
+        if row.figures["hd95@val-dice"].undefined and row.figures[RANKING].value is not None
+    ]
+    if lacking:
+        text = "HD95 and ASSD are undefined for subjects whose lesion mask or detection is empty"
+        notes[f"{text}: {', '.join(lacking)}."] = None
     unranked: dict[tuple[str, str], list[str]] = {}
     for row in table.rows:
         if row.reason is not None:
@@ -286,7 +354,9 @@ def heading_of(table: Table) -> str:
     counts = ", ".join(f"{name} {count}" for name, count in protocol.subjects.items())
     parts = [f"protocol {protocol.name}", f"region {protocol.region}", grid]
     if protocol.median_mm is not None:
-        parts.append(f"median over {'x'.join(f'{value:.4g}' for value in protocol.median_mm)} mm")
+        window = "x".join(f"{value:.4g}" for value in protocol.median_mm)
+        where = " on the working grid" if protocol.grid != "working" else ""
+        parts.append(f"median over {window} mm{where}")
     if protocol.erosion:
         parts.append(f"brain mask eroded by {protocol.erosion} voxels")
     if protocol.min_component_ml:

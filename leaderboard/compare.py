@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmark.errors import UserError, unknown_name
 from benchmark.records import find_records
+from leaderboard.subgroups import GroupTable, group_tables
 from leaderboard.table import Table, build_tables
 
 
@@ -20,14 +21,21 @@ class Comparison:
         Per data set the main table first, then those measured differently.
     skipped : tuple of str
         A line for each folder that could not be used: which, and why.
+    groups : tuple of GroupTable
+        The tables by sub-group, where that was asked for.
     """
 
     tables: tuple[Table, ...]
     skipped: tuple[str, ...] = ()
+    groups: tuple[GroupTable, ...] = ()
 
 
 def compare(
-    records_dir: Path, dataset: str | None = None, runs: str = "*", chain: str | None = None
+    records_dir: Path,
+    dataset: str | None = None,
+    runs: str = "*",
+    chain: str | None = None,
+    by: str | None = None,
 ) -> Comparison:
     """Read the run records of a folder and rank them. No volume is read.
 
@@ -41,11 +49,13 @@ def compare(
         Pattern for the names of the records' folders.
     chain : str, optional
         This post-processing alone.
+    by : str, optional
+        Also by sub-group: a column of the split's CSV, or ``lesion-size``.
 
     Raises
     ------
     UserError
-        When there is no such folder, no usable record in it, or none of that data set or chain.
+        When there is no such folder, no usable record in it, or none of that data set, chain or sub-group.
     """
     found = find_records(records_dir, runs)
     skipped = tuple(reason.replace(f"{records_dir}/", "") for _, reason in found.skipped)
@@ -59,4 +69,5 @@ def compare(
         if not records:
             names = {record.run.dataset for record in found.records}
             raise unknown_name("dataset among the records", dataset, names)
-    return Comparison(tuple(build_tables(records, chain)), skipped)
+    tables = tuple(build_tables(records, chain))
+    return Comparison(tables, skipped, group_tables(tables, by) if by is not None else ())

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,16 @@ from benchmark.errors import UserError
 from benchmark.records import RunRecord
 from leaderboard.columns import columns_of, heading_of, notes_of
 from leaderboard.compare import Comparison
+from leaderboard.group_text import (
+    GROUP_HEADS,
+    GROUP_NUMBERS,
+    PAPER_HEADS,
+    PAPER_NOTE,
+    PAPER_NUMBERS,
+    group_cells,
+    paper_cells,
+)
+from leaderboard.subgroups import GroupTable
 from leaderboard.table import SUBJECT_METRICS, Row, Table
 
 
@@ -46,7 +57,7 @@ def flat(table: Table, row: Row) -> dict[str, Any]:
 
 
 def to_json(comparison: Comparison) -> str:
-    """Return the comparison as JSON: tables with protocol, definitions and rows, and what was skipped."""
+    """Return the comparison as JSON: tables with protocol, definitions and rows, sub-groups, and what was skipped."""
     tables = [
         {
             "dataset": table.dataset,
@@ -57,16 +68,29 @@ def to_json(comparison: Comparison) -> str:
             "definitions": {column.header: column.definition for column in columns_of(table)},
             "notes": notes_of(table),
             "rows": [flat(table, row) for row in table.rows],
+            "paper": {
+                run.run.folder_name: run.paper.model_dump() for run in table.runs if run.paper
+            },
         }
         for table in comparison.tables
     ]
-    content = {"schema": 1, "tables": tables, "skipped": list(comparison.skipped)}
+    content: dict[str, Any] = {
+        "schema": 1,
+        "tables": tables,
+        "groups": [line for part in comparison.groups for line in flat_groups(part)],
+        "skipped": list(comparison.skipped),
+    }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def to_csv(comparison: Comparison) -> str:
-    """Return all rows as CSV: an empty cell is an undefined value, lists are joined by blanks."""
+    """Return all rows as CSV, or all rows by sub-group where the comparison has them.
+
+    An empty cell is an undefined value, lists are joined by blanks.
+    """
     rows = [flat(table, row) for table in comparison.tables for row in table.rows]
+    if comparison.groups:
+        rows = [line for part in comparison.groups for line in flat_groups(part)]
     out = io.StringIO()
     writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
     writer.writeheader()
@@ -77,11 +101,32 @@ def to_csv(comparison: Comparison) -> str:
     return out.getvalue()
 
 
+def flat_groups(part: GroupTable) -> list[dict[str, Any]]:
+    """Return the rows of a table by sub-group as plain values by name; figures as in :func:`flat`."""
+    lines = []
+    for row in part.rows:
+        line: dict[str, Any] = {
+            "dataset": part.table.dataset, "split": part.table.split,
+            "grid": part.table.protocol.grid, "by": part.by, "group": row.group,
+            "subjects": row.subjects, "label": row.label, "chain": row.chain,
+        }  # fmt: skip
+        for name, figure in row.figures.items():
+            line |= {
+                name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high,
+                f"{name}_seed_sd": figure.seed_sd,
+            }  # fmt: skip
+        lines.append(line)
+    return lines
+
+
 def to_markdown(comparison: Comparison) -> str:
     """Return the comparison as GitHub Markdown, every column defined, every run's origin said."""
     parts = ["# Leaderboard"]
     for table in comparison.tables:
         parts += _table_parts(table)
+        parts += [
+            part for group in comparison.groups if group.table is table for part in _groups(group)
+        ]
     if comparison.tables:
         parts.append(_definitions(comparison))
     if comparison.skipped:
@@ -138,11 +183,43 @@ def _table_parts(table: Table) -> list[str]:
     notes = notes_of(table)
     if notes:
         parts.append("Notes\n\n" + _list(notes))
+    paper = paper_cells(table)
+    if paper:
+        parts += [
+            "By the paper's protocol",
+            _plain_table(PAPER_HEADS, paper, PAPER_NUMBERS),
+            PAPER_NOTE,
+        ]
     return [
         *parts,
         "Guards\n\n" + _guards(table),
         "Runs\n\n" + _list(map(_origin, table.runs), raw=True),
     ]
+
+
+def _groups(part: GroupTable) -> list[str]:
+    heading = f"### {_escaped(part.table.title)} by {_escaped(part.by)}"
+    return [heading, _plain_table(GROUP_HEADS, group_cells(part), GROUP_NUMBERS)]
+
+
+def _plain_table(heads: Sequence[str], cells: list[list[str]], numbers: Sequence[str]) -> str:
+    from tabulate import tabulate
+
+    shown = [
+        [
+            cell if head in numbers else _escaped(cell)
+            for head, cell in zip(heads, line, strict=True)
+        ]
+        for line in cells
+    ]
+    align = ["right" if head in numbers else "left" for head in heads]
+    return tabulate(
+        shown,
+        list(heads),
+        tablefmt="github",
+        colalign=align if shown else None,
+        disable_numparse=True,
+    )
 
 
 def _definitions(comparison: Comparison) -> str:

@@ -65,7 +65,9 @@ def subject_tables(runs: Sequence[RunRecord]) -> list[Lines]:
     """
     if len(runs) < 2:
         return []
-    tables = [read_subjects(run.folder) for run in runs if run.folder is not None]
+    tables = [
+        read_subjects(run.folder, run.protocol.grid) for run in runs if run.folder is not None
+    ]
     return [
         {
             (str(chain), str(point)): lines

@@ -15,11 +15,20 @@ from leaderboard.seeds import Estimate, Lines, over_seeds, subject_estimate, sub
 RANKING = "dice@val-dice"
 SUBJECT_METRICS = (
     RANKING, "dice@val-fpr1", "dice@val-fpr5", "dice@yen", "dice@oracle",
-    "sensitivity@val-dice", "precision@val-dice", "ap", "auroc",
+    "sensitivity@val-dice", "precision@val-dice", "ap", "auroc", "hd95@val-dice", "assd@val-dice",
+    "lesion_sensitivity@val-dice", "lesion_precision@val-dice", "lesion_f1@val-dice",
+    "false_positive_lesions@val-dice", "false_positive_ml_lesion_free@val-dice",
 )  # fmt: skip
+FALSE_POSITIVE_RATES = {"val-fpr1": 0.01, "val-fpr5": 0.05}
+"""Operating points with a nominal false-positive rate."""
 POOLED_METRICS = ("ap", "auroc", "prevalence")
-_IDLE = (("seed",), ("device",), ("workers",), ("scoring", "batch_size"))
-"""Configuration that tells no two methods apart: seeds are averaged, the others change no map."""
+_IDLE = (
+    ("seed",), ("device",), ("workers",), ("scoring", "batch_size"),
+    *(("evaluation", key) for key in (
+        "grid", "exact", "protocol", "paper_window", "paper_min_max", "bootstraps",
+    )),
+)  # fmt: skip
+"""Configuration that tells no two methods apart: seeds are averaged, the others change no map and no detection."""
 
 
 @dataclass(frozen=True)
@@ -91,8 +100,9 @@ class Table:
 def build_tables(records: Iterable[RunRecord], chain: str | None = None) -> list[Table]:
     """Sort records into tables of comparable runs and rank each.
 
-    Per data set the first table is the one with the most methods (of equally many, the one with the newest run);
-    runs that were measured differently follow in tables of their own, which say what differs.
+    Per data set the first table is the one with the most methods (of equally many, the working grid's before the
+    native grids', then the one with the newest run); runs that were measured differently follow in tables of their
+    own, which say what differs. A run that was measured on two grids stands in a table of either.
 
     Parameters
     ----------
@@ -108,7 +118,7 @@ def build_tables(records: Iterable[RunRecord], chain: str | None = None) -> list
     """
     by_dataset: dict[str, list[RunRecord]] = defaultdict(list)
     for record in records:
-        by_dataset[record.run.dataset].append(record)
+        by_dataset[record.run.dataset] += [record.on_grid(grid) for grid in record.grids]
     chains = {name for runs in by_dataset.values() for run in runs for name in run.protocol.chains}
     if chain is not None and chain not in chains:
         raise unknown_name("chain", chain, chains)
@@ -145,8 +155,9 @@ def _dataset_tables(records: list[RunRecord], chain: str | None) -> list[Table]:
     for record in records:
         groups[tuple(comparability(record).values())].append(record)
 
-    def weight(runs: list[RunRecord]) -> tuple[int, str]:
-        return len({run.run.label for run in runs}), max(run.run.created for run in runs)
+    def weight(runs: list[RunRecord]) -> tuple[int, bool, str]:
+        working = runs[0].protocol.grid == "working"
+        return len({run.run.label for run in runs}), working, max(run.run.created for run in runs)
 
     ordered = sorted(sorted(groups.items()), key=lambda item: weight(item[1]), reverse=True)
     main = comparability(ordered[0][1][0])
@@ -160,8 +171,10 @@ def _table(records: list[RunRecord], main: dict[str, str], chain: str | None) ->
         f"{name}: {own[name]} instead of {main[name]}" for name in own if own[name] != main[name]
     )
     rows: list[Row] = []
+    shown: list[RunRecord] = []
     for label, runs in _methods(records):
         tables = subject_tables(runs)
+        shown += runs
         rows += [
             _row(runs, tables, label, name)
             for name in first.protocol.chains
@@ -170,7 +183,7 @@ def _table(records: list[RunRecord], main: dict[str, str], chain: str | None) ->
     return Table(
         first.run.dataset, first.data.title or first.run.dataset, first.run.split, first.protocol,
         tuple(ranked(rows)), differs,
-        tuple(sorted(records, key=lambda run: run.run.folder_name)),
+        tuple(sorted(shown, key=lambda run: run.run.folder_name)),
     )  # fmt: skip
 
 
@@ -196,14 +209,20 @@ def ranked(rows: Iterable[Row]) -> list[Row]:
 
 
 def _methods(records: list[RunRecord]) -> list[tuple[str, list[RunRecord]]]:
-    """Group the seeds of each method; return its label, made unique, and its runs by seed."""
+    """Group the seeds of each method; return its label, made unique, and its runs by seed.
+
+    Of several records of the same maps the newest stands for all: they differ in what else was measured.
+    """
     groups: dict[tuple[str, ...], list[RunRecord]] = defaultdict(list)
+    measured: set[tuple[str, ...]] = set()
     newest_first = sorted(records, key=lambda r: (r.run.created, r.run.identity), reverse=True)
     for record in newest_first:
         name = (record.run.method, record.run.label, record.run.preset, _settings(record))
-        copy = (
-            0  # the same seed twice is no second seed: something else differs, so it is another row
-        )
+        if record.run.maps and (*name, record.run.maps) in measured:
+            continue  # the same maps, measured the same way once more
+        measured.add((*name, record.run.maps))
+        # the same seed twice is no second seed: something else differs, so it is another row
+        copy = 0
         while record.run.seed in {other.run.seed for other in groups[(*name, str(copy))]}:
             copy += 1
         groups[(*name, str(copy))].append(record)
@@ -262,8 +281,14 @@ def _row(runs: list[RunRecord], tables: list[Lines], label: str, chain: str) -> 
         name = metric if metric == "prevalence" else f"pooled_{metric}"
         figures[name] = over_seeds([getattr(seed, metric) for seed in pooled])
     if len(runs) == 1:
-        low, high = pooled[0].ap_low, pooled[0].ap_high
-        figures["pooled_ap"] = replace(figures["pooled_ap"], low=low, high=high)
+        for metric in ("ap", "auroc"):
+            low, high = getattr(pooled[0], f"{metric}_low"), getattr(pooled[0], f"{metric}_high")
+            name = f"pooled_{metric}"
+            figures[name] = replace(figures[name], low=low, high=high)
+    for name in FALSE_POSITIVE_RATES:
+        points = [run.operating_points.get(chain, {}).get(name) for run in runs]
+        rates = [point.test_fpr if point else None for point in points]
+        figures[f"test_fpr@{name}"] = over_seeds(rates)
     costs = [run.costs for run in runs]
     memory = [cost.peak_memory_mb for cost in costs]
     known = [value for value in memory if value is not None]

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
 from leaderboard.columns import Column, columns_of, heading_of, notes_of
 from leaderboard.compare import Comparison
+from leaderboard.group_text import (
+    GROUP_HEADS,
+    GROUP_NUMBERS,
+    PAPER_HEADS,
+    PAPER_NUMBERS,
+    group_cells,
+    paper_cells,
+)
 from leaderboard.table import Row, Table
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table as RichTable
 
 WIDTH = 100
 LONGEST_LABEL = 30
@@ -36,6 +46,10 @@ def print_comparison(comparison: Comparison, file: IO[str] | None = None) -> Non
     console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
     for table in comparison.tables:
         _print_table(console, table)
+        for part in comparison.groups:
+            if part.table is table:
+                console.print(escape(_printable(f"\nBy {part.by}")), style="bold")
+                console.print(_grid(GROUP_HEADS, group_cells(part), GROUP_NUMBERS))
     if comparison.skipped:
         console.print(f"\nLeft out, {len(comparison.skipped)}:", style="bold")
         for reason in comparison.skipped:
@@ -72,6 +86,21 @@ def _printable(text: str) -> str:
     return "".join(mark if mark.isprintable() else " " for mark in text)
 
 
+def _grid(heads: Sequence[str], cells: list[list[str]], numbers: Sequence[str]) -> RichTable:
+    """Return cells as a table without lines; long cells are folded."""
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    grid = RichTable(
+        box=None, padding=(0, _GAP, 0, 0), show_edge=False, pad_edge=False, header_style="bold"
+    )
+    for head in heads:
+        grid.add_column(head, justify="right" if head in numbers else "left")
+    for line in cells:
+        grid.add_row(*(Text(_printable(cell)) for cell in line))
+    return grid
+
+
 def _print_table(console: Console, table: Table) -> None:
     from rich.markup import escape
     from rich.table import Table as RichTable
@@ -101,6 +130,10 @@ def _print_table(console: Console, table: Table) -> None:
     console.print(grid)
     for note in notes_of(table):
         console.print(f"  {escape(_printable(note))}", style="dim")
+    paper = paper_cells(table)
+    if paper:
+        console.print("\nBy the paper's protocol (never ranks)", style="bold")
+        console.print(_grid(PAPER_HEADS, paper, PAPER_NUMBERS))
     left = [column.header for column in columns if column not in shown]
     if left:
         text = f"Left out to fit {console.width} columns: {', '.join(left)}. --markdown, --csv and --json have all."

@@ -1,0 +1,52 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Method = Annotated[list[str], typer.Option("--method", "-m", help="method; may be repeated")]
+Dataset = Annotated[str, typer.Option("--dataset", "-d", help="data set to score")]
+TrainOn = Annotated[
+    str | None, typer.Option(help="data set to learn from; default: what the data set's file says")
+]
+Preset = Annotated[
+    str | None, typer.Option(help="quick or paper; default: quick on a CPU, paper on a GPU")
+]
+Seed = Annotated[list[int], typer.Option("--seed", help="seed; may be repeated")]
+DataRoot = Annotated[Path | None, typer.Option(help="folder of the data set")]
+TrainRoot = Annotated[Path | None, typer.Option(help="folder of the training data set")]
+Splits = Annotated[Path | None, typer.Option(help="folder with scans_{train,val,test}.csv")]
+WorkspaceFolder = Annotated[
+    Path | None,
+    typer.Option(help="where all is kept; default: $ANDI_BENCH_WORKSPACE or ./workspace"),
+]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="any field, such as training.steps=500; repeated")
+]
+Config = Annotated[Path | None, typer.Option(help="YAML file with fields of the configuration")]
+Plugin = Annotated[
+    list[Path] | None, typer.Option(help="Python file that registers a method; repeated")
+]
+Checkpoint = Annotated[
+    Path | None, typer.Option(help="weights from elsewhere (.pt of the publication, .safetensors)")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
+Workers = Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")]
+Track = Annotated[str | None, typer.Option(help="tensorboard, wandb or mlflow")]
+Json = Annotated[bool, typer.Option("--json", help="print JSON on stdout, for scripts")]
+Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
+Split = Annotated[str, typer.Option(help="test or val: what is reported on")]
+Subjects = Annotated[
+    list[str] | None, typer.Option("--subject", help="only this subject of the split; repeated")
+]
+Grid = Annotated[
+    str | None,
+    typer.Option(help="working, or native: measure also on each scan's own grid"),
+]
+Protocol = Annotated[
+    str | None,
+    typer.Option(help="standard, or paper: also by the protocol of the publication's code"),
+]
