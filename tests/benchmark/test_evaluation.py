@@ -1,0 +1,169 @@
+"""The evaluation of scored subjects: several processes, exact counts, sub-groups, and what histograms alone give back."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from benchmark import summaries
+from benchmark.config import EvaluationConfig
+from benchmark.evaluation import evaluate
+from benchmark.map_store import ScoredSubject
+from benchmark.metrics.histogram import ScoreHistogram
+from benchmark.metrics.pooled import pooled_auroc, pooled_average_precision
+from benchmark.metrics.thresholds import best_dice
+from benchmark.metrics.uncertainty import bootstrap_pooled
+from benchmark.subgroups import lesion_sizes, partition
+
+VAL = [f"v{k}" for k in range(3)]
+TEST = [f"t{k}" for k in range(9)]
+CONFIG = EvaluationConfig(median=3, bootstraps=40)
+
+
+def subject(name: str) -> ScoredSubject:
+    """Make a scored subject, a function of its name alone; importable by worker processes."""
+    number = int(name[1:])
+    rng = np.random.default_rng([ord(name[0]), number])
+    axes = np.meshgrid(*[np.linspace(-1, 1, n) for n in (24, 22, 12)], indexing="ij")
+    brain = sum(axis**2 for axis in axes) < 0.9
+    radius = 0.2 + 0.05 * number
+    lesion = (sum((axis - 0.2) ** 2 for axis in axes) < radius**2) & brain & (number != 8)
+    scores = (rng.gamma(2, size=brain.shape) + 2 * lesion).astype(np.float32) * brain
+    if number == 1:
+        scores = np.round(scores, 1)
+    return ScoredSubject(
+        name, scores, brain, lesion, (4.0, 4.0, 5.0), "AB"[number % 2],
+        {"age": str(20 + 7 * number), "sex": "" if number == 3 else "MF"[number % 2], "dice": "x"},
+        {"seconds": 1.0, "network_calls": 0, "slices": 12, "peak_memory_mb": 1.0},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def evaluation():
+    return evaluate(subject, VAL, TEST, CONFIG, workers=1)
+
+
+def test_two_processes_measure_as_one_does(evaluation) -> None:
+    other = evaluate(subject, VAL, TEST, CONFIG, workers=2)
+    pd.testing.assert_frame_equal(evaluation.subjects, other.subjects)
+    assert evaluation.summary == other.summary
+    assert evaluation.operating_points == other.operating_points
+    assert evaluation.groups == other.groups
+    assert list(evaluation.histograms) == list(other.histograms)
+    assert all(
+        np.array_equal(evaluation.histograms[k], other.histograms[k]) for k in other.histograms
+    )
+
+
+def test_the_order_of_the_subjects_changes_no_figure(evaluation) -> None:
+    other = evaluate(subject, VAL[::-1], TEST[::-1], CONFIG, workers=1)
+    pd.testing.assert_frame_equal(evaluation.subjects, other.subjects, check_exact=False)
+    for chain, found in evaluation.summary.items():
+        assert other.summary[chain].pooled.ap == pytest.approx(found.pooled.ap, abs=1e-12)
+
+
+def test_histograms_alone_give_back_thresholds_pooled_figures_and_intervals(evaluation) -> None:
+    arrays = {name: evaluation.histograms[name] for name in evaluation.histograms}
+
+    def kept(split, names):
+        out = []
+        for name in names:
+            start = f"{split}/raw/{name}/"
+            own = {k.removeprefix(start): v for k, v in arrays.items() if k.startswith(start)}
+            out.append(ScoreHistogram.from_arrays(own))
+        return out
+
+    tested = kept("test", TEST)
+    pooled = evaluation.summary["raw"].pooled
+    merged = ScoreHistogram.merge(tested)
+    assert pooled_average_precision(merged).value == pooled.ap
+    assert pooled_auroc(merged).value == pooled.auroc
+    frozen = evaluation.operating_points["raw"]["val-dice"].threshold
+    assert best_dice(kept("val", VAL)).threshold == frozen
+    draws = np.random.default_rng(summaries.DRAW_SEED)
+    again = bootstrap_pooled(tested, draws, CONFIG.bootstraps)
+    assert (again["ap"].low, again["ap"].high) == (pooled.ap_low, pooled.ap_high)
+    assert pooled.auroc_low < pooled.auroc < pooled.auroc_high
+
+
+def concatenated(names):
+    made = [subject(name) for name in names]
+    return (
+        np.concatenate([s.lesion[s.brain] for s in made]),
+        np.concatenate([s.map[s.brain] for s in made]),
+    )
+
+
+def test_exact_counting_equals_sklearn_and_says_so() -> None:
+    found = evaluate(subject, VAL, TEST, CONFIG.model_copy(update={"exact": True}), workers=1)
+    lesion, scores = concatenated(TEST)
+    pooled = found.summary["raw"].pooled
+    assert pooled.exact
+    assert (pooled.ap_error, pooled.auroc_error) == (0, 0)
+    assert pooled.ap == pytest.approx(average_precision_score(lesion, scores), abs=1e-12)
+    assert pooled.auroc == pytest.approx(roc_auc_score(lesion, scores), abs=1e-12)
+
+
+def test_a_bound_that_is_too_wide_is_replaced_by_exact_counts(monkeypatch) -> None:
+    monkeypatch.setattr(summaries, "LARGEST_ERROR", -1.0)
+    found = evaluate(subject, VAL, TEST, CONFIG, workers=1)
+    lesion, scores = concatenated(TEST)
+    pooled = found.summary["raw"].pooled
+    assert pooled.exact
+    assert pooled.ap == pytest.approx(average_precision_score(lesion, scores), abs=1e-12)
+
+
+def test_sub_groups_are_the_figures_of_their_subjects_alone(evaluation) -> None:
+    assert set(evaluation.groups) == {"site", "age", "sex", "lesion-size"}
+    site = {group.name: group for group in evaluation.groups["site"]}
+    assert site["A"].subjects == ("t0", "t2", "t4", "t6", "t8")
+    lesion, scores = concatenated(site["A"].subjects)
+    raw = site["A"].results["raw"]
+    assert raw.pooled.ap == pytest.approx(average_precision_score(lesion, scores), abs=1e-4)
+    assert raw.pooled.ap_low < raw.pooled.ap < raw.pooled.ap_high
+    lines = evaluation.subjects.query("chain == 'raw' and point == 'val-dice' and site == 'A'")
+    assert raw.subjects["dice@val-dice"].mean == pytest.approx(lines["dice"].mean())
+    assert raw.subjects["ap"].undefined == 1  # t8 has no lesion
+
+
+def test_numbers_make_quartiles_words_make_words_and_empty_cells_a_group(evaluation) -> None:
+    names = [group.name for group in evaluation.groups["age"]]
+    assert names == [
+        "Q1 (20 to 34)", "Q2 (41 to 48)", "Q3 (55 to 62)", "Q4 (69 to 76)",
+    ]  # fmt: skip
+    assert [group.name for group in evaluation.groups["sex"]] == ["F", "M", "not known"]
+    sizes = evaluation.groups["lesion-size"]
+    assert sizes[0].name == "no lesion"
+    assert sizes[0].subjects == ("t8",)
+    assert [len(group.subjects) for group in sizes[1:]] == [2, 2, 2, 2]
+
+
+def test_small_groups_have_no_limits(evaluation) -> None:
+    for group in evaluation.groups["lesion-size"]:
+        for result in group.results.values():
+            assert result.pooled.ap_low is None
+            assert all(figure.low is None for figure in result.subjects.values())
+
+
+def test_a_column_that_shares_a_figures_name_does_not_hide_it(evaluation) -> None:
+    assert "dice (split)" in evaluation.subjects.columns
+    assert evaluation.subjects["dice"].dtype == float
+
+
+def test_a_column_of_ever_new_words_makes_no_groups() -> None:
+    assert partition({f"s{k}": f"name {k}" for k in range(40)}) is None
+    assert partition({"a": "x", "b": "x"}) is None
+    assert partition({"a": "2", "b": "10", "c": "2"}) == {"2": ["a", "c"], "10": ["b"]}
+    assert lesion_sizes({"a": 0.0, "b": 0.0}) is None
+
+
+def test_ages_by_quartile_are_numpys() -> None:
+    rng = np.random.default_rng(3)
+    ages = {f"s{k}": str(round(value)) for k, value in enumerate(rng.uniform(18, 90, 50))}
+    groups = partition(ages)
+    cuts = np.quantile([float(age) for age in ages.values()], [0.25, 0.5, 0.75])
+    for index, members in enumerate(groups.values()):
+        for name in members:
+            age = float(ages[name])
+            assert index == 0 or age > cuts[index - 1]
+            assert index == 3 or age <= cuts[index]
