@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from benchmark.config import EvaluationConfig, MethodEntry
 from benchmark.errors import UserError
 from benchmark.measurement import Loader
+from benchmark.metrics.median import median_filter
 from benchmark.metrics.paper import WINDOW, PaperResult, paper_protocol
-from benchmark.metrics.postprocessing import median_filter
 from benchmark.metrics.scores import NonFiniteScores
 from benchmark.record_schema import Paper, PaperChain
 

@@ -25,7 +25,7 @@ def subject(name: str):
     brain = (x / 0.8) ** 2 + (y / 0.9) ** 2 + (z / 0.85) ** 2 < 1
     a, b, c = rng.uniform(-0.4, 0.4, 3)
     lesion = ((x - a) ** 2 + (y - b) ** 2 + (z - c) ** 2 < 0.04) & brain
-    scores = rng.gamma(2.0, 1.0, SHAPE).astype(np.float32) + 3 * lesion
+    scores = rng.gamma(2.0, 1.0, SHAPE).astype(np.float32) + np.float32(3) * lesion
     return ScoredSubject(name, np.where(brain, scores, 0), brain, lesion, (1.875, 1.875, 1.0))
 
 

@@ -63,13 +63,26 @@ def score_histogram(
     scores = as_scores(scores)
     brain, lesion = np.asarray(brain, dtype=bool), np.asarray(lesion, dtype=bool)
     same_shape(scores=scores, brain=brain, lesion=lesion)
-    inside = _adaptive(*_sorted_keys(scores[brain], lesion[brain]), exact=exact)
-    around = ~brain
-    beyond = _binned(
-        *_sorted_keys(scores[around], lesion[around]), resolution=0.0 if exact else RESOLUTION
-    )
-    outside = ScoreHistogram(beyond.start, beyond.shift, beyond.counts[:, [2, 3, 1, 0]])
-    return inside + outside
+    inside_scores, inside_lesion = scores[brain], lesion[brain]
+    inside = _adaptive(*_sorted_keys(inside_scores, inside_lesion), exact=exact)
+    if np.count_nonzero(scores) == np.count_nonzero(inside_scores):
+        # Most methods leave 0 outside the brain: nothing to sort there.
+        hidden = int(np.count_nonzero(lesion) - np.count_nonzero(inside_lesion))
+        total = scores.size - inside_scores.size
+        beyond = _single(ZERO_KEY, hidden, total - hidden)
+    else:
+        around = ~brain
+        found = _sorted_keys(scores[around], lesion[around])
+        beyond = _binned(*found, resolution=0.0 if exact else RESOLUTION)
+    return inside + ScoreHistogram(beyond.start, beyond.shift, beyond.counts[:, [2, 3, 1, 0]])
+
+
+def _single(key: int, lesion: int, healthy: int) -> ScoreHistogram:
+    """Return the histogram of voxels that all have one score; without a voxel it is empty."""
+    if not lesion + healthy:
+        return ScoreHistogram.merge([])
+    counts = np.array([[lesion, healthy, 0, 0]], dtype=np.int64)
+    return ScoreHistogram(np.array([key], dtype=np.uint32), np.zeros(1, dtype=np.uint8), counts)
 
 
 def _sorted_keys(
@@ -157,19 +170,20 @@ def _shifts(keys: NDArray[np.uint32], resolution: float) -> NDArray[np.uint8]:
 def _split_heavy(keys: NDArray[np.uint32], shift: NDArray[np.uint8], resolution: float) -> None:
     """Narrow, in place, the bins that hold many voxels for their rank, and those of one repeated score."""
     total = len(keys)
-    active = np.arange(total)
-    while len(active):
-        part, part_shift = keys[active], shift[active]
+    place = np.arange(total)
+    part, part_shift = keys, shift
+    while len(place):
         first = np.flatnonzero(_begins(part, part_shift))
-        voxels = np.diff(first, append=len(active))
+        voxels = np.diff(first, append=len(place))
+        now = part_shift[first]
         alone = part[first] == part[first + voxels - 1]
         # A score of 0 is what maps hold where nothing was found: it must never share a bin.
         exact = alone & ((voxels > 1) | (part[first] == ZERO_KEY))
-        rank = total - active[first]
+        rank = total - place[first]
         most = np.minimum(2 * resolution * rank, LARGEST_SHARE * total)
-        heavy = ~alone & (voxels > most) & (part_shift[first] > 0)
-        part_shift[np.repeat(exact, voxels)] = 0
-        heavy_voxels = np.repeat(heavy, voxels)
-        part_shift[heavy_voxels] -= np.minimum(part_shift[heavy_voxels], np.uint8(2))
-        shift[active] = part_shift
-        active = active[heavy_voxels]
+        heavy = ~alone & (voxels > most) & (now > 0)
+        narrower = np.where(heavy, now - np.minimum(now, np.uint8(2)), now)
+        narrower[exact] = 0
+        shift[place] = np.repeat(narrower, voxels)
+        place = place[np.repeat(heavy, voxels)]
+        part, part_shift = keys[place], shift[place]

@@ -169,11 +169,9 @@ class ScoreHistogram:
         """Return plain arrays for an ``.npz`` file, in small types; see :meth:`from_arrays`."""
         # Differences of sorted keys compress several times better than the keys.
         step = np.diff(self.start, prepend=np.uint32(0)).astype(np.uint32)
-        widest = int(self.counts.max(initial=0))
-        counts = self.counts.astype(np.min_scalar_type(widest))
         arrays: dict[str, NDArray[Any]] = {"step": step, "shift": self.shift}
-        for column, name in enumerate(CLASSES):
-            arrays[name] = counts[:, column]
+        for column, name in zip(self.counts.T, CLASSES, strict=True):
+            arrays[name] = column.astype(np.min_scalar_type(int(column.max(initial=0))))
         return arrays
 
     @classmethod

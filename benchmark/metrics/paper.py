@@ -5,7 +5,7 @@ volume, 2 |P and T| / (|P| + |T|), is averaged over the volumes at every thresho
 strictly above it; then at Yen's threshold of each volume, followed by one dilation; then average precision is pooled over
 all voxels. One departure: where P and T are both empty, Dice is 1, where the published code gives NaN.
 
-The median-filtered row takes maps filtered by :func:`benchmark.metrics.postprocessing.median_filter` over the whole grid,
+The median-filtered row takes maps filtered by :func:`benchmark.metrics.median.median_filter` over the whole grid,
 and is scaled on its own.
 """
 

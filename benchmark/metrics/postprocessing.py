@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from benchmark.metrics.lesionwise import components
+from benchmark.metrics.median import median_filter
+from benchmark.metrics.morphology import erode
 from benchmark.metrics.scores import as_scores, same_shape
-
-_SLAB_VALUES = 2**20
 
 
 class PostProcessing(BaseModel):
@@ -97,80 +97,3 @@ class PostProcessing(BaseModel):
         kept = np.bincount(labels.ravel()) * voxel_ml * (1 + 1e-9) >= self.min_component_ml
         kept[0] = False
         return kept[labels]
-
-
-def median_filter(
-    scores: NDArray[Any], size: int, where: NDArray[np.bool_] | None = None
-) -> NDArray[np.float32]:
-    """3-D median over a cube, equal to ``scipy.ndimage.median_filter(scores, size)``, several times faster.
-
-    At the border the map is mirrored, edge voxel included (scipy's default mode ``reflect``), as in the published
-    evaluation. Windows are gathered and partitioned many at a time, which numpy does with vector instructions;
-    windows without any score but 0 are skipped.
-
-    Parameters
-    ----------
-    scores : array (X, Y, Z)
-        Read as float32.
-    size : int
-        Edge of the cube, voxels, odd; 1 changes nothing.
-    where : bool (X, Y, Z), optional
-        Voxels to compute; the others are 0. None: all.
-
-    Returns
-    -------
-    float32 (X, Y, Z)
-
-    Raises
-    ------
-    NonFiniteScores
-        For NaN or infinities.
-    ValueError
-        For a size that is not odd and positive, or arrays of different shapes.
-    """
-    scores = as_scores(scores)
-    if size < 1 or size % 2 == 0:
-        raise ValueError(f"median filter of size {size}: an odd size wanted")
-    wanted = np.ones(scores.shape, dtype=bool) if where is None else np.asarray(where, dtype=bool)
-    same_shape(scores=scores, where=wanted)
-    if size == 1:
-        return np.where(wanted, scores, np.float32(0))
-    out = np.zeros(scores.shape, dtype=np.float32)
-    reach = size // 2
-    wanted = wanted & _dilate_cube(scores != 0, reach)
-    padded = np.pad(scores, reach, mode="symmetric")
-    depth, area = scores.shape[2], size * size
-    rows = max(1, _SLAB_VALUES // (area * size * depth))
-    for x in np.flatnonzero(wanted.any(axis=(1, 2))):
-        for y in range(0, scores.shape[1], rows):
-            here = wanted[x, y : y + rows]
-            if not here.any():
-                continue
-            # Layer by layer along z, so that each window is one run of the flattened array.
-            slab = padded[x : x + size, y : y + len(here) + size - 1]
-            squares = np.lib.stride_tricks.sliding_window_view(slab, (size, size), axis=(0, 1))
-            layers = np.ascontiguousarray(squares[0]).reshape(len(here), -1)
-            runs = np.lib.stride_tricks.sliding_window_view(layers, area * size, axis=1)
-            gathered = runs[:, ::area][here]
-            gathered.partition(area * size // 2, axis=1)
-            out[x, y : y + rows][here] = gathered[:, area * size // 2]
-    return out
-
-
-def erode(brain: NDArray[np.bool_], voxels: int) -> NDArray[np.bool_]:
-    """Take layers of voxels off a mask (X, Y, Z), by its six face neighbours; outside the grid counts as outside."""
-    from scipy import ndimage
-
-    return np.asarray(ndimage.binary_erosion(brain, iterations=voxels)) if voxels else brain
-
-
-def _dilate_cube(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
-    """Dilate by a cube of edge ``2 * reach + 1``. Mirroring adds nothing: a mirrored voxel is nearer in the grid."""
-    for axis in range(mask.ndim):
-        along = np.moveaxis(mask, axis, 0)
-        grown = along.copy()
-        for step in range(1, min(reach, along.shape[0] - 1) + 1):
-            grown[step:] |= along[:-step]
-            grown[:-step] |= along[step:]
-        mask = np.moveaxis(grown, 0, axis)
-    return mask

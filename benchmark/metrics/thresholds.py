@@ -13,7 +13,7 @@ their bins the counts, and so the Dice, are exact, and what lies inside bins is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.metrics.histogram import ScoreHistogram
+from benchmark.metrics.morphology import dilate_faces
 from benchmark.metrics.pooled import Bounded
 from benchmark.metrics.scores import Region, as_scores, same_shape, score_keys
 
@@ -96,7 +97,8 @@ def dice_curve(histograms: Sequence[ScoreHistogram], region: Region = "brain") -
     ValueError
         For no subject, or subjects without a voxel in the region.
     """
-    keys, merged = _candidates(histograms, region)
+    merged = ScoreHistogram.merge(histogram.in_region(region) for histogram in histograms)
+    keys = _edges(merged)
     dice, most = np.zeros(len(keys)), np.zeros(len(keys))
     for histogram in histograms:
         hits, misses = histogram.counts_from(keys, region)
@@ -130,35 +132,36 @@ def best_dice(
     )
 
 
-def false_positive_threshold(
-    histograms: Sequence[ScoreHistogram],
-    rate: float,
-    region: Region = "brain",
-    name: str = "val-fpr",
-) -> OperatingPoint:
-    """Return the lowest threshold that at most a share ``rate`` of all lesion-free voxels exceeds.
+def false_positive_thresholds(
+    histograms: Sequence[ScoreHistogram], rates: Mapping[str, float], region: Region = "brain"
+) -> dict[str, OperatingPoint]:
+    """Return, for each named rate, the lowest threshold that at most that share of all lesion-free voxels exceeds.
 
-    The voxels of all subjects are pooled. Where scores repeat, the share reached may be well below ``rate``.
+    The voxels of all subjects are pooled. Where scores repeat, the share reached may be well below the rate.
 
     Raises
     ------
     ValueError
         For no subject, no lesion-free voxel, or a rate outside [0, 1].
     """
-    if not 0 <= rate <= 1:
-        raise ValueError(f"false-positive rate {rate}: a share in [0, 1] wanted")
-    healthy = [_without_lesion(histogram, region) for histogram in histograms]
-    keys, merged = _candidates(healthy, region)
+    for rate in rates.values():
+        if not 0 <= rate <= 1:
+            raise ValueError(f"false-positive rate {rate}: a share in [0, 1] wanted")
+    merged = ScoreHistogram.merge(_without_lesion(histogram, region) for histogram in histograms)
+    keys = _edges(merged)
     above = merged.counts_from(keys, region)[1] / merged.totals(region)[1]
-    index = int(np.argmax(above <= rate))
-    return OperatingPoint(
-        name,
-        float(merged.thresholds(keys[index : index + 1])[0]),
-        float(above[index]),
-        float(above[index - 1] - above[index]) if index else 0.0,
-        index in (0, len(keys) - 1),
-        len(histograms),
-    )
+    points = {}
+    for name, rate in rates.items():
+        index = int(np.argmax(above <= rate))
+        points[name] = OperatingPoint(
+            name,
+            float(merged.thresholds(keys[index : index + 1])[0]),
+            float(above[index]),
+            float(above[index - 1] - above[index]) if index else 0.0,
+            index in (0, len(keys) - 1),
+            len(histograms),
+        )
+    return points
 
 
 def calibrate(
@@ -171,10 +174,10 @@ def calibrate(
     ValueError
         For no subject, or no lesion-free voxel.
     """
-    points = {"val-dice": best_dice(histograms, region)}
-    for name, rate in RATES.items():
-        points[name] = false_positive_threshold(histograms, rate, region, name)
-    return points
+    return {
+        "val-dice": best_dice(histograms, region),
+        **false_positive_thresholds(histograms, RATES, region),
+    }
 
 
 def rate_above(
@@ -258,8 +261,6 @@ def yen_detection(
     ValueError
         For arrays of different shapes.
     """
-    from scipy import ndimage
-
     scores = as_scores(scores)
     if brain is not None:
         brain = np.asarray(brain, dtype=bool)
@@ -267,19 +268,16 @@ def yen_detection(
     threshold = yen_threshold(scores if brain is None else scores[brain])
     if threshold is None:
         return np.zeros(scores.shape, dtype=bool), None
-    dilated = np.asarray(ndimage.binary_dilation(detect(scores, threshold, brain)), dtype=bool)
+    dilated = dilate_faces(detect(scores, threshold, brain))
     return (dilated if brain is None else dilated & brain), threshold
 
 
-def _candidates(
-    histograms: Sequence[ScoreHistogram], region: Region
-) -> tuple[NDArray[np.uint32], ScoreHistogram]:
+def _edges(merged: ScoreHistogram) -> NDArray[np.uint32]:
     """Return the keys above which every subject's counts are exact, ascending, the last above all scores."""
-    merged = ScoreHistogram.merge(histogram.in_region(region) for histogram in histograms)
     if not len(merged.start):
         raise ValueError("no voxels to find a threshold on")
     top = merged.last.max() + np.uint32(1)
-    return np.append(merged.edges(), top), merged
+    return np.append(merged.edges(), top)
 
 
 def _without_lesion(histogram: ScoreHistogram, region: Region) -> ScoreHistogram:

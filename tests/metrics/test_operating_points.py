@@ -15,7 +15,7 @@ from benchmark.metrics.thresholds import (
     calibrate,
     detect,
     dice_curve,
-    false_positive_threshold,
+    false_positive_thresholds,
     rate_above,
     yen_detection,
     yen_threshold,
@@ -91,9 +91,9 @@ def test_the_false_positive_threshold_is_the_lowest_that_holds_the_rate(
     healthy = np.concatenate([scores[~lesion] for scores, lesion in subjects])
     if not len(healthy):
         with pytest.raises(ValueError, match="no voxels"):
-            false_positive_threshold(of(subjects), rate)
+            false_positive_thresholds(of(subjects), {"val-fpr": rate})["val-fpr"]
         return
-    point = false_positive_threshold(of(subjects), rate)
+    point = false_positive_thresholds(of(subjects), {"val-fpr": rate})["val-fpr"]
     assert (healthy > np.float32(point.threshold)).mean() == pytest.approx(point.value, abs=1e-12)
     assert point.value <= rate
     assert all((healthy > score).mean() > rate for score in healthy[healthy < point.threshold])

@@ -16,9 +16,9 @@ from sklearn.metrics import average_precision_score
 from benchmark.metrics.binning import score_histogram
 from benchmark.metrics.exact import exact_pooled_ranking
 from benchmark.metrics.histogram import ScoreHistogram
+from benchmark.metrics.median import median_filter
 from benchmark.metrics.paper import paper_protocol, sweep_thresholds
 from benchmark.metrics.pooled import pooled_auroc, pooled_average_precision
-from benchmark.metrics.postprocessing import median_filter
 from benchmark.metrics.scores import NonFiniteScores
 
 GOLDEN = Path(__file__).resolve().parents[2] / ".." / "shared" / "golden"

@@ -8,7 +8,9 @@ from hypothesis.extra import numpy as hnp
 from pydantic import ValidationError
 from scipy import ndimage
 
-from benchmark.metrics.postprocessing import PostProcessing, erode, median_filter
+from benchmark.metrics.median import median_filter
+from benchmark.metrics.morphology import dilate_faces, erode
+from benchmark.metrics.postprocessing import PostProcessing
 from benchmark.metrics.scores import NonFiniteScores
 
 maps = hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=9).flatmap(
@@ -21,12 +23,17 @@ maps = hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=9).flatmap(
 )
 
 
-@given(maps, st.sampled_from([1, 3, 5, 7]))
-@settings(max_examples=120, deadline=None)
-def test_the_median_filter_equals_scipys_up_to_the_border(scores: np.ndarray, size: int) -> None:
+@given(maps, st.sampled_from([1, 3, 5, 7]), st.integers(0, 2**32 - 1))
+@settings(max_examples=150, deadline=None)
+def test_the_median_filter_equals_scipys_up_to_the_border(
+    scores: np.ndarray, size: int, seed: int
+) -> None:
+    expected = ndimage.median_filter(scores, size)
     found = median_filter(scores, size)
     assert found.dtype == np.float32
-    assert np.array_equal(found, ndimage.median_filter(scores, size))
+    assert np.array_equal(found, expected)
+    where = np.random.default_rng(seed).random(scores.shape) < 0.2
+    assert np.array_equal(median_filter(scores, size, where), np.where(where, expected, 0))
 
 
 def test_the_median_filter_equals_scipys_on_a_brain_and_everywhere() -> None:
@@ -83,6 +90,14 @@ def test_components_below_the_least_volume_are_removed() -> None:
     assert np.array_equal(PostProcessing().clean(detection, 0.001), detection)
     assert not chain.clean(np.zeros_like(detection), 0.001).any()
     assert chain.name == "min0.009ml"
+
+
+@given(st.integers(0, 2**32 - 1), st.tuples(*[st.integers(1, 7)] * 3), st.floats(0, 1))
+def test_dilation_by_faces_equals_scipys(seed: int, shape: tuple[int, ...], share: float) -> None:
+    mask = np.random.default_rng(seed).random(shape) < share
+    kept = mask.copy()
+    assert np.array_equal(dilate_faces(mask), ndimage.binary_dilation(mask))
+    assert np.array_equal(mask, kept)
 
 
 def test_an_even_median_is_refused_because_it_would_shift_the_map() -> None:
