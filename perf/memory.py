@@ -16,13 +16,18 @@ SHAPE = (128, 128, 155)
 
 
 def subject(name: str):
-    """Make one scored subject of 128x128x155 voxels, a function of its name alone."""
+    """Make one scored subject of 128x128x155 voxels, a function of its name alone.
+
+    The brain is an ellipsoid of 70x85x60 mm, 1.5 litres as an adult's, on BraTS21's grid resized to 128x128; the lesion
+    is a ball of some 40 ml.
+    """
     from benchmark.map_store import ScoredSubject
 
     rng = np.random.default_rng(int(name))
     axes = [np.linspace(-1, 1, n, dtype=np.float32) for n in SHAPE]
     x, y, z = np.meshgrid(*axes, indexing="ij", sparse=True)
-    brain = (x / 0.8) ** 2 + (y / 0.9) ** 2 + (z / 0.85) ** 2 < 1
+    mm = [np.abs(along) * 120 for along in (x, y)] + [np.abs(z) * 77.5]
+    brain = (mm[0] / 70) ** 2 + (mm[1] / 85) ** 2 + (mm[2] / 60) ** 2 < 1
     a, b, c = rng.uniform(-0.4, 0.4, 3)
     lesion = ((x - a) ** 2 + (y - b) ** 2 + (z - c) ** 2 < 0.04) & brain
     scores = rng.gamma(2.0, 1.0, SHAPE).astype(np.float32) + np.float32(3) * lesion

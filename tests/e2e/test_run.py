@@ -8,10 +8,12 @@ import nibabel as nib
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from small_scans import SMALL
 
 from benchmark.map_store import MapStore
 from benchmark.records import find_records, read_histograms, without_measured
+from methods.andi.unet import UNet
 
 
 def records_of(folder: Path):
@@ -40,6 +42,14 @@ def test_andi_runs_from_scans_to_a_ranked_record_and_finds_it_again(cli, scans, 
     assert record.protocol.chains == ("raw", "median3")
     assert record.protocol.subjects == {"val": 2, "test": 3}
     assert {guard.passed for guard in record.guards} == {True}
+    declared = {guard.name: guard.detail for guard in record.guards}
+    assert (
+        declared["noise of training and scoring declared"]
+        == "training noise pyramid, scoring noise gaussian"
+    )
+    assert "last step" in declared["checkpoint chosen without the evaluated data"]
+    assert sum(name.startswith("splits of folder disjoint") for name in declared) == 3
+    assert record.data.healthy_source == "lesion-free slices of patients"
     assert record.costs.network_calls_per_slice == 4
     assert record.costs.training_steps == 8
     assert record.unranked is None
@@ -177,3 +187,19 @@ def test_one_seed_is_one_training_and_seeds_share_a_row(cli, scans, tmp_path):
     )  # fmt: skip
     assert again.code == 0, again.err
     assert len(list((tmp_path / "workspace" / "trainings").iterdir())) == 2
+
+
+def test_weights_from_elsewhere_are_declared_as_not_known(cli, scans, tmp_path):
+    torch.manual_seed(0)
+    path = tmp_path / "weights.pt"
+    torch.save(UNet(4, 32, base_width=8, attention=[16]).state_dict(), path)
+    answer = cli(
+        "run", "--method", "andi", "--alone", "--dataset", "folder", "--data-root", scans,
+        "--checkpoint", path, *SMALL,
+    )  # fmt: skip
+    assert answer.code == 0, answer.err
+    record = records_of(tmp_path)["andi"]
+    known = {guard.name: guard.passed for guard in record.guards}
+    assert known["no evaluated subject among the training slices"] is None
+    assert known["checkpoint chosen without the evaluated data"] is None
+    assert record.data.healthy_source == "not known"
