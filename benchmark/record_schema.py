@@ -68,13 +68,14 @@ class Protocol(Part):
 
 
 class MethodInfo(Part):
-    """What the method is, for the table and its footnotes."""
+    """What the method is, for the table and its footnotes; ``calibration``: what it settled on validation data."""
 
     title: str = ""
     paper: str = ""
     year: int | None = None
     family: str = ""
     learns_from: str = ""
+    calibration: dict[str, float] = Field(default_factory=dict)
 
 
 class DataInfo(Part):

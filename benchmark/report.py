@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +69,7 @@ class Finished:
     costs: Costs
     notes: tuple[str, ...] = ()
     elsewhere: bool = False
+    calibration: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -204,8 +205,8 @@ def _record(finished: Finished, results: Results, config: dict[str, Any]) -> Run
         ),
         method=MethodInfo(
             title=method.title, paper=method.paper, year=method.year,
-            family=method.family, learns_from=method.learns_from,
-        ) if method else MethodInfo(),
+            family=method.family, learns_from=method.learns_from, calibration=finished.calibration,
+        ) if method else MethodInfo(calibration=finished.calibration),
         data=DataInfo(
             title=dataset.title,
             trained_on=finished.trained_on,

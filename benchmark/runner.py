@@ -17,6 +17,7 @@ from accelerate.state import AcceleratorState
 
 from benchmark import config as configuration
 from benchmark import registry
+from benchmark.calibration import calibrate, load_calibration
 from benchmark.config import MethodEntry, RunConfig
 from benchmark.console import Console
 from benchmark.costs import device_name, parameter_count
@@ -185,7 +186,10 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
         *data.guards,
         unseen_in_training(learnt.subjects, data.fingerprints, same),
     ]
+    settling = labelled(data.adapter, data.val) if detector.needs_calibration else []
     parts = run_identity(request, run, learnt, data)
+    if detector.needs_calibration:
+        parts["calibrated on"] = contents(settling, data.fingerprints)
     known = labelled(data.adapter, data.test)
     info = RunInfo(
         method=detector.name, label=detector.label(), dataset=request.dataset,
@@ -214,6 +218,13 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
     lock = exclusive(folder, console) if accelerator.is_main_process else nullcontext()
     with lock:
         accelerator.wait_for_everyone()
+        if detector.needs_calibration:
+            if accelerator.is_main_process:
+                calibrate(
+                    detector, data.adapter, settling, run.preprocessing, engine, folder, console
+                )
+            accelerator.wait_for_everyone()
+            load_calibration(detector, folder)
         for group, target in ((calibration, None), (data.test, export)):
             score_subjects(
                 detector, data.adapter, group, run.preprocessing, engine, maps, console,
@@ -236,7 +247,7 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
             info=info, run=run, detector=detector.config, method=entry, dataset=request.dataset,
             trained_on=data.source_name if learnt.training else "", checkpoint=request.checkpoint,
             training=learnt.training, training_report=learnt.report,
-            train=sorted(learnt.subjects or ()), val=[s.id for s in calibration],
+            calibration=detector.calibration, train=sorted(learnt.subjects or ()), val=[s.id for s in calibration],
             test=[s.id for s in known], unlabelled=len(data.test) - len(known),
             fingerprints=data.fingerprints, guards=guards, costs=costs,
         ),

@@ -7,7 +7,7 @@ checkpoints, batching, post-processing, timing, records).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
@@ -169,10 +169,13 @@ class AnomalyDetector:
     """Methods that share one training (the same network, loss and noise) give the same name here."""
 
     config: Any  # each subclass narrows it to its own Config
+    calibration: dict[str, float]
+    """What :meth:`calibrate` returned; empty before, and for detectors that need none."""
 
     def __init__(self, config: DetectorConfig, spec: ImageSpec) -> None:
         self.config = config
         self.spec = spec
+        self.calibration = {}
         missing = [m for m in self.requires if m not in spec.modalities]
         if missing:
             raise UserError(
@@ -200,6 +203,34 @@ class AnomalyDetector:
 
     def fit(self, slices: Slices, context: FitContext) -> None:
         """Learn from healthy slices. Training-free detectors do not override this."""
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether :meth:`calibrate` is to be called before scoring."""
+        return False
+
+    def calibrate(self, volumes: Iterable[Volume], context: ScoreContext) -> dict[str, float]:
+        """Settle on validation data what a method needs before it can score, such as a threshold of its own.
+
+        Called after the training, once, where ``needs_calibration``; never sees a test subject. The engine keeps what is
+        returned in ``self.calibration`` and in the record.
+
+        Parameters
+        ----------
+        volumes : iterable of Volume
+            The labelled validation subjects, with their lesion masks, read one by one.
+
+        Returns
+        -------
+        dict of str to float
+            Finite figures by name.
+
+        Raises
+        ------
+        UserError
+            When the data cannot settle it.
+        """
+        raise TypeError(f"{type(self).__name__} needs a calibration and defines no calibrate()")
 
     def score(self, volume: Volume, context: ScoreContext) -> NDArray[np.float32]:
         """Return the anomaly map of a volume, float32 (X, Y, Z), higher = more anomalous.

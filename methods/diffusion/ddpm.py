@@ -126,3 +126,48 @@ class DDPMDetector(SliceDetector):
         steps = torch.full((len(x_t),), t, device=x_t.device)
         out: torch.Tensor = self.net(x_t, steps)
         return out.float()
+
+    def predict_image(self, x_t: torch.Tensor, t: int, clamp: bool = True) -> torch.Tensor:
+        """Predict x_0 from x_t (N, C, H, W), on [-1, 1] scale; clamped to it unless told otherwise."""
+        image = self.schedule.predict_image(x_t, t, self.predict_noise(x_t, t))
+        return image.clamp_(-1, 1) if clamp else image
+
+    def denoise(
+        self,
+        x_t: torch.Tensor,
+        t: int,
+        generator: SliceGenerator,
+        noise: NoiseName,
+        stride: int = 1,
+        clamp: bool = True,
+    ) -> torch.Tensor:
+        """Walk the chain back from x_t to an image (Ho et al. 2020, algorithm 2).
+
+        Each step predicts x_0 and draws x_{t - stride} from q(x_{t - stride} | x_t, x_0). Time step 0, one step of noise,
+        is not trained: the prediction at the lowest time step above it is the image.
+
+        Parameters
+        ----------
+        x_t : float32 tensor (N, C, H, W)
+            Noised slices.
+        t : int
+            Their time step, at least 1.
+        noise : str
+            What the chain draws; see :func:`methods.diffusion.noise.draw_noise`.
+        stride : int
+            Time steps to a step of the chain.
+        clamp : bool
+            Clamp each prediction of x_0 to [-1, 1].
+
+        Returns
+        -------
+        float32 tensor (N, C, H, W)
+            On [-1, 1] scale.
+        """
+        image = self.predict_image(x_t, t, clamp)
+        while t - stride >= 1:
+            mean, deviation = self.schedule.posterior(image, x_t, t, t - stride)
+            x_t = mean + deviation * self.noise(noise, generator, x_t)
+            t -= stride
+            image = self.predict_image(x_t, t, clamp)
+        return image

@@ -7,8 +7,9 @@ from typing import Literal
 import torch
 
 from benchmark.randomness import SliceGenerator
+from methods.diffusion.simplex import simplex_noise
 
-NoiseName = Literal["gaussian", "pyramid"]
+NoiseName = Literal["gaussian", "pyramid", "simplex"]
 
 
 def draw_noise(
@@ -23,8 +24,8 @@ def draw_noise(
 
     Parameters
     ----------
-    name : {"gaussian", "pyramid"}
-        See :func:`gaussian_noise` and :func:`pyramid_noise`.
+    name : {"gaussian", "pyramid", "simplex"}
+        See :func:`gaussian_noise`, :func:`pyramid_noise` and :func:`methods.diffusion.simplex.simplex_noise`.
     generator : SliceGenerator
         One stream per slice.
     shape : (C, H, W)
@@ -34,6 +35,8 @@ def draw_noise(
     """
     if name == "gaussian":
         return gaussian_noise(generator, shape)
+    if name == "simplex":
+        return simplex_noise(generator, shape)
     return pyramid_noise(generator, shape, discount, published_pyramid)
 
 

@@ -78,13 +78,32 @@ class Schedule:
         weight = _at(self.beta / self._noise, t, x_t)
         return (x_t - weight * noise) / _at(np.sqrt(self.alpha), t, x_t)
 
-    def posterior_mean(
-        self, image: torch.Tensor, x_t: torch.Tensor, t: int | torch.Tensor
-    ) -> torch.Tensor:
-        """Mean of q(x_{t-1} | x_t, x_0), Ho et al. eq. 7; equals :meth:`mean` for the eps that made x_t."""
-        of_image = np.sqrt(self.alpha_bar_before) * self.beta / (1 - self.alpha_bar)
-        of_x_t = np.sqrt(self.alpha) * (1 - self.alpha_bar_before) / (1 - self.alpha_bar)
-        return _at(of_image, t, image) * image + _at(of_x_t, t, image) * x_t
+    def posterior(
+        self, image: torch.Tensor, x_t: torch.Tensor, t: int, before: int
+    ) -> tuple[torch.Tensor, float]:
+        """Mean and standard deviation of q(x_before | x_t, x_0), Ho et al. eq. 7 for any two time steps.
+
+        For ``before`` = t - 1 and the eps that made x_t the mean equals :meth:`mean`, and the variance is
+        ``posterior_variance[t]``.
+
+        Parameters
+        ----------
+        image, x_t : float tensor (N, C, H, W)
+            x_0, or its prediction, and x_t.
+        t, before : int
+            Time steps, ``before`` < t; -1 stands for the image itself.
+        """
+        alpha_bar, earlier = self.alpha_bar[t], self.alpha_bar[before] if before >= 0 else 1.0
+        alpha = alpha_bar / earlier
+        left = (1 - earlier) / (1 - alpha_bar)
+        of_image = np.sqrt(earlier) * (1 - alpha) / (1 - alpha_bar)
+        mean = float(of_image) * image + float(np.sqrt(alpha) * left) * x_t
+        return mean, float(np.sqrt((1 - alpha) * left))
+
+    def diffuse(self, x_t: torch.Tensor, t: int, after: int, noise: torch.Tensor) -> torch.Tensor:
+        """Noise x_t on to x_after, ``after`` > t: the chain forward, RePaint's resampling (Lugmayr et al. 2022)."""
+        alpha = self.alpha_bar[after] / self.alpha_bar[t]
+        return float(np.sqrt(alpha)) * x_t + float(np.sqrt(1 - alpha)) * noise
 
 
 @lru_cache(maxsize=8)

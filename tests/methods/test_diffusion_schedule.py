@@ -32,10 +32,11 @@ def test_posterior_mean_and_variance_are_those_of_a_chain_walked_step_by_step():
     residual = before - (slope * after + intercept)
     assert residual.var() == pytest.approx(schedule.posterior_variance[3], rel=5e-3)
     for value in (-1.0, 0.5):
-        mean = schedule.posterior_mean(
-            torch.full((1, 1, 1, 1), x_0), torch.full((1, 1, 1, 1), value), 3
+        mean, deviation = schedule.posterior(
+            torch.full((1, 1, 1, 1), x_0), torch.full((1, 1, 1, 1), value), 3, 2
         )
         assert mean.item() == pytest.approx(slope * value + intercept, abs=5e-3)
+        assert deviation**2 == pytest.approx(schedule.posterior_variance[3])
     assert after.var() == pytest.approx(1 - schedule.alpha_bar[3], rel=5e-3)
     assert after.mean() == pytest.approx(np.sqrt(schedule.alpha_bar[3]) * x_0, abs=2e-3)
 
@@ -45,8 +46,37 @@ def test_the_two_forms_of_the_denoising_mean_agree_for_the_noise_that_was_added(
     schedule = Schedule()
     image, noise = torch.randn(2, 3, 8, 8, dtype=torch.float64).chunk(2)
     x_t = schedule.q_sample(image, t, noise)
-    assert torch.allclose(schedule.mean(x_t, t, noise), schedule.posterior_mean(image, x_t, t))
+    mean, deviation = schedule.posterior(image, x_t, t, t - 1)
+    assert torch.allclose(schedule.mean(x_t, t, noise), mean)
+    assert deviation**2 == pytest.approx(schedule.posterior_variance[t])
     assert torch.allclose(schedule.predict_image(x_t, t, noise), image)
+
+
+def test_a_jump_over_time_steps_has_the_posterior_of_a_chain_walked_step_by_step():
+    schedule = Schedule(4, 0.1, 0.4)
+    rng = np.random.default_rng(1)
+    count, x_0 = 2_000_000, -0.4
+    states = [np.full(count, x_0)]
+    for beta in schedule.beta:
+        states.append(np.sqrt(1 - beta) * states[-1] + np.sqrt(beta) * rng.standard_normal(count))
+    early, late = states[1], states[4]  # after one and after all four steps: t = 0 and t = 3
+    slope, intercept = np.polyfit(late, early, 1)
+    spread = (early - (slope * late + intercept)).std()
+    mean, deviation = schedule.posterior(torch.full((1,), x_0), torch.full((1,), 0.8), 3, 0)
+    assert mean.item() == pytest.approx(slope * 0.8 + intercept, abs=5e-3)
+    assert deviation == pytest.approx(spread, rel=5e-3)
+    mean, deviation = schedule.posterior(torch.full((1,), x_0), torch.full((1,), 0.8), 3, -1)
+    assert (mean.item(), deviation) == (pytest.approx(x_0), 0.0)
+
+
+def test_noising_on_from_a_time_step_keeps_the_noise_level_of_the_process():
+    schedule = Schedule()
+    image = torch.full((1, 1, 400, 400), 0.3)
+    noise = torch.Generator().manual_seed(0)
+    x_t = schedule.q_sample(image, 20, torch.randn(image.shape, generator=noise))
+    later = schedule.diffuse(x_t, 20, 60, torch.randn(image.shape, generator=noise))
+    assert later.var().item() == pytest.approx(1 - schedule.alpha_bar[60], rel=0.02)
+    assert later.mean().item() == pytest.approx(0.3 * np.sqrt(schedule.alpha_bar[60]), abs=5e-3)
 
 
 def test_a_time_step_per_slice_equals_slice_by_slice():

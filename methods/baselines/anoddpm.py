@@ -1,0 +1,74 @@
+"""AnoDDPM (Wyatt et al. 2022): noise a slice part of the way, denoise it, and look at what changed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from pydantic import model_validator
+
+from benchmark.randomness import SliceGenerator
+from methods.base import Field, register, scoring_field
+from methods.diffusion.ddpm import DDPMConfig, DDPMDetector
+from methods.diffusion.noise import NoiseName
+
+
+class AnoDDPMConfig(DDPMConfig):
+    """Hyper-parameters of AnoDDPM; the defaults are the published ones."""
+
+    training_noise: NoiseName = Field("simplex", description="noise the network learns to predict")
+    noise_steps: int = scoring_field(250, ge=2, description="time steps of noise added to a slice")
+    stride: int = scoring_field(1, ge=1, description="time steps to a step of the chain back")
+    residual: Literal["absolute", "squared"] = scoring_field(
+        "absolute", description="difference between slice and reconstruction"
+    )
+    published_start: bool = scoring_field(
+        False,
+        description="noise a slice to one time step above the one where the chain back begins (250 and 249), as "
+        "published: a little noise then stays in the reconstruction",
+    )
+    published_batch_noise: bool = scoring_field(
+        False,
+        description="one draw of noise for all slices of a batch, as published: maps then depend on the batch",
+    )
+
+    @model_validator(mode="after")
+    def _within_the_training(self) -> AnoDDPMConfig:
+        if self.training_t_low != 1 or self.noise_steps > self.training_t_high:
+            raise ValueError(
+                f"time steps 1..{self.noise_steps - 1} are walked back: the network is trained on "
+                f"{self.training_t_low}..{self.training_t_high - 1}"
+            )
+        if self.stride >= self.noise_steps - 1:
+            raise ValueError(f"stride = {self.stride}: below {self.noise_steps - 1} wanted")
+        return self
+
+
+@register("anoddpm")
+class AnoDDPM(DDPMDetector):
+    """Reconstruct a slice through a diffusion model that has seen healthy slices only.
+
+    A slice is noised by ``noise_steps`` steps, with the kind of noise that the network was trained on, and denoised
+    step by step with x_0-predictions clamped to [-1, 1]. The map is the absolute (in the original paper: squared)
+    difference between slice and reconstruction.
+    """
+
+    Config = AnoDDPMConfig
+
+    def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
+        """Return the residual (N, C, H, W), >= 0, for slices of about [0, 1]."""
+        residual = batch - self.reconstruct(batch, generator)
+        return residual.abs() if self.config.residual == "absolute" else residual.square()
+
+    def reconstruct(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
+        """Return slices (N, C, H, W) noised and denoised, in [0, 1]."""
+        c = self.config
+        image = 2 * batch - 1
+        last = c.noise_steps - 1  # time steps count from 0, so this is noise_steps steps of noise
+        noise = self.noise(c.training_noise, generator, image, c.published_pyramid)
+        if c.published_batch_noise:
+            noise = noise[:1].expand_as(noise)
+        start = min(last + 1, c.diffusion_steps - 1) if c.published_start else last
+        x_t = self.schedule.q_sample(image, start, noise)
+        restored = self.denoise(x_t, last, generator, c.training_noise, c.stride)
+        return (restored + 1) / 2
