@@ -1,9 +1,12 @@
 # make run: the benchmark on the built-in phantom, from nothing.   make test: tests, ruff, mypy.
+# make leaderboard: every method, three seeds, both phantoms (hours; stops and goes on).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install run test slow lint
+METHODS := thresholding voxel-statistics andi anoddpm autoddpm dae ae vae
+
+.PHONY: install run leaderboard test slow lint
 
 install: $(VENV)/.installed
 
@@ -15,6 +18,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 run: install
 	$(BIN)/python -m benchmark run --method andi
+
+leaderboard: install
+	for data in phantom phantom-ms; do \
+		$(BIN)/python -m benchmark run $(METHODS:%=--method %) --seed 0 --seed 1 --seed 2 \
+			--dataset $$data --preset quick || exit 1; \
+	done
+	$(BIN)/python -m benchmark compare --markdown leaderboard/phantom.md
 
 test: install lint
 	$(BIN)/python -m pytest -m 'not slow'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import UserError
+from benchmark.learning import read_losses
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -279,7 +279,7 @@ def loss_curve(path: Path, loss_csv: Path, title: str = "") -> None:
     UserError
         When the CSV cannot be read or lacks a column, or the figure cannot be written.
     """
-    steps, losses = _read_losses(loss_csv)
+    steps, losses = read_losses(loss_csv)
     with _figure(path, (6.4, 4.0), constrained=True) as figure:
         axis = figure.subplots()
         axis.plot(steps, losses, color=PALETTE[5], linewidth=0.9, marker="." if len(steps) < 20 else "", label="loss")  # fmt: skip
@@ -451,18 +451,3 @@ def _running_median(values: NDArray[np.float64], width: int) -> NDArray[np.float
     half = width // 2
     padded = np.pad(values, half, mode="edge")
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1)
-
-
-def _read_losses(path: Path) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            lines = list(csv.DictReader(file))
-        pairs = [(float(line["step"]), float(line["loss"])) for line in lines]
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except KeyError as error:
-        raise UserError(f"{path}: no column {error}, columns step and loss wanted") from error
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: step and loss must be numbers ({error})") from error
-    table = np.array(pairs, dtype=float).reshape(-1, 2)
-    return table[:, 0], table[:, 1]

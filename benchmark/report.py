@@ -15,6 +15,7 @@ from benchmark.config import DatasetEntry, MethodEntry, RunConfig
 from benchmark.evaluation import Evaluation
 from benchmark.figures import dice_curves, loss_curve, montage, pr_curve
 from benchmark.guards import Guard
+from benchmark.learning import read_losses, still_falling
 from benchmark.map_store import MapStore
 from benchmark.paper_run import PaperRun
 from benchmark.provenance import provenance
@@ -183,7 +184,7 @@ def _record(finished: Finished, results: Results, config: dict[str, Any]) -> Run
     source = find_entry(finished.trained_on) if finished.trained_on else None
     evaluation = finished.run.evaluation
     spacing = result.spacing
-    shared = list(finished.notes)
+    shared = [*finished.notes, *_learning(finished)]
     if finished.unlabelled:
         shared.append(f"{finished.unlabelled} subjects without a lesion mask: scored only")
     return RunRecord(
@@ -250,6 +251,20 @@ def _healthy_source(source: DatasetEntry | None, finished: Finished) -> str:
         return "none needed"
     patients = source.healthy_source == "patients"
     return "lesion-free slices of patients" if patients else "healthy people"
+
+
+def _learning(finished: Finished) -> list[str]:
+    """Say so where a training was still improving when its budget ended: more of it may change the rank."""
+    curve = finished.training.folder / "loss.csv" if finished.training else None
+    if curve is None or not curve.is_file():
+        return []
+    fall = still_falling(read_losses(curve)[1])
+    if fall is None:
+        return []
+    return [
+        "still improving at the end of its training budget: the mean loss of the last fifth is "
+        f"{100 * fall:.0f} % below that of the fifth before"
+    ]
 
 
 def _rules(finished: Finished) -> list[Guard]:
