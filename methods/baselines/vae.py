@@ -28,7 +28,10 @@ class VAEConfig(AEConfig):
         False, description="map of the slice's distance to its restoration, not its reconstruction"
     )
     restoration_steps: int = scoring_field(
-        100, ge=1, le=10_000, description="gradient steps; each is one network call and its gradient"
+        100,
+        ge=1,
+        le=10_000,
+        description="gradient steps; each is one network call and its gradient",
     )
     restoration_rate: float = scoring_field(
         5e-3, gt=0, description="length of a gradient step, in image units per unit of the gradient"
@@ -68,9 +71,7 @@ class VAE(AutoencoderDetector):
         noise = generator.normal(self.config.latent)
         return self.negative_elbo(batch, noise).sum() / batch.numel()
 
-    def negative_elbo(
-        self, image: torch.Tensor, noise: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def negative_elbo(self, image: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
         """Return -ELBO of slices (N, C, H, W), float32 (N,), nats.
 
         Parameters
