@@ -3,13 +3,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 from pydantic import ValidationError
-from small_scans import SMALL
 from torch.distributions import Normal
 
 from benchmark.config import load_run_config, method_entry, validated
 from benchmark.errors import UserError
 from benchmark.randomness import SliceGenerator
-from benchmark.records import find_records
 from methods.base import ImageSpec
 from methods.baselines.ae import AE, AEConfig, AutoencoderDetector
 from methods.baselines.networks.autoencoder import kl_divergence
@@ -228,9 +226,11 @@ def test_one_step_of_restoration_goes_down_the_gradient_of_finite_differences():
         directions = [gradient / gradient.norm()]
         directions += [d / d.norm() for d in noise]
         for direction in directions:
-            rise = bound(image + 0.01 * direction) - bound(image - 0.01 * direction)
+            rise = bound(image + 1e-3 * direction) - bound(image - 1e-3 * direction)
             found = float((gradient * direction).sum())
-            assert found == pytest.approx(3 * rise / 0.02, rel=0.02, abs=0.02)
+            assert found == pytest.approx(
+                3 * rise / 2e-3, rel=0.01, abs=1e-3 * float(gradient.norm())
+            )
 
 
 def test_restoration_shares_the_training_and_is_named_in_tables():
@@ -262,28 +262,3 @@ def test_every_preset_is_in_order_and_that_of_the_paper_published(cls):
     shape = cls(config, ImageSpec(NAMES, (size, size))).shape()
     assert shape.bottleneck == (16, 8, 8)
     assert all(field.description for field in cls.Config.model_fields.values())
-
-
-@pytest.mark.parametrize(
-    ("method", "options", "calls"),
-    [
-        ("dae", ["base_width=8"], 1),
-        ("ae", ["base_width=8"], 1),
-        ("vae", ["base_width=8", "restoration=true", "restoration_steps=3"], 3),
-    ],
-)
-def test_each_runs_from_scans_to_a_record(cli, scans, tmp_path, method, options, calls):
-    pairs = zip(SMALL[::2], SMALL[1::2], strict=True)
-    short = [text for pair in pairs if "detector." not in pair[1] for text in pair]
-    sets = [s for option in options for s in ("--set", f"detector.{option}")]
-    answer = cli(
-        "run", "--method", method, "--alone", "--dataset", "folder", "--data-root", scans,
-        *short, *sets,
-    )  # fmt: skip
-    assert answer.code == 0, answer.err
-    (record,) = find_records(tmp_path / "workspace" / "records").records
-    assert record.run.method == method
-    assert record.costs.network_calls_per_slice == calls
-    assert record.costs.training_steps == 8
-    assert {guard.passed for guard in record.guards} == {True}
-    assert 0 <= record.summary["raw"].subjects["ap"].mean <= 1
