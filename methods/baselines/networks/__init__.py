@@ -1,0 +1,1 @@
+"""Networks that the baselines share, one file a network."""

@@ -1,0 +1,115 @@
+"""Variational autoencoder, with restoration as an option.
+
+Baur et al., Autoencoders for Unsupervised Anomaly Segmentation in Brain MR Images: A Comparative Study, Medical Image
+Analysis 69, 2021 (arXiv 2004.03271); restoration: Chen et al., Unsupervised lesion detection via image restoration with
+a normative prior, Medical Image Analysis 64, 2020 (arXiv 2005.00031).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from benchmark.randomness import SliceGenerator
+from methods.base import Field, register, scoring_field
+from methods.baselines.ae import AEConfig, AutoencoderDetector
+from methods.baselines.networks.autoencoder import VariationalAutoencoder, kl_divergence
+
+__all__ = ["VAE", "VAEConfig"]
+
+
+class VAEConfig(AEConfig):
+    """Hyper-parameters of the variational autoencoder; the defaults of the training are the published ones."""
+
+    kl_weight: float = Field(
+        1.0, ge=0, description="of the KL divergence in the loss; 1: the evidence lower bound"
+    )
+    restoration: bool = scoring_field(
+        False, description="map of the slice's distance to its restoration, not its reconstruction"
+    )
+    restoration_steps: int = scoring_field(
+        100,
+        ge=1,
+        le=10_000,
+        description="gradient steps; each is one network call and its gradient",
+    )
+    restoration_rate: float = scoring_field(
+        5e-3, gt=0, description="length of a gradient step, in image units per unit of the gradient"
+    )
+    restoration_weight: float = scoring_field(
+        2.0,
+        ge=0,
+        description="of the negative evidence lower bound beside |x_res - x|; with distance l1 both pull at a pixel "
+        "with strength 1, so that below 1 little is restored",
+    )
+
+
+@register("vae")
+class VAE(AutoencoderDetector):
+    """Reconstruct healthy slices through a Gaussian posterior; the map is |x - x_hat|.
+
+    Loss: the negative evidence lower bound, -ELBO(x) = d(x, x_hat) + kl_weight KL(q(z|x) || N(0, 1)), divided by the
+    number of values of a slice; d is the sum over modalities and pixels of |x - x_hat| (a Laplace likelihood of scale 1,
+    up to a constant) or of its square (a Gaussian one of variance 1/2). z is sampled in training; a slice is scored
+    from the posterior's mean, so that its map is no matter of chance.
+
+    With ``restoration``, the map is |x - x_res|, x_res from :meth:`restore`.
+    """
+
+    Config = VAEConfig
+
+    def label(self) -> str:
+        """Return the method's name, with the restoration where it is on."""
+        return f"{self.name} (restoration)" if self.config.restoration else self.name
+
+    def network(self) -> nn.Module:
+        """Build the variational autoencoder."""
+        return VariationalAutoencoder(self.shape())
+
+    def loss(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
+        """Negative evidence lower bound per value, for slices (N, C, H, W) of about [0, 1]."""
+        noise = generator.normal(self.config.latent)
+        return self.negative_elbo(batch, noise).sum() / batch.numel()
+
+    def negative_elbo(self, image: torch.Tensor, noise: torch.Tensor | None = None) -> torch.Tensor:
+        """Return -ELBO of slices (N, C, H, W), float32 (N,), nats.
+
+        Parameters
+        ----------
+        image : tensor (N, C, H, W)
+            About [0, 1].
+        noise : tensor (N, latent) or None
+            Sample of the latent; None: its mean is decoded.
+        """
+        reconstruction, mean, log_variance = self.net(image, noise)
+        divergence = kl_divergence(mean, log_variance)
+        return self.distance(image, reconstruction) + self.config.kl_weight * divergence
+
+    def restoration_objective(self, restored: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+        """Return |x_res - x| + restoration_weight (-ELBO(x_res)), float32 (N,), what :meth:`restore` lowers."""
+        moved = (restored - image).abs().flatten(1).sum(dim=1)
+        return moved + self.config.restoration_weight * self.negative_elbo(restored)
+
+    def restore(self, image: torch.Tensor) -> torch.Tensor:
+        """Return the most probable healthy slices near given ones, (N, C, H, W), by gradient descent on the image.
+
+        Starts at the slice and lowers :meth:`restoration_objective` (Chen et al. 2020; their total variation of the
+        change is its absolute value here), the latent's mean decoded in place of a sample.
+        """
+        # Scoring runs in inference mode, whose tensors take no part in gradients: leave it, and clone.
+        with torch.inference_mode(False), torch.enable_grad():
+            image = image.clone()
+            restored = image.clone()
+            for _ in range(self.config.restoration_steps):
+                restored.requires_grad_()
+                objective = self.restoration_objective(restored, image).sum()
+                (gradient,) = torch.autograd.grad(objective, restored)
+                restored = restored.detach() - self.config.restoration_rate * gradient
+        return restored
+
+    def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
+        """Return |x - x_hat|, or |x - x_res|, float32 (N, C, H, W), for slices of about [0, 1]."""
+        if self.config.restoration:
+            return (batch - self.restore(batch)).abs()
+        reconstruction, _, _ = self.net(batch)
+        return (batch - reconstruction.float()).abs()
