@@ -1,10 +1,28 @@
+from pathlib import Path
+
 import pytest
 
 from benchmark.config import load_run_config, method_entry, validated
 from benchmark.registry import resolve
 from methods.base import ImageSpec
 
-METHODS = ("andi", "thresholding", "voxel-statistics")
+FILES = Path(__file__).parents[2] / "configs" / "methods"
+METHODS = sorted(path.stem for path in FILES.glob("*.yaml"))
+
+
+def detector_of(name, preset):
+    entry = method_entry(name)
+    run = load_run_config(entry, preset, [], name)
+    cls = resolve(name, {name: entry.class_})
+    size = (run.preprocessing.size,) * 2
+    spec = ImageSpec(run.preprocessing.modalities, size)
+    return run, cls(validated(cls.Config, run.detector, name), spec)
+
+
+def test_every_method_of_the_paper_and_the_classics_are_there():
+    assert set(METHODS) >= {
+        "andi", "thresholding", "voxel-statistics", "dae", "anoddpm", "autoddpm", "ae", "vae",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("preset", ["quick", "paper"])
@@ -12,13 +30,7 @@ METHODS = ("andi", "thresholding", "voxel-statistics")
 def test_every_preset_of_a_method_makes_a_detector(name, preset):
     entry = method_entry(name)
     assert entry is not None
-    run = load_run_config(entry, preset, [], name)
-    cls = resolve(name, {name: entry.class_})
-    size = run.preprocessing.size
-    detector = cls(
-        validated(cls.Config, run.detector, name),
-        ImageSpec(run.preprocessing.modalities, (size, size)),
-    )
+    _, detector = detector_of(name, preset)
     assert detector.name == name
     assert entry.title
     assert entry.year
@@ -38,3 +50,31 @@ def test_the_paper_preset_of_andi_is_the_published_one():
     detector = cls(validated(cls.Config, run.detector, "andi"), ImageSpec(("a",) * 4, (128, 128)))
     assert sum(p.numel() for p in detector.network().parameters()) == 9_720_964
     assert list(detector.time_steps()) == list(range(199, 74, -1))
+
+
+@pytest.mark.parametrize(
+    ("name", "noise", "rates"),
+    [("anoddpm", "simplex", (2e-5, 7e-5)), ("autoddpm", "gaussian", (9e-6, 7e-5))],
+)
+def test_the_paper_presets_of_the_diffusion_rivals_are_the_published_ones(name, noise, rates):
+    run, detector = detector_of(name, "paper")
+    training, config = run.training, detector.config
+    assert (training.start_learning_rate, training.learning_rate) == rates
+    assert (training.epochs, training.batch_size) == (233, 128)
+    assert (training.ema_decay, training.ema_start) == (0.995, 2000)
+    assert config.training_noise == noise
+    assert (config.training_t_low, config.training_t_high) == (1, 1000)
+    if name == "anoddpm":
+        assert config.noise_steps == 250
+    else:
+        assert (config.noise_steps, config.inpainting_steps, config.resampling) == (200, 50, 5)
+
+
+def test_the_paper_preset_of_the_denoising_autoencoder_is_the_published_one():
+    run, detector = detector_of("dae", "paper")
+    training = run.training
+    assert (training.epochs, training.batch_size, training.schedule_epochs) == (19, 16, 100)
+    assert (training.optimizer, training.amsgrad, training.weight_decay) == ("adam", True, 1e-5)
+    assert training.learning_rate == 1e-4
+    assert (detector.config.base_width, detector.config.depth) == (64, 4)
+    assert (detector.config.noise_std, detector.config.noise_resolution) == (0.2, 16)
