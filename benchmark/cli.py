@@ -227,12 +227,22 @@ def compare(
 
 
 @app.command()
-def methods(plugin: Plugin = None, json: Json = False, debug: Debug = False) -> None:
-    """List the methods that can be run."""
-    from benchmark.listing import show_methods
+def methods(
+    method: Annotated[
+        str | None, typer.Option("--method", "-m", help="list the options of this method instead")
+    ] = None,
+    plugin: Plugin = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """List the methods that can be run, or the options of one."""
+    from benchmark.listing import show_methods, show_options
 
     _plugins(plugin)
-    show_methods(as_json=json)
+    if method is None:
+        show_methods(as_json=json)
+    else:
+        show_options(method, as_json=json)
 
 
 @app.command()

@@ -39,7 +39,47 @@ def show_methods(*, as_json: bool) -> None:
         except Exception as error:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             rows.append(_foreign(name, [], f"unavailable: {reason}"))
+    if not as_json:
+        for row in rows:
+            row["paper"] = _short(row["paper"], row.pop("year"))
     _show("Methods", rows, as_json=as_json)
+
+
+def _short(paper: str, year: int | None) -> str:
+    """Return authors and year of a citation: what fits a line."""
+    return " ".join(part for part in (paper.split(",")[0], str(year or "")) if part)
+
+
+def show_options(name: str, *, as_json: bool) -> None:
+    """Print the hyper-parameters of a method: their values in both presets, what they affect, what they mean.
+
+    Raises
+    ------
+    UserError
+        For a method that is not known.
+    """
+    from benchmark.trained import detector_class, detector_config
+
+    cls = detector_class(name)
+    entry = configuration.method_entry(name)
+    presets = {
+        preset: detector_config(
+            cls, configuration.load_run_config(entry, preset, [], name).detector
+        ).model_dump(mode="json")
+        for preset in ("paper", "quick")
+    }
+    rows = [
+        {
+            "option": f"detector.{key}",
+            **{preset: values[key] for preset, values in presets.items()},
+            "affects": "scoring"
+            if field.json_schema_extra == {"affects": "scoring"}
+            else "training",
+            "meaning": field.description or "",
+        }
+        for key, field in cls.Config.model_fields.items()
+    ]
+    _show(f"Options of {name}", rows, as_json=as_json)
 
 
 def _foreign(name: str, title: list[str], note: str) -> dict[str, Any]:
@@ -80,10 +120,11 @@ def _show(title: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    columns = [key for key in (rows[0] if rows else {}) if any(row[key] for row in rows)]
+    empty = (None, "")
+    columns = [k for k in (rows[0] if rows else {}) if any(row[k] not in empty for row in rows)]
     table = Table(title=title)
     for column in columns:
-        table.add_column(column, no_wrap=column in ("method", "dataset", "year"))
+        table.add_column(column, no_wrap=column in ("method", "dataset", "option"))
     for row in rows:
-        table.add_row(*(escape(str(row[c])) if row[c] is not None else "" for c in columns))
+        table.add_row(*(escape("" if row[c] is None else str(row[c])) for c in columns))
     Console(width=None if Console().is_terminal else 100).print(table)
