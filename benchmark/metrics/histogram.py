@@ -27,7 +27,7 @@ ARRAYS = ("step", "shift", *CLASSES)
 WIDEST = 16
 """Largest shift: a bin of 128 to the octave."""
 
-_MERGE_LEAVES = 600_000
+_MERGE_LEAVES = 200_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,17 +51,14 @@ class ScoreHistogram:
     @classmethod
     def merge(cls, histograms: Iterable[ScoreHistogram]) -> ScoreHistogram:
         """Add any number of histograms, read one by one; none at all gives the empty histogram."""
-        waiting: list[ScoreHistogram] = []
-        leaves = 0
+        merged, waiting, leaves = _sum([]), [], 0
         for histogram in histograms:
             waiting.append(histogram)
             leaves += len(histogram.start)
-            if leaves > _MERGE_LEAVES and len(waiting) > 1:
-                waiting = [_sum(waiting)]
-                leaves = 2 * len(
-                    waiting[0].start
-                )  # so that a large sum is not re-sorted every time
-        return _sum(waiting)
+            # Not one by one: a large sum would be sorted anew for every histogram. Not all at once: that takes memory.
+            if leaves > max(_MERGE_LEAVES, len(merged.start) // 2):
+                merged, waiting, leaves = _sum([merged, *waiting]), [], 0
+        return _sum([merged, *waiting])
 
     def __add__(self, other: ScoreHistogram) -> ScoreHistogram:
         return _sum([self, other])
@@ -204,18 +201,21 @@ class ScoreHistogram:
 
 
 def _sum(histograms: list[ScoreHistogram]) -> ScoreHistogram:
-    if len(histograms) == 1:
-        return histograms[0]
-    if not histograms:
+    filled = [h for h in histograms if len(h.start)]
+    if len(filled) == 1:
+        return filled[0]
+    if not filled:
         empty = np.empty(0, dtype=np.uint32)
         return ScoreHistogram(empty, empty.astype(np.uint8), np.empty((0, 4), dtype=np.int64))
-    code = np.concatenate([h.code for h in histograms])
-    counts = np.concatenate([h.counts for h in histograms])
+    code = np.concatenate([h.code for h in filled])
     order = np.argsort(code)
     code = code[order]
-    first = np.flatnonzero(np.concatenate([[True], code[1:] != code[:-1]])[: len(code)])
+    first = np.flatnonzero(np.concatenate([[True], code[1:] != code[:-1]]))
     code = code[first]
-    summed = np.add.reduceat(counts[order], first, axis=0) if len(first) else counts
+    summed = np.empty((len(first), len(CLASSES)), dtype=np.int64)
+    for column in range(len(CLASSES)):  # one by one, for the memory
+        counts = np.concatenate([h.counts[:, column] for h in filled])
+        summed[:, column] = np.add.reduceat(counts[order], first)
     return ScoreHistogram(
         (code >> np.uint64(8)).astype(np.uint32), (code & np.uint64(255)).astype(np.uint8), summed
     )
