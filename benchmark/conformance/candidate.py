@@ -74,7 +74,7 @@ class Candidate:
         self.plugins = tuple(plugins)
         self.cls: type[AnomalyDetector] = detector_class(method)
         self.run = resolve(method, self.plugins, overrides or {})
-        if overrides:
+        if overrides and "detector" in overrides:
             detector_config(self.cls, self.run.detector)
         self._trained: AnomalyDetector | Exception | None = None
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -90,7 +92,8 @@ def _outcome(name: str, candidate: Candidate) -> Outcome:
     started = time.perf_counter()
     status: Status = "passed"
     try:
-        reason = CHECKS[name](candidate)
+        with contextlib.redirect_stdout(sys.stderr):  # stdout is the table's, or JSON's
+            reason = CHECKS[name](candidate)
     except Interrupted:
         raise  # the user's own Ctrl-C
     except NotApplicable as error:

@@ -48,8 +48,10 @@ def keeps_to_itself(candidate: Candidate) -> str:
     run = candidate.variant(training={"steps": FEW_STEPS})
     volume, _ = candidate.phantom.volumes(run.preprocessing)
     candidate.phantom.slices(run.preprocessing)
-    learnt = candidate.learn(run)  # what libraries do at their first call is not the detector's
-    candidate.score(learnt, volume)
+    ours = candidate.folder, candidate.phantom.folder
+    with observing(*ours):  # what libraries do at their first call is not the detector's
+        learnt = candidate.learn(run)
+        candidate.score(learnt, volume)
     actions: dict[str, Callable[[], object]] = {"score": lambda: candidate.score(learnt, volume)}
     if candidate.cls.learns():
         actions["fit"] = lambda: candidate.learn(run)
@@ -58,7 +60,7 @@ def keeps_to_itself(candidate: Candidate) -> str:
         actions["loss"] = lambda: mean_loss(candidate, learnt)
     for name, action in actions.items():
         before = _random_states()
-        with observing(candidate.folder, candidate.phantom.folder) as seen:
+        with observing(*ours) as seen:
             action()
         if seen.printed:
             first = seen.printed.strip().splitlines() or [repr(seen.printed)]

@@ -31,20 +31,25 @@ class TinyPhantom:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._adapter = PhantomAdapter("conformance", folder / "scans", OPTIONS, None)
-        self._adapter.prepare(workers=1)
+        self._scans = PhantomAdapter("conformance", folder / "scans", OPTIONS, None)
+
+    def _adapter(self) -> PhantomAdapter:
+        self._scans.prepare(workers=1)  # made when first asked for
+        return self._scans
 
     def slices(self, preprocessing: PreprocessingConfig) -> StoredSlices:
         """Return the healthy training slices."""
-        train = self._adapter.subjects_in("train")
+        adapter = self._adapter()
+        train = adapter.subjects_in("train")
         return StoredSlices(
-            SliceStore.build(self.folder / "slices", self._adapter, train, preprocessing, 1)
+            SliceStore.build(self.folder / "slices", adapter, train, preprocessing, 1)
         )
 
     def volumes(self, preprocessing: PreprocessingConfig) -> tuple[Volume, Volume]:
         """Return a subject with a lesion and one without; the caller's own copies."""
-        first, second = self._adapter.subjects_in("test")
-        return self._adapter.read(first, preprocessing), self._adapter.read(second, preprocessing)
+        adapter = self._adapter()
+        first, second = adapter.subjects_in("test")
+        return adapter.read(first, preprocessing), adapter.read(second, preprocessing)
 
 
 def copied(volume: Volume) -> Volume:
