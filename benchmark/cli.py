@@ -245,6 +245,38 @@ def methods(
         show_options(method, as_json=json)
 
 
+@app.command("test")
+def conformance(
+    method: Annotated[
+        str | None, typer.Option("--method", "-m", help="method; default: the plug-in's only one")
+    ] = None,
+    plugin: Plugin = None,
+    check: Annotated[
+        list[str] | None, typer.Option(help="only this check, by its name in the table; repeated")
+    ] = None,
+    set_: Set = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Take a detector through the whole contract, on a tiny phantom; exit code 1 if it breaks it."""
+    from benchmark.config import parse_assignments
+    from benchmark.conformance.suite import conforms, run_suite, show
+    from benchmark.console import Console
+
+    names, _ = _plugins(plugin)
+    if method is None and len(names) != 1:
+        found = f"the plug-in registers {', '.join(names)}" if names else "none given"
+        raise UserError(f"--method NAME wanted: {found}")
+    chosen = method or names[0]
+    outcomes = run_suite(
+        chosen, plugin or [], overrides=parse_assignments(set_ or []), checks=check or None,
+        console=Console(),
+    )  # fmt: skip
+    show(chosen, outcomes, as_json=json)
+    if not conforms(outcomes):
+        raise typer.Exit(1)
+
+
 @app.command()
 def datasets(json: Json = False, debug: Debug = False) -> None:
     """List the data sets, and what each one wants."""

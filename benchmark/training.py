@@ -197,6 +197,8 @@ class Trainer:
         try:
             self._loop(detector, slices, optimizer, average, network)
         finally:
+            # accelerate's autocast stays on the network itself, and would be on for scoring too.
+            self.accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
             detector.net = network
         if average is not None:
             network.load_state_dict(average.values)

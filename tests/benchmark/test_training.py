@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from torch import nn
 
 from benchmark.config import TrainingConfig
@@ -115,6 +116,24 @@ def test_training_lowers_the_loss_and_leaves_global_random_state_alone(tmp_path)
     curve = [row[2] for row in trainer.state.curve]
     assert np.mean(curve[-10:]) < 0.9 * np.mean(curve[:3])
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_after_a_bf16_training_the_network_computes_in_float32_as_a_loaded_one_does(tmp_path):
+    AcceleratorState._reset_state()
+    try:
+        accelerator = Accelerator(cpu=True, mixed_precision="bf16")
+        detector = build_detector(Denoiser, {}, SPEC, 3, torch.device("cpu"))
+        config = TrainingConfig(steps=4, batch_size=8, learning_rate=1e-2)
+        path = tmp_path / "progress.safetensors"
+        trainer = Trainer(accelerator, config, 3, path, Console(quiet=True))
+        detector.fit(StoredSlices(Memory()), trainer)
+        loaded = build_detector(Denoiser, {}, SPEC, 4, torch.device("cpu"))
+        loaded.load(detector.state())
+        images = torch.from_numpy(Memory().images)
+        with torch.no_grad():
+            assert torch.equal(detector.net(images), loaded.net.eval()(images))
+    finally:
+        AcceleratorState._reset_state()
 
 
 def test_the_average_copies_up_to_its_start_and_then_follows_slowly():
