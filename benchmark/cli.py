@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from benchmark.cli_compare import compare
 from benchmark.cli_options import (
     Checkpoint,
     Config,
@@ -33,6 +34,7 @@ from benchmark.cli_options import (
     Workers,
     WorkspaceFolder,
 )
+from benchmark.cli_prepare import prepare_app
 from benchmark.errors import UserError
 
 app = typer.Typer(
@@ -43,10 +45,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-prepare_app = typer.Typer(
-    help="Make or bring in data.", no_args_is_help=True, rich_markup_mode=None
-)
 app.add_typer(prepare_app, name="prepare")
+app.command("compare")(compare)
 
 COMPANIONS = ("thresholding", "voxel-statistics")
 """Methods that take seconds and run along, so that no method stands in a table alone."""
@@ -186,47 +186,6 @@ def evaluate(
 
 
 @app.command()
-def compare(
-    dataset: Annotated[
-        str | None, typer.Option("--dataset", "-d", help="only this data set; default: all found")
-    ] = None,
-    runs: Annotated[
-        str, typer.Option(help="only runs whose folder matches, such as 'andi*'")
-    ] = "*",
-    by: Annotated[
-        str | None,
-        typer.Option(
-            help="also by sub-group: a column of the split's CSV (site, age, ...), or lesion-size"
-        ),
-    ] = None,
-    records: Annotated[
-        Path | None, typer.Option(help="folder of run records; default: the workspace's")
-    ] = None,
-    workspace: WorkspaceFolder = None,
-    markdown: Annotated[Path | None, typer.Option(help="write the leaderboard as Markdown")] = None,
-    csv: Annotated[Path | None, typer.Option(help="write the leaderboard as CSV")] = None,
-    json: Json = False,
-    debug: Debug = False,
-) -> None:
-    """Rank all runs of a data set; reads run records only, never a volume."""
-    from benchmark.workspace import Workspace
-    from leaderboard.compare import compare as read_and_rank
-    from leaderboard.export import to_csv, to_json, to_markdown, write_text
-    from leaderboard.terminal import print_comparison
-
-    place = Workspace(workspace) if workspace else Workspace.default()
-    comparison = read_and_rank(records or place.records, dataset, runs, by=by)
-    for path, render in ((markdown, to_markdown), (csv, to_csv)):
-        if path is not None:
-            write_text(path, render(comparison))
-            print(f"written: {path}", file=sys.stderr)
-    if json:
-        print(to_json(comparison))
-    else:
-        print_comparison(comparison)
-
-
-@app.command()
 def methods(
     method: Annotated[
         str | None, typer.Option("--method", "-m", help="list the options of this method instead")
@@ -283,25 +242,6 @@ def datasets(json: Json = False, debug: Debug = False) -> None:
     from benchmark.listing import show_datasets
 
     show_datasets(as_json=json)
-
-
-@prepare_app.command("phantom")
-def prepare_phantom(
-    name: Annotated[str, typer.Argument(help="phantom or phantom-ms")] = "phantom",
-    output: Annotated[
-        Path | None, typer.Option(help="folder; default: the workspace's, where run finds it")
-    ] = None,
-    spacing: Annotated[float, typer.Option(min=1.0, max=4.0, help="voxel edge, mm")] = 2.5,
-    workspace: WorkspaceFolder = None,
-    workers: Workers = None,
-    debug: Debug = False,
-) -> None:
-    """Write the phantom: brain scans with exact lesion masks, drawn from the ICBM template."""
-    from benchmark.run_plan import write_phantom
-    from benchmark.workspace import Workspace
-
-    place = Workspace(workspace) if workspace else Workspace.default()
-    print(write_phantom(name, place, output, spacing, workers))
 
 
 def _plugins(paths: list[Path] | None) -> tuple[list[str], str]:

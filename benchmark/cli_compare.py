@@ -1,0 +1,51 @@
+"""The commands that read run records alone."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.cli_options import Debug, Json, WorkspaceFolder
+
+
+def compare(
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", "-d", help="only this data set; default: all found")
+    ] = None,
+    runs: Annotated[
+        str, typer.Option(help="only runs whose folder matches, such as 'andi*'")
+    ] = "*",
+    by: Annotated[
+        str | None,
+        typer.Option(
+            help="also by sub-group: a column of the split's CSV (site, age, ...), or lesion-size"
+        ),
+    ] = None,
+    records: Annotated[
+        Path | None, typer.Option(help="folder of run records; default: the workspace's")
+    ] = None,
+    workspace: WorkspaceFolder = None,
+    markdown: Annotated[Path | None, typer.Option(help="write the leaderboard as Markdown")] = None,
+    csv: Annotated[Path | None, typer.Option(help="write the leaderboard as CSV")] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Rank all runs of a data set; reads run records only, never a volume."""
+    from benchmark.workspace import Workspace
+    from leaderboard.compare import compare as read_and_rank
+    from leaderboard.export import to_csv, to_json, to_markdown, write_text
+    from leaderboard.terminal import print_comparison
+
+    place = Workspace(workspace) if workspace else Workspace.default()
+    comparison = read_and_rank(records or place.records, dataset, runs, by=by)
+    for path, render in ((markdown, to_markdown), (csv, to_csv)):
+        if path is not None:
+            write_text(path, render(comparison))
+            print(f"written: {path}", file=sys.stderr)
+    if json:
+        print(to_json(comparison))
+    else:
+        print_comparison(comparison)

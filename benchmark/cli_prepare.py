@@ -1,0 +1,33 @@
+"""The commands that make or bring in data: ``python -m benchmark prepare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.cli_options import Debug, Workers, WorkspaceFolder
+
+prepare_app = typer.Typer(
+    help="Make or bring in data.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@prepare_app.command("phantom")
+def prepare_phantom(
+    name: Annotated[str, typer.Argument(help="phantom or phantom-ms")] = "phantom",
+    output: Annotated[
+        Path | None, typer.Option(help="folder; default: the workspace's, where run finds it")
+    ] = None,
+    spacing: Annotated[float, typer.Option(min=1.0, max=4.0, help="voxel edge, mm")] = 2.5,
+    workspace: WorkspaceFolder = None,
+    workers: Workers = None,
+    debug: Debug = False,
+) -> None:
+    """Write the phantom: brain scans with exact lesion masks, drawn from the ICBM template."""
+    from benchmark.run_plan import write_phantom
+    from benchmark.workspace import Workspace
+
+    place = Workspace(workspace) if workspace else Workspace.default()
+    print(write_phantom(name, place, output, spacing, workers))
