@@ -132,8 +132,11 @@ def components(mask: NDArray[np.bool_]) -> tuple[NDArray[Any], int]:
 
     if not mask.any():
         return np.zeros(mask.shape, dtype=np.uint16), 0
-    labels, count = cc3d.connected_components(mask, connectivity=26, return_N=True)
-    return labels, int(count)
+    row = sorted(mask.shape)[1] == 1
+    # For a single row of voxels cc3d reserves one label too few, and fails: it gets an empty row beside it.
+    padded = np.pad(mask, [(0, int(extent == 1)) for extent in mask.shape]) if row else mask
+    labels, count = cc3d.connected_components(padded, connectivity=26, return_N=True)
+    return labels[tuple(slice(extent) for extent in mask.shape)], int(count)
 
 
 def false_positive_ml(detection: NDArray[Any], lesion: NDArray[Any], voxel_ml: float) -> float:

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -40,6 +40,10 @@ def walk(mask: np.ndarray) -> list[set[Voxel]]:
         )
     ),
     st.sampled_from([0.004, 0.03, 0.5, 4.0]),
+)
+@example((np.array([[[1, 1, 1]]], np.uint8), np.array([[[1, 0, 1]]], np.uint8)), 0.004)
+@example(
+    (np.array([[[0]], [[1]], [[0]]], np.uint8), np.array([[[0]], [[0]], [[1]]], np.uint8)), 4.0
 )
 @settings(max_examples=200, deadline=None)
 def test_lesions_are_matched_as_by_a_walk_from_voxel_to_voxel(
