@@ -34,9 +34,11 @@ class Answer:
 @pytest.fixture
 def cli(capsys, monkeypatch, tmp_path):
     """Return a function that runs the command line in this process, in a workspace of the test's own."""
-    from benchmark import registry
+    from benchmark import registry, report
     from benchmark.cli import main
 
+    # Drawing takes most of a small run's time; one subject shows that figures come.
+    monkeypatch.setattr(report, "FIGURE_SUBJECTS", 1)
     monkeypatch.setenv("ANDI_BENCH_WORKSPACE", str(tmp_path / "workspace"))
     for variable in ("ANDI_BENCH_FOLDER", "ANDI_BENCH_BRATS21", "ANDI_BENCH_SHIFTS"):
         monkeypatch.delenv(variable, raising=False)
