@@ -27,7 +27,7 @@ leaderboard: install
 	$(BIN)/python -m benchmark compare --markdown leaderboard/phantom.md
 
 test: install lint
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow' -n auto --maxprocesses 4 --dist worksteal
 
 slow: install
 	$(BIN)/python -m pytest -m slow
