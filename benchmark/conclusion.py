@@ -81,6 +81,8 @@ def conclude(
 
 
 def _unranked(result: Evaluation, finished: Finished) -> str | None:
+    if finished.unfrozen is not None:
+        return finished.unfrozen
     if result.unranked is None and finished.info.split == "val":
         return "reported on the validation split, where its thresholds were found"
     return result.unranked

@@ -6,7 +6,7 @@ volumes. No torch here: worker processes start quickly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from benchmark.measurement import (
     bin_subject,
     brain_scores,
     measure_subject,
+    overlap_at,
     overlap_figures,
 )
 from benchmark.metrics import thresholds
@@ -33,6 +34,7 @@ from benchmark.metrics.packed import PackedHistograms
 from benchmark.metrics.postprocessing import PostProcessing
 from benchmark.metrics.scores import score_keys
 from benchmark.record_schema import (
+    GRID,
     ChainSummary,
     Group,
     Lesions,
@@ -50,7 +52,7 @@ from benchmark.summaries import (
     shares_above,
     subject_figures,
 )
-from benchmark.workforce import workforce
+from benchmark.workforce import Work, workforce
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,7 +180,7 @@ def evaluate(
                 for chain in chains:
                     calibration[chain.name].append(found[chain.name])
                 advance(1, name)
-        points, unranked, notes = _calibrate(chains, calibration)
+        points, unranked, notes = _calibrate(chains, calibration, partial(_read, load, val))
         frozen = {
             chain: {name: point.threshold for name, point in found.items()}
             for chain, found in points.items()
@@ -192,9 +194,9 @@ def evaluate(
                     tested[chain.name].append(result.histograms.pop(chain.name))
                 measured.append(result)
                 advance(1, name)
-    rows = [row for result in measured for row in result.rows]
-    for chain in chains:
-        rows += _finish_points(chain.name, points[chain.name], tested[chain.name], test, rows)
+        rows = [row for result in measured for row in result.rows]
+        for chain in chains:
+            rows += _oracle(load, work, chain, points[chain.name], tested[chain.name], measured)
     table = _table(rows, measured)
     summary = {}
     for chain in chains:
@@ -274,8 +276,10 @@ def _table(rows: Sequence[Row], measured: Sequence[Measured]) -> pd.DataFrame:
     for name, cells in _attributes(measured).items():
         if name == "site":
             continue
-        # a column of the split never hides a figure
-        shown = f"{name} (split)" if name in figures.columns else name
+        # a column of the split never hides a figure, nor the grid that the record's table is read by
+        shown = name
+        while shown in figures.columns or shown == GRID:
+            shown = f"{shown} (split)"
         figures.insert(at, shown, figures["subject"].map(cells))
         at += 1
     order = {name: rank for rank, name in enumerate(POINTS)}
@@ -287,7 +291,9 @@ def _table(rows: Sequence[Row], measured: Sequence[Measured]) -> pd.DataFrame:
 
 
 def _calibrate(
-    chains: Sequence[PostProcessing], calibration: Mapping[str, Sequence[ScoreHistogram]]
+    chains: Sequence[PostProcessing],
+    calibration: Mapping[str, Sequence[ScoreHistogram]],
+    read: Callable[[PostProcessing], Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]],
 ) -> tuple[dict[str, dict[str, OperatingPoint]], str | None, list[str]]:
     """Freeze the thresholds; say why there is no rank where they cannot be."""
     points: dict[str, dict[str, OperatingPoint]] = {chain.name: {} for chain in chains}
@@ -299,7 +305,7 @@ def _calibrate(
         unranked = "the validation split holds no lesion voxel, so val-dice means nothing"
     notes = []
     for chain in chains:
-        found = thresholds.calibrate(calibration[chain.name])
+        found = thresholds.calibrate(calibration[chain.name], read=partial(read, chain))
         for name, point in found.items():
             points[chain.name][name] = OperatingPoint(
                 threshold=point.threshold,
@@ -311,41 +317,65 @@ def _calibrate(
     return points, unranked, notes
 
 
-def _finish_points(
-    chain: str,
+def _read(
+    load: Loader, subjects: Sequence[str], chain: PostProcessing
+) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
+    """Read the brain voxels of all subjects once more, one subject in memory at a time."""
+    return (brain_scores(load, chain, subject) for subject in subjects)
+
+
+def _oracle(
+    load: Loader,
+    work: Work,
+    chain: PostProcessing,
     points: dict[str, OperatingPoint],
     tested: Sequence[ScoreHistogram],
-    subjects: Sequence[str],
-    rows: Sequence[Row],
+    measured: Sequence[Measured],
 ) -> list[Row]:
     """Check the frozen rates on the test split, add yen and the oracle, and return the oracle's rows."""
-    merged = ScoreHistogram.merge(tested)
+    subjects = [m.subject for m in measured]
+    healthy = sum(histogram.totals()[1] for histogram in tested)
     for name, point in points.items():
-        if point.threshold is not None:
-            rate = thresholds.rate_above(merged, point.threshold)
-            points[name] = point.model_copy(update={"test_fpr": rate.value if rate else None})
+        above = sum(m.above[chain.name][name] for m in measured)
+        points[name] = point.model_copy(update={"test_fpr": above / healthy if healthy else None})
     points["yen"] = OperatingPoint(how=_HOW["yen"])
-    best = thresholds.best_dice(tested, name="oracle")
-    rate = thresholds.rate_above(merged, best.threshold)
+    read = partial(_read, load, subjects, chain)
+    best = thresholds.best_dice(tested, name="oracle", read=read)
+    found = _overlaps(load, work, chain, best.threshold, tested, subjects)
+    above = sum(count for _, count in found)
     points["oracle"] = OperatingPoint(
         threshold=best.threshold,
         edge=best.at_edge,
         how=_HOW["oracle"].format(n=best.subjects),
-        test_fpr=rate.value if rate else None,
+        test_fpr=above / healthy if healthy else None,
     )
-    shared = {row["subject"]: row for row in rows if row["chain"] == chain}
+    shared = {m.subject: r for m in measured for r in m.rows if r["chain"] == chain.name}
     kept = ("subject", "site", "chain", "lesion_ml", "ap", "auroc")
-    # The oracle's threshold is an edge of every subject's histogram: counts above it are exact.
-    edge = score_keys(np.asarray([best.threshold], dtype=np.float32)) + np.uint32(1)
-    out = []
-    for subject, histogram in zip(subjects, tested, strict=True):
-        hits, misses = (int(count[0]) for count in histogram.counts_from(edge))
-        found = Overlap(hits, misses, histogram.totals()[0] - hits)
-        row = {key: shared[subject][key] for key in kept}
-        out.append(
-            {**row, "point": "oracle", "threshold": best.threshold, **overlap_figures(found)}
-        )
-    return out
+    return [
+        {key: shared[subject][key] for key in kept}
+        | {"point": "oracle", "threshold": best.threshold, **overlap_figures(overlap)}
+        for subject, (overlap, _) in zip(subjects, found, strict=True)
+    ]
+
+
+def _overlaps(
+    load: Loader,
+    work: Work,
+    chain: PostProcessing,
+    threshold: float,
+    tested: Sequence[ScoreHistogram],
+    subjects: Sequence[str],
+) -> list[tuple[Overlap, int]]:
+    """Count every test subject's voxels at a threshold: from the histograms, where these do, else from the maps."""
+    key = score_keys(np.asarray([threshold], dtype=np.float32))
+    cut = any(((h.start <= key) & (h.last > key)).any() for h in tested)
+    if cut or chain.min_component_ml:
+        return list(work(partial(overlap_at, load, chain, threshold), subjects))
+    found = []
+    for histogram in tested:
+        hits, misses = (int(count[0]) for count in histogram.counts_from(key + np.uint32(1)))
+        found.append((Overlap(hits, misses, histogram.totals()[0] - hits), misses))
+    return found
 
 
 def _shared(values: Sequence[Any]) -> Any:

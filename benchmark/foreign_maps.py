@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from nibabel.orientations import (
+    apply_orientation,
+    inv_ornt_aff,
+    io_orientation,
+    ornt_transform,
+)
 from numpy.typing import NDArray
 
 from benchmark.errors import UserError
 from datasets import grid
 from datasets.nifti import NiftiScan, read_nifti, same_place
-from datasets.volume import Volume
+from datasets.volume import NativeGrid, Volume
 
 _ENDINGS = (".nii.gz", ".nii")
 
@@ -111,8 +117,9 @@ def _maps(subjects: Sequence[str]) -> str:
 def to_working(path: Path, volume: Volume, size: int, arrivals: Arrivals) -> NDArray[np.float32]:
     """Read a map and bring it to the working grid of its scan, as an image would be; float32 (X, Y, Z).
 
-    A map on the scan's own grid is resized the very way the scan is; one on the working grid is taken as it is; any
-    other is first resampled linearly, through the world, to the scan's grid.
+    A map on the scan's own grid is resized the very way the scan is, its axes turned first where they are named or run
+    otherwise; one on the working grid is taken as it is; any other is first resampled linearly, through the world, to
+    the scan's grid.
 
     Parameters
     ----------
@@ -128,11 +135,11 @@ def to_working(path: Path, volume: Volume, size: int, arrivals: Arrivals) -> NDA
     Raises
     ------
     UserError
-        For a file that cannot be read or is not finite, a map with the scan's shape and another affine, and one
+        For a file that cannot be read or is not finite, a map with the scan's shape in another place, and one
         that does not cover the scan's brain.
     """
-    file = read_nifti(path)
     native = volume.native
+    file = _along(read_nifti(path), native)
     shape, affine = file.values.shape, file.affine
     if shape == native.shape and same_place(shape, native.affine, affine):
         scores = grid.to_working(file.values, native, size)
@@ -148,6 +155,16 @@ def to_working(path: Path, volume: Volume, size: int, arrivals: Arrivals) -> NDA
     if scores[volume.brain].min() < 0:
         arrivals.negative.append(volume.subject)
     return scores
+
+
+def _along(file: NiftiScan, native: NativeGrid) -> NiftiScan:
+    """Turn a map's axes as the scan's run, where both have the same voxels: nothing is interpolated then."""
+    turn = ornt_transform(io_orientation(file.affine), io_orientation(native.affine))
+    values = apply_orientation(file.values, turn)
+    affine = file.affine @ inv_ornt_aff(turn, file.values.shape)
+    if values.shape == native.shape and same_place(values.shape, native.affine, affine):
+        return replace(file, values=values, affine=affine)
+    return file
 
 
 def _through_the_world(file: NiftiScan, volume: Volume, arrivals: Arrivals) -> NDArray[np.float32]:

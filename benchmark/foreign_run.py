@@ -29,6 +29,8 @@ from datasets.fingerprints import file_hash
 
 LONGEST_NAME = 60
 
+_NO_MAPS = "no maps of the validation subjects (--val-maps), so no frozen threshold"
+
 
 @dataclass(frozen=True)
 class ForeignMaps:
@@ -139,6 +141,7 @@ def evaluate_maps(request: RunRequest, given: ForeignMaps, console: Console) -> 
             fingerprints={s.id: data.fingerprints[s.id] for s in everyone},
             guards=[*data.guards, unseen_in_training(None, data.fingerprints, True)],
             costs=Costs(), notes=tuple(notes), elsewhere=True,
+            unfrozen=_NO_MAPS if given.val_maps is None else None,
         ),
         maps, data, everyone, workers=request.workers, console=console,
     )  # fmt: skip

@@ -35,7 +35,11 @@ PRIMARY = "val-dice"
 
 @dataclass(frozen=True)
 class Measured:
-    """What is kept of a test subject once its volume has left memory."""
+    """What is kept of a test subject once its volume has left memory.
+
+    ``above``: by chain and frozen operating point, lesion-free brain voxels above the threshold, before small detections
+    are removed.
+    """
 
     subject: str
     rows: list[Row]
@@ -47,6 +51,7 @@ class Measured:
     lesion_voxels: int
     lesion_outside: int
     loss: LesionLoss | None
+    above: dict[str, dict[str, int]]
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,7 @@ def measure_subject(
     voxel_ml = float(np.prod(truth.spacing)) / 1000
     rows: list[Row] = []
     histograms = {}
+    above: dict[str, dict[str, int]] = {chain.name: {} for chain in chains}
     for chain in chains:
         scores = _chained(chain, scored)
         histograms[chain.name] = score_histogram(scores, brain, truth.lesion)
@@ -135,6 +141,7 @@ def measure_subject(
         }
         detections["yen"] = thresholds.yen_detection(scores, brain)
         for name, (detection, threshold) in detections.items():
+            above[chain.name][name] = int(np.count_nonzero(detection & ~inside))
             cleaned = chain.clean(detection, voxel_ml)
             row = {**shared, "point": name, "threshold": threshold}
             row |= overlap_figures(overlap(cleaned, inside))
@@ -158,7 +165,27 @@ def measure_subject(
         lesion_voxels=voxels,
         lesion_outside=voxels - int(inside.sum()),
         loss=scored.loss,
+        above=above,
     )
+
+
+def overlap_at(
+    load: Loader, chain: PostProcessing, threshold: float, subject: str
+) -> tuple[Overlap, int]:
+    """Count a subject's voxels at one threshold.
+
+    Returns
+    -------
+    overlap : Overlap
+        Of the detection, small ones removed where the chain removes them.
+    above : int
+        Lesion-free brain voxels above the threshold, before that.
+    """
+    scored, truth = _loaded(load, subject)
+    inside = truth.lesion & truth.brain
+    detection = thresholds.detect(_chained(chain, scored), threshold, truth.brain)
+    cleaned = chain.clean(detection, float(np.prod(truth.spacing)) / 1000)
+    return overlap(cleaned, inside), int(np.count_nonzero(detection & ~inside))
 
 
 def overlap_figures(found: Overlap) -> Row:

@@ -11,6 +11,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 SCHEMA: Literal[2] = 2
+GRID = "grid"
+"""Column of ``subjects.csv`` that tells the grids of a record apart."""
+
 READABLE = (1, 2)
 """Versions that can be read: 2 added what 1 leaves at its default (sub-groups, native grid, paper's protocol)."""
 

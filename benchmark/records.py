@@ -32,6 +32,7 @@ from pydantic import ValidationError
 
 from benchmark.errors import UserError
 from benchmark.record_schema import (
+    GRID,
     READABLE,
     ChainSummary,
     Costs,
@@ -86,7 +87,6 @@ T = TypeVar("T")
 RECORD, SUBJECTS, HISTOGRAMS, SUMS = "record.json", "subjects.csv", "histograms.npz", "SHA256SUMS"
 KEYS = ("subject", "chain", "point")
 """What names a line of ``subjects.csv``, together with ``grid`` where there is more than one."""
-GRID = "grid"
 TEXT_COLUMNS = (*KEYS, GRID, "site")
 MEASURED = ("created", "peak_memory_mb", "seconds")
 """Fields so named, or with one of these within the name, are time and memory: all others are the same when the

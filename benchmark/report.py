@@ -50,7 +50,11 @@ FIGURE_SUBJECTS = 12
 
 @dataclass(frozen=True)
 class Finished:
-    """A finished run, but for its evaluation; ``elsewhere``: its maps were made by another program."""
+    """A finished run, but for its evaluation.
+
+    ``elsewhere``: its maps were made by another program; ``unfrozen``: why there is nothing to freeze thresholds on, where
+    that is not for lack of labelled validation subjects.
+    """
 
     info: RunInfo
     run: RunConfig
@@ -70,6 +74,7 @@ class Finished:
     costs: Costs
     notes: tuple[str, ...] = ()
     elsewhere: bool = False
+    unfrozen: str | None = None
     calibration: dict[str, float] = field(default_factory=dict)
 
 

@@ -53,7 +53,7 @@ def partition(values: Mapping[str, str]) -> dict[str, list[str]] | None:
         groups = {w: [s for s, cell in known.items() if cell == w] for w in words}
     missing = [subject for subject in values if subject not in known]
     if missing:
-        groups["not known"] = missing
+        groups["not known"] = [*groups.get("not known", []), *missing]
     return groups if len(groups) > 1 else None
 
 

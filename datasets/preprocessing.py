@@ -197,10 +197,16 @@ def preprocess(scan: Scan, config: PreprocessingConfig, *, training: bool = Fals
     if config.clip is not None:
         np.minimum(image, np.float32(config.clip), out=image)
     lesion = scan.lesion
+    small = grid.mask_to_working(brain, native, config.size)
+    if not small.any():
+        raise UserError(
+            f"subject {scan.subject.id}: its brain of {np.count_nonzero(brain)} voxels has none on the working grid "
+            f"({config.size}x{config.size}x{depth}): 1 or more wanted"
+        )
     return Volume(
         subject=scan.subject.id,
         image=image,
-        brain=grid.mask_to_working(brain, native, config.size),
+        brain=small,
         lesion=None if lesion is None else grid.mask_to_working(lesion, native, config.size),
         affine=affine,
         native=native,

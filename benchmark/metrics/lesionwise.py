@@ -22,7 +22,8 @@ FOUND_SHARE = 0.1
 """Least share of a lesion that must be detected for the lesion to count as found."""
 
 STRATA = ("<0.1 ml", "0.1-1 ml", "1-10 ml", ">10 ml")
-"""Lesions by volume; a lesion on a limit belongs to the larger stratum, one of 10 ml to the largest."""
+"""Lesions by volume. A lesion of 0.1 or of 1 ml belongs to the larger stratum; one of 10 ml, which is not above
+10 ml, to the third."""
 
 _LIMITS_ML = (0.1, 1.0, 10.0)
 
@@ -113,8 +114,9 @@ def lesion_wise(detection: NDArray[Any], lesion: NDArray[Any], voxel_ml: float) 
     # In integers, so that exactly a tenth counts as found.
     found = covered * round(1 / FOUND_SHARE) >= size
     touching = np.count_nonzero(np.bincount(detection_of[shared], minlength=detections + 1)[1:])
-    # The tolerance keeps a lesion of just 0.1 ml in its stratum whatever the rounding of the voxel's volume.
-    stratum = np.searchsorted(_LIMITS_ML, size * voxel_ml * (1 + 1e-9), side="right")
+    # The tolerances keep a lesion of just a limit in its stratum whatever the rounding of the voxel's volume.
+    limits = np.array(_LIMITS_ML) * (1 - 1e-9, 1 - 1e-9, 1 + 1e-9)
+    stratum = np.searchsorted(limits, size * voxel_ml, side="right")
     strata = {
         name: Stratum(
             int(np.count_nonzero(stratum == index)), int(np.count_nonzero(found[stratum == index]))

@@ -1,8 +1,11 @@
 """The evaluation of scored subjects: several processes, exact counts, sub-groups, and what histograms alone give back."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmark import summaries
@@ -148,6 +151,84 @@ def test_small_groups_have_no_limits(evaluation) -> None:
 def test_a_column_that_shares_a_figures_name_does_not_hide_it(evaluation) -> None:
     assert "dice (split)" in evaluation.subjects.columns
     assert evaluation.subjects["dice"].dtype == float
+
+
+def test_a_column_named_as_the_records_own_columns_are_is_kept_under_another_name() -> None:
+    def named(name: str) -> ScoredSubject:
+        cells = {"grid": name, "dice": "x", "dice (split)": "y"}
+        return dataclasses.replace(subject(name), attributes=cells)
+
+    table = evaluate(named, VAL, TEST, CONFIG, workers=1).subjects
+    assert "grid" not in table.columns
+    assert table["grid (split)"].tolist() == table["subject"].tolist()
+    assert set(table["dice (split)"]) == {"x"}
+    assert set(table["dice (split) (split)"]) == {"y"}
+
+
+def test_no_subject_is_lost_where_a_cell_says_not_known_and_another_is_empty() -> None:
+    groups = partition({"a": "x", "b": "not known", "c": ""})
+    assert groups == {"not known": ["b", "c"], "x": ["a"]}
+
+
+def test_the_oracle_is_post_processed_as_every_operating_point_is() -> None:
+    config = CONFIG.model_copy(update={"min_component_ml": 0.5, "median": 1})
+    found = evaluate(subject, VAL, TEST, config, workers=1)
+    (chain,) = found.operating_points
+    threshold = found.operating_points[chain]["oracle"].threshold
+    lines = found.subjects.query("point == 'oracle'").set_index("subject")
+    for name in TEST:
+        one = subject(name)
+        detection = (one.map > np.float32(threshold)) & one.brain
+        labels, count = ndimage.label(detection, np.ones((3, 3, 3)))
+        sizes = ndimage.sum_labels(detection, labels, range(1, count + 1)) * 0.08
+        detection = np.isin(labels, 1 + np.flatnonzero(sizes >= 0.5 - 1e-9))
+        both = detection.sum() + one.lesion.sum()
+        dice = 2 * (detection & one.lesion).sum() / both if both else 1.0
+        assert lines.loc[name, "dice"] == pytest.approx(dice)
+
+
+def test_frozen_rates_are_counted_exactly_on_the_test_subjects(evaluation) -> None:
+    lesion, scores = concatenated(TEST)
+    for name in ("val-dice", "val-fpr1", "val-fpr5", "oracle"):
+        point = evaluation.operating_points["raw"][name]
+        share = (scores[~lesion] > np.float32(point.threshold)).mean()
+        assert point.test_fpr == pytest.approx(share, abs=1e-12)
+
+
+def scaled(name: str) -> ScoredSubject:
+    """Make a subject with scores of its own scale: one spread wide, all others within a bin of it."""
+    rng = np.random.default_rng([ord(name[0]), int(name[1:])])
+    shape = (32, 32, 24)
+    lesion = rng.random(shape) < 0.05
+    wide = name[1:] == "0"
+    scores = rng.normal(size=shape) + 2 * lesion
+    scores = np.exp(2 * scores) if wide else 1.7 + 1e-5 * scores
+    return ScoredSubject(
+        name, scores.astype(np.float32), np.ones(shape, bool), lesion, (2.0, 2.0, 2.0)
+    )
+
+
+def test_subjects_on_different_scales_get_the_optimum_over_all_their_scores() -> None:
+    config = CONFIG.model_copy(update={"median": 1})
+    for workers in (1, 2):
+        found = evaluate(scaled, VAL, TEST[:3], config, workers=workers)
+        for point, names in (("val-dice", VAL), ("oracle", TEST[:3])):
+            made = [scaled(name) for name in names]
+            candidates = np.unique(made[1].map)[::60]
+            best = max(mean_dice(made, threshold) for threshold in candidates)
+            threshold = found.operating_points["raw"][point].threshold
+            assert mean_dice(made, threshold) >= best - 5e-4
+        lines = found.subjects.query("point == 'oracle'")
+        assert lines["dice"].mean() == pytest.approx(mean_dice(made, threshold), abs=1e-12)
+
+
+def mean_dice(subjects, threshold) -> float:
+    out = []
+    for one in subjects:
+        detection = one.map[one.brain] > np.float32(threshold)
+        lesion = one.lesion[one.brain]
+        out.append(2 * (detection & lesion).sum() / (detection.sum() + lesion.sum()))
+    return float(np.mean(out))
 
 
 def test_a_column_of_ever_new_words_makes_no_groups() -> None:

@@ -397,3 +397,15 @@ def test_real_patients_are_read_fast_and_their_lesions_lie_in_the_brain(
     alone = adapter.read(patient, PreprocessingConfig(), lesion=False)
     assert alone.lesion is None
     np.testing.assert_array_equal(alone.image, volume.image)
+
+
+def test_a_brain_without_a_voxel_on_the_working_grid_is_refused_by_name(tmp_path: Path) -> None:
+    image = np.zeros((40, 40, 4), dtype=np.int16)
+    image[2, 2, 2] = 500  # of 40 voxels an axis, 16 read numbers 1, 3, 6, ...
+    folder = tmp_path / "P1"
+    folder.mkdir()
+    affine = np.diag([-4.0, -4.0, 4.0, 1.0])
+    nib.save(nib.Nifti1Image(image, affine), folder / "P1_flair.nii.gz")
+    config = PreprocessingConfig(size=16, modalities=("flair",))
+    with pytest.raises(UserError, match=r"subject P1: its brain of 1 voxels has none .*16x16x4"):
+        read_volume(subject(folder), config)

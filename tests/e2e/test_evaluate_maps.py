@@ -109,7 +109,9 @@ def test_without_validation_maps_the_row_is_shown_unranked_with_the_reason(
     answer = evaluate(cli, scans, maps, val=False)
     assert answer.code == 0, answer.err
     record = records_of(tmp_path)["my-method"]
-    assert "no validation subject" in record.unranked
+    assert record.unranked == (
+        "no maps of the validation subjects (--val-maps), so no frozen threshold"
+    )
     assert set(record.operating_points["raw"]) == {"yen", "oracle"}
     assert "My method has no rank" in answer.out
 
@@ -146,6 +148,44 @@ def test_maps_on_another_grid_are_resampled_through_the_world_and_said_so(
     assert any(
         "5 maps (S04, ...)" in note and "resampled" in note for note in records["finer-grid"].notes
     )
+
+
+def test_maps_with_their_axes_turned_are_the_same_maps(cli, scans, maps, tmp_path):
+    coarse = ("--set", "preprocessing.size=20")
+    assert evaluate(cli, scans, maps, *coarse, name="as scanned").code == 0
+    turned = tmp_path / "turned"
+    turned.mkdir()
+    for name in NAMES:
+        image = nib.load(maps / f"{name}.nii.gz")
+        # the shape stays the scan's where axes are only reversed
+        axes = [[0, -1], [1, -1], [2, 1]] if name != "S07" else [[2, 1], [0, -1], [1, 1]]
+        nib.save(image.as_reoriented(np.array(axes)), turned / f"{name}.nii.gz")
+    answer = evaluate(cli, scans, turned, *coarse, name="turned")
+    assert answer.code == 0, answer.err
+    records = records_of(tmp_path)
+    assert records["turned"].summary == records["as-scanned"].summary
+    assert not any("resampled" in note for note in records["turned"].notes)
+
+
+def test_validation_scans_that_are_lesion_throughout_have_no_rates_but_a_record(
+    cli, scans, maps, tmp_path
+):
+    for name in PARTS["val"]:
+        save(scans / name / f"{name}_seg.nii.gz", np.ones(SHAPE, np.uint8))
+    answer = evaluate(cli, scans, maps)
+    assert answer.code == 0, answer.err
+    assert set(records_of(tmp_path)["my-method"].operating_points["raw"]) == {
+        "val-dice", "yen", "oracle",
+    }  # fmt: skip
+
+
+def test_a_split_with_a_column_named_grid_is_ranked_like_any_other(cli, scans, maps, tmp_path):
+    lines = ["Subject_ID,grid", "S06,A", "S07,B", "S08,A"]
+    (scans / "splits" / "scans_test.csv").write_text("\n".join(lines) + "\n")
+    assert evaluate(cli, scans, maps).code == 0
+    rows = json.loads(cli("compare", "--json").out)["tables"][0]["rows"]
+    assert {row["label"] for row in rows} == {"My method"}
+    assert all(row["rank"] for row in rows)
 
 
 def test_maps_on_the_working_grid_are_taken_as_they_are(cli, scans, maps, tmp_path):

@@ -100,6 +100,17 @@ def test_one_detection_over_two_lesions_finds_both_and_is_one_detection() -> Non
     assert found.f1 == 1
 
 
+@pytest.mark.parametrize(
+    ("voxels", "name"),
+    [(1, "0.1-1 ml"), (9, "0.1-1 ml"), (10, "1-10 ml"), (100, "1-10 ml"), (101, ">10 ml")],
+)
+def test_a_lesion_on_a_limit_is_where_the_strata_names_say(voxels: int, name: str) -> None:
+    lesion = np.zeros((5, 5, 5), bool)
+    lesion.flat[:voxels] = True
+    for voxel_ml in (0.1, 0.1 * (1 + 1e-15), 0.1 * (1 - 1e-15)):
+        assert lesion_wise(lesion, lesion, voxel_ml).strata[name].lesions == 1
+
+
 def test_a_lesion_of_just_a_tenth_of_a_millilitre_is_in_the_second_stratum() -> None:
     lesion = np.zeros((10, 10, 10), bool)
     lesion[0, :, :] = (

@@ -99,6 +99,66 @@ def test_the_false_positive_threshold_is_the_lowest_that_holds_the_rate(
     assert all((healthy > score).mean() > rate for score in healthy[healthy < point.threshold])
 
 
+def scales(shift: float, spread: float) -> list[Subject]:
+    """Two subjects, the second with all its scores within a bin or two of the first one's."""
+    rng = np.random.default_rng(5)
+    lesions = [rng.random(60_000) < 0.03 for _ in range(2)]
+    wide = np.exp(2 * rng.normal(size=60_000)) * (1 + 2 * lesions[0])
+    narrow = shift + spread * (rng.normal(size=60_000) + 2 * lesions[1])
+    return list(zip((wide.astype(np.float32), narrow.astype(np.float32)), lesions, strict=True))
+
+
+@pytest.mark.parametrize("spread", [1e-6, 1e-5, 1e-3])
+def test_the_optimum_is_found_where_a_subjects_scores_lie_within_a_bin_of_anothers(
+    spread: float,
+) -> None:
+    subjects = scales(1.7, spread)
+    point = best_dice(of(subjects), read=lambda: iter(subjects))
+    assert dice_by_hand(subjects, point.threshold) == pytest.approx(point.value, abs=1e-12)
+    candidates = np.unique(subjects[1][0])
+    candidates = candidates[:: max(1, len(candidates) // 300)]
+    best = max(dice_by_hand(subjects, threshold) for threshold in candidates)
+    assert point.value >= best - point.slack - 1e-12
+    assert point.slack <= 5e-4
+    assert not point.at_edge
+
+
+def test_a_false_positive_threshold_inside_a_shared_bin_is_the_lowest_that_holds_the_rate() -> None:
+    subjects = scales(20.0, 1e-4)
+    healthy = np.concatenate([scores[~lesion] for scores, lesion in subjects])
+    for rate in (0.05, 0.2):
+        found = false_positive_thresholds(of(subjects), {"r": rate}, read=lambda: iter(subjects))
+        share = (healthy > np.float32(found["r"].threshold)).mean()
+        assert share == pytest.approx(found["r"].value, abs=1e-12)
+        assert share <= rate
+        # voxels that share the next score are all that is missing
+        below = healthy[healthy <= np.float32(found["r"].threshold)].max()
+        assert (healthy >= below).mean() > rate
+
+
+def test_where_every_bin_holds_one_score_nothing_is_left_open() -> None:
+    rng = np.random.default_rng(2)
+    subjects = [
+        ((rng.random(20_000) < share).astype(np.float32), rng.random(20_000) < 0.1)
+        for share in (0.3, 0.05)
+    ]
+    assert best_dice(of(subjects)).slack == 0
+
+
+def test_validation_subjects_that_are_lesion_throughout_have_no_false_positive_rates() -> None:
+    points = calibrate(of([(np.arange(5, dtype=np.float32), np.ones(5, bool))]))
+    assert set(points) == {"val-dice"}
+    assert points["val-dice"].value == 1
+
+
+def test_a_threshold_is_finite_even_under_the_lowest_float() -> None:
+    lowest = np.full(6, np.finfo(np.float32).min)
+    lesion = np.arange(6) < 3
+    points = calibrate(of([(lowest, lesion)]))
+    assert all(np.isfinite(point.threshold) for point in points.values())
+    assert points["val-dice"].value == 0
+
+
 def test_binned_scores_lose_no_more_than_the_slack_against_the_search_over_every_score() -> None:
     subjects = brains(4, 40_000, 1_500)
     point = best_dice(of(subjects))
