@@ -316,6 +316,21 @@ def test_a_sound_plugin_conforms(data, tmp_path):
     assert {o.status for o in outcomes} == {"passed"}, outcomes
 
 
+def test_a_detector_that_is_calibrated_conforms(data, tmp_path):
+    body = (
+        "@property\ndef needs_calibration(self):\n    return True\n"
+        "def calibrate(self, volumes, context):\n"
+        "    return {'level': max(float(v.image[:, v.brain].max()) for v in volumes)}\n"
+        "def score_slices(self, batch, generator):\n"
+        "    return super().score_slices(batch, generator) / self.calibration['level']"
+    )
+    checks = ["save and load", "stop and resume", "batch size", "one modality", "keeps to itself"]
+    mine = plugin(tmp_path, body)
+    short = {"training": {"steps": 20}}
+    outcomes = run_suite("mine", [mine], overrides=short, checks=checks, data=data)
+    assert {o.status for o in outcomes} == {"passed"}, outcomes
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("method", names_in("methods"))
 def test_every_method_conforms_on_two_processes_as_well(method, data):
