@@ -116,6 +116,7 @@ class Candidate:
         run = run or self.run
         detector = self.build(run)
         if not self.cls.learns():
+            settle(detector, self.phantom, run)
             return detector
         if progress is None:
             progress = Path(tempfile.mkdtemp(dir=self.folder)) / "progress.safetensors"
@@ -123,6 +124,7 @@ class Candidate:
         trainer = Trainer(accelerator, run.training, SEED, progress, console or Console(quiet=True))
         detector.fit(self.phantom.slices(run.preprocessing), trainer)
         detector.to(torch.device("cpu"))
+        settle(detector, self.phantom, run)
         return detector
 
     @property
@@ -155,6 +157,15 @@ class Candidate:
     ) -> NDArray[np.float32]:
         """Return the map (X, Y, Z) of a copy of a volume, as the engine hands it on."""
         return score_volume(detector, copied(volume), self.engine(batch_size)).map
+
+
+def settle(detector: AnomalyDetector, phantom: TinyPhantom, run: RunConfig) -> None:
+    """Calibrate a detector that asks for it, as ``run`` does between training and scoring."""
+    if detector.needs_calibration:
+        volumes = map(copied, phantom.volumes(run.preprocessing))
+        engine = ScoreEngine(SEED, torch.device("cpu"), run.scoring)
+        found = detector.calibrate(volumes, engine)
+        detector.calibration = {key: float(value) for key, value in found.items()}
 
 
 def resolve(method: str, plugins: Sequence[Path], overrides: dict[str, Any]) -> RunConfig:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
-from benchmark.conformance.candidate import SEED, STEPS, Candidate
+from benchmark.conformance.candidate import SEED, STEPS, Candidate, settle
 from benchmark.conformance.outcome import Failed, NotApplicable, require_equal_maps
 from benchmark.console import Advance, Console
 from benchmark.randomness import SliceGenerator, derive_seed
@@ -89,6 +89,7 @@ def state_is_whole(candidate: Candidate) -> str:
     save_tensors(state, path, {})
     other = candidate.build(seed=SEED + 1)
     load_model(other, path, torch.device("cpu"))
+    settle(other, candidate.phantom, candidate.run)
     require_equal_maps(
         candidate.score(candidate.trained, volume),
         candidate.score(other, volume),

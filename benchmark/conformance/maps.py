@@ -13,8 +13,13 @@ from benchmark.conformance.tiny_phantom import copied
 from benchmark.inference import score_volume
 from datasets.volume import Volume
 
-TOLERANCE = 1e-5
-"""Of the largest score: what another order of the same sums makes."""
+TOLERANCE = 1e-4
+"""Of the largest score: what another order of the same sums makes.
+
+How a framework cuts its sums depends on batch size, threads and processor. PyTorch's group normalisation of
+channels-last images, for one, sums in float32, and a network of 14 of them differs by 1e-5 from one batch size to another on two
+threads, by 3e-5 on other processors. A map that does depend on its batch differs by 1e-2 and more.
+"""
 
 LESION_CONTRAST = 1.8
 """FLAIR of the planted lesion, in units of the brain's own 99th percentile."""

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from benchmark.config import RunConfig
+from benchmark.conformance.candidate import settle
 from benchmark.conformance.tiny_phantom import TinyPhantom
 from benchmark.console import Console
 from benchmark.inference import ScoreEngine, score_volume
@@ -48,6 +49,7 @@ def main(request: dict[str, Any], seed: int) -> None:
             accelerator, run.training, seed, folder / "progress.safetensors", Console(quiet=True)
         )
         detector.fit(phantom.slices(run.preprocessing), trainer)
+    settle(detector, phantom, run)
     engine = ScoreEngine(seed, accelerator.device, run.scoring)
     volumes = phantom.volumes(run.preprocessing)
     for volume in volumes[accelerator.process_index :: accelerator.num_processes]:

@@ -29,7 +29,8 @@ class AnoDDPMConfig(DDPMConfig):
     )
     published_batch_noise: bool = scoring_field(
         False,
-        description="one draw of noise for all slices of a batch, as published: maps then depend on the batch",
+        description="at each step one draw of noise for all slices of a batch, as published: maps then depend on "
+        "the batch",
     )
 
     @model_validator(mode="after")
@@ -65,10 +66,9 @@ class AnoDDPM(DDPMDetector):
         c = self.config
         image = 2 * batch - 1
         last = c.noise_steps - 1  # time steps count from 0, so this is noise_steps steps of noise
-        noise = self.noise(c.training_noise, generator, image, c.published_pyramid)
-        if c.published_batch_noise:
-            noise = noise[:1].expand_as(noise)
+        shared = c.published_batch_noise
+        noise = self.noise(c.training_noise, generator, image, c.published_pyramid, shared)
         start = min(last + 1, c.diffusion_steps - 1) if c.published_start else last
         x_t = self.schedule.q_sample(image, start, noise)
-        restored = self.denoise(x_t, last, generator, c.training_noise, c.stride)
+        restored = self.denoise(x_t, last, generator, c.training_noise, c.stride, shared=shared)
         return (restored + 1) / 2

@@ -110,16 +110,18 @@ class DDPMDetector(SliceDetector):
         generator: SliceGenerator,
         like: torch.Tensor,
         published_pyramid: bool = False,
+        shared: bool = False,
     ) -> torch.Tensor:
-        """Draw noise for slices (N, C, H, W)."""
+        """Draw noise for slices (N, C, H, W); where ``shared``, all get that of the first."""
         _, channels, height, width = like.shape
-        return draw_noise(
+        noise = draw_noise(
             name,
             generator,
             (channels, height, width),
             discount=self.config.discount,
             published_pyramid=published_pyramid,
         )
+        return noise[:1].expand_as(noise) if shared else noise
 
     def predict_noise(self, x_t: torch.Tensor, t: int) -> torch.Tensor:
         """Predict the noise in x_t (N, C, H, W), all slices at time step t; float32."""
@@ -139,7 +141,8 @@ class DDPMDetector(SliceDetector):
         generator: SliceGenerator,
         noise: NoiseName,
         stride: int = 1,
-        clamp: bool = True,
+        published_end: bool = False,
+        shared: bool = False,
     ) -> torch.Tensor:
         """Walk the chain back from x_t to an image (Ho et al. 2020, algorithm 2).
 
@@ -156,18 +159,21 @@ class DDPMDetector(SliceDetector):
             What the chain draws; see :func:`methods.diffusion.noise.draw_noise`.
         stride : int
             Time steps to a step of the chain.
-        clamp : bool
-            Clamp each prediction of x_0 to [-1, 1].
+        published_end : bool
+            End, as in the published code, with the mean at time step 0 (one step of noise) in place of the last
+            prediction: a little of the noise stays, and values may leave [-1, 1].
+        shared : bool
+            Draw one noise for all slices.
 
         Returns
         -------
         float32 tensor (N, C, H, W)
             On [-1, 1] scale.
         """
-        image = self.predict_image(x_t, t, clamp)
+        image = self.predict_image(x_t, t)
         while t - stride >= 1:
             mean, deviation = self.schedule.posterior(image, x_t, t, t - stride)
-            x_t = mean + deviation * self.noise(noise, generator, x_t)
+            x_t = mean + deviation * self.noise(noise, generator, x_t, shared=shared)
             t -= stride
-            image = self.predict_image(x_t, t, clamp)
-        return image
+            image = self.predict_image(x_t, t)
+        return self.schedule.posterior(image, x_t, t, 0)[0] if published_end else image

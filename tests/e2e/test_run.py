@@ -109,7 +109,7 @@ def test_a_map_depends_neither_on_batch_size_nor_on_which_subjects_run_with_it(
     assert cli(*command, "--set", "scoring.batch_size=3").code == 0
     rebatched = maps_of(tmp_path)
     for subject, scores in whole.items():
-        assert rebatched[subject] == pytest.approx(scores, rel=1e-4, abs=1e-5 * float(scores.max()))
+        assert rebatched[subject] == pytest.approx(scores, rel=1e-3, abs=1e-4 * float(scores.max()))
 
 
 def test_scans_without_masks_are_scored_and_their_maps_lie_on_the_scans_own_grid(

@@ -140,7 +140,8 @@ def test_a_slice_scores_the_same_in_any_batch():
     with torch.inference_mode():
         together = andi.score_slices(slices(5), streams(5))
         alone = [andi.score_slices(slices(5)[k : k + 1], streams(1, k)) for k in range(5)]
-    assert torch.allclose(together, torch.cat(alone), rtol=0, atol=1e-5 * together.max().item())
+    # Rounding depends on how sums are cut: by batch size, threads and processor.
+    assert torch.allclose(together, torch.cat(alone), rtol=0, atol=1e-4 * together.max().item())
 
 
 class LargestLive(TorchDispatchMode):

@@ -75,8 +75,10 @@ def test_slices_of_one_batch_do_not_see_each_other_nor_the_memory_format():
         alone = torch.cat([net(x[k : k + 1], t[k : k + 1]) for k in range(4)])
         together = net(x, t)
         channels_last = net.to(memory_format=torch.channels_last)(x, t)
-    assert torch.allclose(alone, together, atol=1e-5)
-    assert torch.allclose(channels_last, together, atol=1e-5)
+    # Rounding depends on how sums are cut: by batch size, memory format, threads and processor.
+    rounding = 1e-4 * together.abs().max().item()
+    assert torch.allclose(alone, together, rtol=0, atol=rounding)
+    assert torch.allclose(channels_last, together, rtol=0, atol=rounding)
 
 
 def test_gradients_of_the_residual_block_are_those_of_finite_differences():

@@ -169,7 +169,8 @@ def test_scoring_is_no_matter_of_chance_nor_of_the_batch(trained, cls):
         together = model.score_slices(sick, streams(4))
         assert torch.equal(model.score_slices(sick, streams(4, 50)), together)
         alone = [model.score_slices(sick[k : k + 1], streams(1)) for k in range(4)]
-    assert torch.allclose(together, torch.cat(alone), atol=1e-5)
+    # Rounding depends on how sums are cut: by batch size, threads and processor.
+    assert torch.allclose(together, torch.cat(alone), rtol=0, atol=1e-4 * together.max().item())
 
 
 @pytest.mark.parametrize("cls", BOTH)

@@ -131,6 +131,43 @@ def test_one_draw_for_the_batch_as_published_makes_maps_depend_on_the_batch():
         assert torch.allclose(together[1:], alone, atol=1e-5) is not published
 
 
+def test_one_draw_for_the_batch_as_published_is_one_at_every_step_of_the_chain():
+    class Zero(nn.Module):
+        def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+            return torch.zeros_like(x)
+
+    twice = slices(1).expand(2, -1, -1, -1)
+    first, second = anoddpm(Zero(), published_batch_noise=True).score_slices(twice, streams())
+    assert first.numpy() == pytest.approx(second.numpy(), abs=1e-6)
+    first, second = anoddpm(Zero()).score_slices(twice, streams())
+    assert (first - second).abs().max() > 0.01
+
+
+def test_the_lost_clamp_leaves_the_noise_of_the_last_step_in_the_first_reconstruction():
+    # q(x_0 level | x_1, image) keeps sqrt(alpha_1) (1 - alpha_bar_0) / (1 - alpha_bar_1) of x_1.
+    white = torch.ones(2, 2, EDGE, EDGE)
+    own = autoddpm(Knowing(white), stride=1).first(white, streams())
+    assert own.numpy() == pytest.approx(1, abs=1e-5)
+    lost = autoddpm(Knowing(white), stride=1, published_no_clamp=True).first(white, streams())
+    beta = np.linspace(1e-4, 0.02, 1000)[:2]
+    kept = np.sqrt(1 - beta[1]) * beta[0] / np.sqrt(1 - np.prod(1 - beta))
+    assert lost.mean().item() == pytest.approx(np.sqrt(1 - beta[0]), abs=1e-3)
+    assert lost.std().item() == pytest.approx(kept, rel=0.1)
+    assert lost.max() > 1
+
+
+def test_the_published_autoddpm_and_one_call_more_that_denoises_what_it_leaves():
+    batch = slices(1)
+    net = Knowing(batch)
+    detector = AutoDDPM(AutoDDPMConfig(mask_threshold=0.1), SPEC)
+    detector.net = net
+    detector.score_slices(batch, streams(1))
+    assert net.calls[:199] == list(range(199, 0, -1))
+    assert net.calls[199:-1] == [t for t in range(49, 1, -1) for _ in range(5)]
+    assert net.calls[-1] == 1
+    assert len(net.calls) == 439 + 1
+
+
 def test_the_maps_of_a_slice_do_not_depend_on_its_batch():
     healthy = slices(3)
     batch = with_lesion(healthy)
