@@ -14,7 +14,7 @@ from torch import nn
 from benchmark.randomness import SliceGenerator
 from methods.base import DetectorConfig, Field, SliceDetector, register, scoring_field
 from methods.baselines.coarse_noise import coarse_noise, foreground
-from methods.baselines.networks.dae_unet import GROUPS, DAEUNet
+from methods.baselines.networks.dae_unet import DAEUNet
 
 __all__ = ["DAE", "DAEConfig"]
 
@@ -22,9 +22,7 @@ __all__ = ["DAE", "DAEConfig"]
 class DAEConfig(DetectorConfig):
     """Hyper-parameters of the denoising autoencoder; the defaults are the published ones."""
 
-    base_width: int = Field(
-        64, ge=GROUPS, le=512, multiple_of=GROUPS, description="channels at full resolution"
-    )
+    base_width: int = Field(64, ge=2, le=512, description="channels at full resolution")
     depth: int = Field(4, ge=1, le=7, description="levels of the U-Net, each half the last's edge")
     noise_std: float = Field(
         0.2, gt=0, description="standard deviation of the training noise at its nodes, image units"
@@ -43,7 +41,7 @@ class DAEConfig(DetectorConfig):
 class DAE(SliceDetector):
     """Learn to remove coarse noise from healthy slices; the map is what the network removes, |x - x_hat|.
 
-    Training noise: :func:`methods.baselines.coarse_noise.coarse_noise`. Loss: mean squared error inside the foreground.
+    Training noise: :func:`methods.baselines.coarse_noise.coarse_noise`. Loss: squared error inside the foreground.
     A slice is scored as it is, without noise, in one network call.
     """
 
@@ -57,14 +55,17 @@ class DAE(SliceDetector):
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def loss(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
-        """Mean squared error inside the foreground, over all modalities, for slices (N, C, H, W) of about [0, 1]."""
+        """Squared error inside the foreground, mean over all pixels and modalities, for slices (N, C, H, W) of about [0, 1].
+
+        Divided by all pixels, as published, and not by the foreground's: so the loss of a batch is the mean of its parts'
+        losses, and a training does not depend on how many processes share a batch.
+        """
         c = self.config
         noise = coarse_noise(
             generator, batch, standard_deviation=c.noise_std, resolution=c.noise_resolution
         )
-        squares = (self.net(batch + noise).float() - batch).square().mean(dim=1, keepdim=True)
-        inside = foreground(batch)
-        return (squares * inside).sum() / inside.sum().clamp(min=1)
+        squares = (self.net(batch + noise).float() - batch).square()
+        return (squares * foreground(batch)).mean()
 
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Return |x - x_hat|, float32 (N, C, H, W), for slices of about [0, 1]."""

@@ -8,8 +8,11 @@ from torch import nn
 
 from benchmark.errors import UserError
 
-GROUPS = 8
-"""Groups of each GroupNorm; widths are multiples of it."""
+
+def groups(width: int) -> int:
+    """Return the number of groups for so many channels: the middle one of the divisors (64: 8, 128 and 256: 16, 512: 32)."""
+    divisors = [d for d in range(1, width + 1) if width % d == 0]
+    return divisors[len(divisors) // 2]
 
 
 class StandardisedConv2d(nn.Conv2d):
@@ -46,13 +49,13 @@ def _block(inputs: int, outputs: int) -> nn.Sequential:
         layers += [
             StandardisedConv2d(channels, outputs),
             nn.SiLU(),
-            nn.GroupNorm(GROUPS, outputs),
+            nn.GroupNorm(groups(outputs), outputs),
         ]
     return nn.Sequential(*layers)
 
 
 class DAEUNet(nn.Module):
-    """U-Net of weight-standardised convolutions, swish and GroupNorm.
+    """U-Net of weight-standardised convolutions, swish and GroupNorm with :func:`groups`.
 
     Level k = 0 .. depth - 1 has ``base_width`` 2^k channels at 1 / 2^k of the edge: mean pooling down, transposed
     convolution up, skip connections concatenated, a 1x1 convolution at the end.
@@ -65,7 +68,7 @@ class DAEUNet(nn.Module):
         Edges of the slices, divisible by 2^(depth - 1) and at least twice that. Checked only: the parameters fit any
         such size.
     base_width : int
-        Channels at full resolution (published: 64), a multiple of 8.
+        Channels at full resolution (published: 64).
     depth : int
         Levels (published: 4).
 
