@@ -179,8 +179,8 @@ class _Fit:
         for spacing, share in LEVELS:
             self._optimise(transform, spacing, share, iterations=200)
         sheared = self.affine @ np.linalg.inv(self.straight)
-        to_scan: NDArray[np.float64] = sheared @ _LPS @ _matrix_of(transform) @ _LPS
-        to_template: NDArray[np.float64] = np.linalg.inv(to_scan)
+        to_scan = sheared @ _LPS @ _matrix_of(transform) @ _LPS
+        to_template = np.linalg.inv(to_scan).astype(np.float64)
         unmoved = sitk.AffineTransform(3)
         unsheared = _LPS @ np.linalg.inv(sheared) @ _LPS
         unmoved.SetMatrix(unsheared[:3, :3].ravel().tolist())

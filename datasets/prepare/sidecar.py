@@ -56,25 +56,31 @@ class RegistrationRecord(Section):
 
 
 class ReferenceFile(Section):
-    """One modality of the subject whose histogram was matched."""
+    """One modality of the subject whose histogram is matched."""
 
     path: str = Field(description="where it was read")
     hash: str = Field(description="blake2b of its bytes, 32 hexadecimal digits")
+    values: tuple[float, ...] = Field(description="intensities of its brain at the quantiles")
+
+
+class Reference(Section):
+    """The subject whose histogram is matched; also kept as ``reference.json`` of a prepared data set."""
+
+    format: Literal[1] = 1
+    dataset: str = Field(description="its data set")
+    subject: str = Field(description="a subject of that data set's training split")
+    why: str = Field(description="how it was chosen")
+    lesion_masked: bool = Field(description="whether it has a lesion, which was left out")
+    quantiles: tuple[float, ...] = Field(description="at which two brains are made equal")
+    files: dict[str, ReferenceFile] = Field(description="by modality")
 
 
 class MatchRecord(Section):
-    """How intensities were matched to a reference subject's."""
+    """How a subject's intensities were matched to the reference's."""
 
-    dataset: str = Field(description="data set of the reference")
-    subject: str = Field(description="the reference: a subject of that data set's training split")
-    lesion_masked: bool = Field(description="whether the reference's lesion was left out")
-    files: dict[str, ReferenceFile] = Field(description="the reference's file of each modality")
-    quantiles: tuple[float, ...] = Field(description="that the two brains were made equal at")
+    reference: Reference
     source: dict[str, tuple[float, ...]] = Field(
-        description="this subject's intensities at the quantiles, by modality"
-    )
-    target: dict[str, tuple[float, ...]] = Field(
-        description="the reference's intensities at the quantiles, by modality"
+        description="this subject's intensities at the quantiles, by modality; others were left alone"
     )
 
 
