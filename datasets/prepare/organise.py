@@ -7,7 +7,6 @@ raters (folders and files with ``indiv`` in their name).
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -122,7 +121,9 @@ def organise(
         Told how far it has come.
     """
     sweep(output)
-    made, kept, failures = [], [], list(raw.failures)
+    made: list[str] = []
+    kept: list[str] = []
+    failures = list(raw.failures)
     for done, subject in enumerate(raw.subjects, start=1):
         try:
             (made if _lay_out(subject, output / subject.id, copy) else kept).append(subject.id)
@@ -184,6 +185,6 @@ def _lay_out(subject: FoundSubject, target: Path, copy: bool) -> bool:
 
 def _same(found: Path, wanted: Path, copy: bool) -> bool:
     if found.is_symlink() or not copy:
-        return not copy and found.is_symlink() and Path(os.readlink(found)) == wanted
+        return not copy and found.is_symlink() and found.readlink() == wanted
     one, other = found.stat(), wanted.stat()
     return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)

@@ -31,7 +31,7 @@ Matrix = tuple[Row, Row, Row, Row]
 class SourceFile(Section):
     """A file as the user has it, and what was made of it."""
 
-    path: str = Field(description="where it was read")
+    path: str = Field(description="where it was read, links followed")
     hash: str = Field(description="blake2b of its bytes, 32 hexadecimal digits")
     shape: tuple[int, int, int] = Field(description="voxels")
     affine: Matrix = Field(description="voxel to world (RAS), mm")
@@ -146,7 +146,11 @@ def source_file(scan: NiftiScan, hash_: str, output: str) -> SourceFile:
     """Describe a file that was read."""
     x, y, z = scan.values.shape
     return SourceFile(
-        path=str(scan.path), hash=hash_, shape=(x, y, z), affine=as_rows(scan.affine), output=output
+        path=str(scan.path.resolve()),
+        hash=hash_,
+        shape=(x, y, z),
+        affine=as_rows(scan.affine),
+        output=output,
     )
 
 

@@ -63,7 +63,9 @@ def run_step(
     progress : callable or None
         Told how far it has come.
     """
-    made, kept, failures = [], [], []
+    made: list[str] = []
+    kept: list[str] = []
+    failures: list[Failure] = []
     for done, (item, result) in enumerate(each(task, items, workers), start=1):
         if isinstance(result, Failure):
             failures.append(result)
