@@ -118,7 +118,7 @@ def write_contact_sheets(
         When a registered file is damaged, or a page cannot be written.
     """
     layout = _layout(template)
-    cells = [*failures, *subjects]
+    cells: list[str | Failure] = [*failures, *subjects]
     per_page = COLUMNS * ROWS
     count = -(-len(cells) // per_page)
     out = []

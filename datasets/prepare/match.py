@@ -20,6 +20,7 @@ from datasets.prepare.sidecar import (
     Preparation,
     Reference,
     read_preparation,
+    readable,
     versions,
 )
 from datasets.prepare.step import FoundSubject, StepOutcome, run_step
@@ -187,4 +188,4 @@ def write_reference(root: Path, reference: Reference) -> None:
     UserError
         When it cannot be written.
     """
-    write_atomically(root / REFERENCE, (reference.model_dump_json(indent=1) + "\n").encode())
+    write_atomically(root / REFERENCE, readable(reference).encode())

@@ -5,6 +5,7 @@ It lies in the subject's folder, beside the images. Transforms are between world
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -113,7 +114,13 @@ class Preparation(Section):
         UserError
             When it cannot be written.
         """
-        write_atomically(folder / SIDECAR, (self.model_dump_json(indent=1) + "\n").encode())
+        write_atomically(folder / SIDECAR, readable(self).encode())
+
+
+def readable(section: Section) -> str:
+    """Return a section as JSON for people: indented, with lists of numbers on one line."""
+    text = section.model_dump_json(indent=1) + "\n"
+    return re.sub(r"\[[-+.\deE,\s]+\]", lambda found: " ".join(found[0].split()), text)
 
 
 def read_preparation(folder: Path) -> Preparation | None:
