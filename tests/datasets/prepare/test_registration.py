@@ -10,14 +10,13 @@ from datasets.prepare.registration import register_affine, resample_to
 from datasets.prepare.template import BRATS_AFFINE, BRATS_SHAPE, read_template
 
 GRIDS = {
-    # one with voxels of three lengths and its axes permuted and flipped, one oblique, one sheared
-    "permuted": np.array([[0, 0, 1.6, -90], [-1.1, 0, 0, 110], [0, 1.3, 0, -70], [0, 0, 0, 1.0]]),
     "oblique": affine_about(np.zeros(3), (12, -7, 20), (-95, -90, -105)) @ np.diag([1.5, 1.5, 1.5, 1]),
-    "sheared": np.array([[1.5, 0.15, 0, -100], [0, 1.5, 0, -115], [0, 0.1, 1.5, -105], [0, 0, 0, 1.0]]),
+    # voxels of three lengths, axes permuted, flipped and sheared
+    "sheared": np.array([[0, 0.15, 1.6, -90], [-1.1, 0, 0, 110], [0.1, 1.3, 0, -70], [0, 0, 0, 1.0]]),
 }  # fmt: skip
+SHAPES = {"oblique": (150, 155, 140), "sheared": (190, 115, 130)}
 CASES = {
     "20 mm and 15 degrees": ("oblique", (0, 15, 0), (20, 0, 0), np.diag([0.95, 1.0, 1.05])),
-    "another orientation": ("permuted", (-6, 4, 10), (5, -8, 12), np.diag([1.1, 1.1, 1.15])),
     "a sheared grid": ("sheared", (9, -3, -15), (-12, 12, 9), np.diag([0.9, 0.97, 0.94])),
 }
 
@@ -35,9 +34,7 @@ def contrast_of_another_scanner(values):
 @pytest.mark.parametrize("case", CASES)
 def test_a_known_affine_transform_is_found_within_a_millimetre_and_a_degree(icbm, case):
     name, degrees, shift, stretch = CASES[case]
-    affine, shape = GRIDS[name], (150, 155, 140)
-    if name == "permuted":
-        shape = (190, 115, 130)
+    affine, shape = GRIDS[name], SHAPES[name]
     middle = middle_of(icbm.brain, icbm.affine)
     grid_middle = affine[:3, :3] @ (np.array(shape) - 1) / 2 + affine[:3, 3]
     truth = affine_about(middle, degrees, linear=stretch)
@@ -55,20 +52,22 @@ def test_a_known_affine_transform_is_found_within_a_millimetre_and_a_degree(icbm
     assert found.metric_after > found.metric_before
 
 
-def test_the_same_scan_gives_the_same_transform_to_the_last_bit_whatever_the_threads(icbm):
+def test_the_same_scan_gives_the_same_transform_to_the_last_bit_whatever_the_threads(coarse):
     import SimpleITK as sitk
 
-    affine = np.diag([3.0, 3.0, 3.0, 1.0])
-    truth = affine_about(middle_of(icbm.brain, icbm.affine), (5, 5, 5), (-200, 0, 0))
-    scan = moved(icbm, truth, affine, (90, 90, 60))
+    template = read_template(coarse)
+    affine = np.diag([4.0, 4.0, 4.0, 1.0])
+    truth = affine_about(middle_of(template.brain, template.affine), (5, 5, 5), (-230, 10, -10))
+    scan = moved(template, truth, affine, (60, 64, 45))
     before = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     found = []
     try:
         for threads in (1, 4):
             sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(threads)
-            found.append(register_affine(scan, affine, icbm))
+            found.append(register_affine(scan, affine, template))
     finally:
         sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(before)
+    assert found[0].dice_after > 0.95
     assert np.array_equal(found[0].to_template, found[1].to_template)
     assert found[0].metric_after == found[1].metric_after
 
