@@ -57,20 +57,22 @@ def register_subject(
     if moving not in subject.files:
         there = ", ".join(subject.files) or "none"
         raise UserError(f"no {moving} file, which registration needs ({there} found)")
-    first = _read(subject.files[moving], moving)
+    # All are read before the one is registered: a damaged file costs no time.
+    scans = {kind: _read(path, kind) for kind, path in subject.files.items()}
+    first = scans[moving]
+    for scan in scans.values():
+        require_same_grid(subject.id, first, scan)
     found = register_affine(first.values, first.affine, template)
     sources: dict[str, SourceFile] = {}
     with whole_folder(target) as folder:
-        for kind, path in subject.files.items():
-            scan = first if kind == moving else _read(path, kind)
-            require_same_grid(subject.id, first, scan)
+        for kind, scan in scans.items():
             values = lesion_voxels(scan, LesionRule()) if kind in MASKS else scan.values
             name = f"{subject.id}_{kind}.nii.gz"
             brought = resample(
                 values, scan.affine, found.to_template, template, nearest=kind in MASKS
             )
             write_nifti(folder / name, brought, template.affine)
-            sources[kind] = source_file(scan, file_hash(path), name)
+            sources[kind] = source_file(scan, file_hash(scan.path), name)
         preparation = Preparation(
             subject=subject.id,
             sources=sources,

