@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmark.cli_options import Debug, Workers, WorkspaceFolder
+from benchmark.errors import UserError
 
 shifts_app = typer.Typer(
     help="Shifts-MS as it is unpacked: organise, register, histogram-match; all three, or one step.",
@@ -56,6 +57,19 @@ def all_steps(
 ) -> None:
     """Bring Shifts-MS in: organise, register to a template, match histograms. Finished patients are kept."""
     if context.invoked_subcommand is not None:
+        given = (
+            raw,
+            output,
+            template,
+            reference_dataset,
+            reference_root,
+            reference_subject,
+            workspace,
+        )
+        if any(given) or workers or copy or anew:
+            raise UserError(
+                f"prepare shifts {context.invoked_subcommand}: its options come after the step's name"
+            )
         return
     _run(
         ("organise", "register", "match"), output, workspace, raw=raw, copy=copy, template=template,

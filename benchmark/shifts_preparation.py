@@ -138,14 +138,14 @@ class ShiftsPreparation:
     def _match(self, console: Console) -> list[Failure]:
         from datasets.prepare.match import match_all, registered_subjects
 
-        subjects = registered_subjects(self.output / "registered")
+        subjects, damaged = registered_subjects(self.output / "registered")
         reference = self._reference(console)
         with console.reporting() as report:
             outcome = match_all(
                 subjects, self.output / "patients", reference, workers=self.workers, progress=report
             )
         _say(console, "matched" if reference else "laid out", outcome, self.output / "patients")
-        return list(outcome.failures)
+        return [*damaged, *outcome.failures]
 
     def _reference(self, console: Console) -> Reference | None:
         """Return the reference: the one used before, or one of the data set that is named."""
@@ -153,7 +153,7 @@ class ShiftsPreparation:
 
         known = read_reference(self.output)
         named = self._named_dataset()
-        if known is not None and not self.anew:
+        if known is not None and (named is None or not self.anew):
             asked = self.reference_dataset or known.dataset, self.reference_subject or known.subject
             if asked != (known.dataset, known.subject):
                 raise UserError(

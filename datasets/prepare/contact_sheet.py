@@ -97,7 +97,7 @@ def write_contact_sheets(
     folder : Path
         Holds the registered subjects' folders.
     subjects : sequence of str
-        Whom to draw, in this order.
+        Whom to draw, in this order; one whose registered file is damaged is named as failed.
     failures : sequence of Failure
         Whom to name as failed.
     template : RegistrationTemplate
@@ -115,7 +115,7 @@ def write_contact_sheets(
     Raises
     ------
     UserError
-        When a registered file is damaged, or a page cannot be written.
+        When a page cannot be written.
     """
     layout = _layout(template)
     cells: list[str | Failure] = [*failures, *subjects]
@@ -162,6 +162,11 @@ def _draw_page(
         axes = figure.add_axes((left, bottom, 5.1 / (5.2 * columns + 0.2), height * inch / total))
         axes.set_facecolor("black")
         axes.set_axis_off()
+        if isinstance(cell, str):
+            try:
+                image, preparation = _registered(folder / cell, layout)
+            except UserError as error:
+                cell = Failure(cell, str(error))
         if isinstance(cell, Failure):
             axes.set_xlim(0, 1)
             axes.set_ylim(0, 1)
@@ -170,7 +175,6 @@ def _draw_page(
             )
             axes.text(0.02, 0.9, _wrapped(cell.reason), color="#ff6b6b", fontsize=8, va="top")
             continue
-        image, preparation = _registered(folder / cell, layout)
         axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="bilinear", aspect="equal")
         axes.contour(layout.tissue, [layout.level], colors="#4aa8ff", linewidths=0.45, alpha=0.8)
         axes.contour(layout.brain, [0.5], colors="#ffd23f", linewidths=0.9)

@@ -14,6 +14,7 @@ from benchmark.errors import UserError
 from datasets.adapter import Progress
 from datasets.atomic import write_atomically
 from datasets.nifti import write_nifti
+from datasets.prepare.crew import Failure
 from datasets.prepare.matching import brain_quantiles, match
 from datasets.prepare.sidecar import (
     MatchRecord,
@@ -32,25 +33,29 @@ from datasets.volume import MODALITIES
 REFERENCE = "reference.json"
 
 
-def registered_subjects(folder: Path) -> list[FoundSubject]:
-    """Return the subjects that the step register finished, sorted.
+def registered_subjects(folder: Path) -> tuple[list[FoundSubject], list[Failure]]:
+    """Return the subjects that the step register finished, sorted, and those whose sidecar is damaged.
 
     Raises
     ------
     UserError
-        When there are none, or a sidecar is damaged.
+        When there are none.
     """
-    out = []
+    out, failures = [], []
     for entry in sorted(folder.iterdir()) if folder.is_dir() else []:
         if entry.name.startswith(".") or not entry.is_dir():
             continue
-        found = read_preparation(entry)
+        try:
+            found = read_preparation(entry)
+        except UserError as error:
+            failures.append(Failure(entry.name, str(error)))
+            continue
         if found is not None:
             files = {kind: entry / source.output for kind, source in found.sources.items()}
             out.append(FoundSubject(entry.name, files))
-    if not out:
+    if not out and not failures:
         raise UserError(f"{folder}: no registered subject: the step register wanted first")
-    return out
+    return out, failures
 
 
 def match_subject(subject: FoundSubject, target: Path, reference: Reference | None) -> Preparation:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmark.errors import UserError
 from datasets.adapter import Progress
@@ -27,7 +28,7 @@ from datasets.prepare.template import RegistrationTemplate
 from datasets.prepare.whole_folder import sweep, whole_folder
 
 MASKS = ("seg", "fg_mask")
-"""Kinds that are carried by nearest neighbour, as 0 and 1; all others linearly."""
+"""Kinds that are carried by nearest neighbour, with their labels; all others linearly."""
 
 
 def register_subject(
@@ -66,7 +67,7 @@ def register_subject(
     sources: dict[str, SourceFile] = {}
     with whole_folder(target) as folder:
         for kind, scan in scans.items():
-            values = lesion_voxels(scan, LesionRule()) if kind in MASKS else scan.values
+            values = _labels(scan) if kind in MASKS else scan.values
             name = f"{subject.id}_{kind}.nii.gz"
             brought = resample(
                 values, scan.affine, found.to_template, template, nearest=kind in MASKS
@@ -145,7 +146,10 @@ def register(
     sweep(output)
     if not anew:
         for subject in subjects:
-            found = read_preparation(output / subject.id)
+            try:
+                found = read_preparation(output / subject.id)
+            except UserError:  # this one's own line comes when its turn does
+                continue
             known = found.registration if found is not None else None
             if known is not None and known.template_hash != template.hash:
                 raise UserError(
@@ -161,3 +165,14 @@ def _read(path: Path, kind: str) -> NiftiScan:
     if kind not in MASKS and not np.any(scan.values > 0):
         raise UserError(f"{path}: no voxel above 0: a scan wanted")
     return scan
+
+
+def _labels(scan: NiftiScan) -> NDArray[np.uint8]:
+    """Return a mask's labels, uint8; of one that was resampled, what is above a half."""
+    lesion = lesion_voxels(scan, LesionRule())
+    labels = np.rint(scan.values[lesion])
+    if labels.size and (labels.max() > 255 or np.abs(labels - scan.values[lesion]).max() > 1e-3):
+        return lesion.astype(np.uint8)
+    out = np.zeros(lesion.shape, dtype=np.uint8, order="F")
+    out[lesion] = labels
+    return out

@@ -269,3 +269,34 @@ def test_a_folder_of_something_else_is_refused(prepare, tmp_path):
     assert prepare("register").code == 2
     assert prepare("match").code == 2
     assert "the step register wanted first" in prepare("match").err
+
+
+def test_options_before_a_step_s_name_are_not_lost_in_silence(cli, tmp_path):
+    answer = cli("prepare", "shifts", "--output", tmp_path, "register")
+    assert answer.code == 2
+    assert "its options come after the step's name" in answer.err
+
+
+def test_a_damaged_sidecar_is_its_patient_s_line_alone(prepare, raw_shifts, finished):
+    path = finished / "registered" / IDS[0] / "preparation.json"
+    path.write_text(path.read_text()[:500])
+    answer = prepare("", "--raw", raw_shifts)
+    assert answer.code == 1
+    assert "preparation.json: damaged" in lines_about(answer, IDS[0])[0]
+    assert not lines_about(answer, IDS[1])
+    path.unlink()
+    path.with_name(f"{IDS[0]}_t1.nii.gz").unlink()
+    shutil.rmtree(path.parent)
+    assert prepare("match").code == 0  # the patients' folder still has what was matched before
+
+
+def test_a_mask_keeps_its_labels_and_a_resampled_one_is_cut_at_a_half(tmp_path, write):
+    from datasets.prepare.register import _labels
+
+    labels = np.zeros((6, 6, 6))
+    labels[1, 1, :3] = (1, 2, 4)
+    assert set(np.unique(_labels(read_nifti(write(tmp_path / "a.nii", labels))))) == {0, 1, 2, 4}
+    labels[1, 1, :3] = (0.3, 0.51, 1.02)
+    cut = _labels(read_nifti(write(tmp_path / "b.nii", labels)))
+    assert np.array_equal(cut[1, 1, :3], (0, 1, 1))
+    assert cut.dtype == np.uint8
