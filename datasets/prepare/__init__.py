@@ -1,0 +1,1 @@
+"""Bring data in: organise, verify, register, match."""
