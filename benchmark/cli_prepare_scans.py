@@ -75,11 +75,13 @@ def _prepare(order: Order) -> None:
     from benchmark.console import Console
     from benchmark.locks import exclusive
     from datasets.prepare.collection import claim, collect
+    from datasets.prepare.data_report import write_report
 
     console = Console()
     claim(order)
     with exclusive(order.output, console), console.reporting() as report:
         done = collect(order, report)
+        page = write_report(order.output, order.dataset, done)
     lines = [f"{name}: {line}" for name, found in done.failed.items() for line in found]
     _say(console, [*done.problems, *lines], "not prepared")
     _say(console, done.notes, "note")
@@ -92,7 +94,7 @@ def _prepare(order: Order) -> None:
         f"files: {', '.join(sorted(ways)) or 'none'}"
     )
     if done.prepared:
-        print(f"report: {order.output / 'report' / 'report.html'}")
+        print(f"report: {page}")
         print(f"next: python -m benchmark run --dataset {order.dataset} --data-root {order.output}")
     if not done.sound:
         raise typer.Exit(1)
