@@ -12,7 +12,7 @@ from benchmark.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
     from benchmark.console import Console
-    from datasets.prepare.collection import Order
+    from datasets.prepare.collection import Gathered, Order
 
 Output = Annotated[
     Path, typer.Option(help="folder of the prepared data set; new, or one to go on with")
@@ -54,6 +54,84 @@ def brats21(
         workers=workers,
     )  # fmt: skip
     _prepare(order)
+
+
+def folder(
+    source: Annotated[
+        Path | None, typer.Argument(help="folder of scans; default: the folder of --csv")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="folder of the prepared data set; new, or one to go on with")
+    ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(help="columns subject, flair, t1, t1ce, t2, mask, brain, and any others"),
+    ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(help="path of a scan, such as '{subject}/{subject}_{modality}.nii.gz'"),
+    ] = None,
+    modality: Annotated[
+        list[str] | None,
+        typer.Option(help="what a name in the pattern means, such as t1ce=T1post; repeated"),
+    ] = None,
+    files: Files = "link",
+    splits: SplitFiles = None,
+    workers: Workers = None,
+    debug: Debug = False,
+) -> None:
+    """Bring in anyone's own scans: by a CSV, by a pattern of names, or from BIDS by its own names."""
+    from datasets.lesion_mask import LesionRule
+    from datasets.prepare.collection import Order
+    from datasets.prepare.placing import Recipe
+
+    if output is None:
+        raise UserError(
+            "prepare folder: --output DIR wanted: where the prepared data set is to lie"
+        )
+    if csv is not None and pattern is not None:
+        raise UserError("prepare folder: --csv or --pattern, one of them wanted")
+    if source is None and csv is None:
+        raise UserError("prepare folder: a folder of scans, or --csv, wanted")
+    if source is not None:
+        if not source.is_dir():
+            raise UserError(f"{source}: no such folder")
+        _require_apart([source], output)
+    recipe = Recipe(copy=_copied(files), rule=LesionRule(), strip=True)
+    order = Order(
+        "folder", output, recipe,
+        lambda unpacked: _own_scans(source, csv, pattern, modality or [], unpacked, output), splits,
+        workers=workers,
+    )  # fmt: skip
+    _prepare(order)
+
+
+def _own_scans(
+    source: Path | None,
+    csv: Path | None,
+    pattern: str | None,
+    names: list[str],
+    unpacked: Path,
+    output: Path,
+) -> Gathered:
+    from datasets.prepare import bids, brats21, own_scans
+    from datasets.prepare.sources import find_files
+
+    if csv is not None:
+        return own_scans.from_csv(csv, source)
+    assert source is not None
+    meanings = own_scans.parse_names(names)
+    found = find_files([source], unpacked, skip=output)
+    if pattern is not None:
+        return own_scans.from_pattern(found, pattern, meanings)
+    if bids.is_bids(source):
+        return bids.from_bids(found, source)
+    gathered = brats21.sort_out(found)
+    if not gathered.subjects and not gathered.problems:
+        raise UserError(
+            f"{source}: neither BIDS nor <id>/<id>_{{flair,t1,t1ce,t2,seg}}.nii.gz: --csv or --pattern wanted"
+        )
+    return gathered
 
 
 def _copied(files: str) -> bool:

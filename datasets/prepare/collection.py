@@ -12,7 +12,6 @@ from typing import Any
 
 from benchmark.errors import UserError
 from datasets.atomic import write_atomically
-from datasets.prepare.crew import each
 from datasets.prepare.placing import (
     PARTIAL,
     Incoming,
@@ -22,6 +21,7 @@ from datasets.prepare.placing import (
     place_subject,
     read_sidecar,
 )
+from datasets.prepare.processes import each
 from datasets.prepare.splitting import make_split, write_own_split
 from datasets.splits import FRACTIONS, Split
 

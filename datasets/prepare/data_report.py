@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import csv
+import hashlib
 import io
+import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -19,6 +21,8 @@ from datasets.prepare.collection import Collected
 from datasets.splits import PARTS
 from datasets.volume import MODALITIES
 
+VERSION = 1
+"""Raised when the same data would give another page."""
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2rem auto; max-width: 62rem; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem; }
@@ -53,7 +57,10 @@ def write_report(output: Path, dataset: str, done: Collected) -> Path:
     folder = output / "report"
     write_atomically(folder / "subjects.csv", _subjects(done, part_of).encode())
     page = folder / "report.html"
-    write_atomically(page, _page(output, dataset, done, part_of).encode())
+    told = [VERSION, dataset, done.prepared, done.failed, done.problems, done.notes, part_of]
+    mark = f"<!-- {hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()} -->\n"
+    if not (page.is_file() and page.read_text(encoding="utf-8").startswith(mark)):
+        write_atomically(page, (mark + _page(output, dataset, done, part_of)).encode())
     return page
 
 
@@ -134,7 +141,8 @@ def _page(output: Path, dataset: str, done: Collected, part_of: dict[str, str]) 
     )
     body = "\n".join(parts)
     return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>Data report: {escape(dataset)}</title>\n'
+        "<!DOCTYPE html>\n"
+        f'<html lang="en"><head><meta charset="utf-8"><title>Data report: {escape(dataset)}</title>\n'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>\n<body>\n{body}\n</body></html>\n'
     )
 

@@ -208,16 +208,28 @@ def _take(path: Path, name: str, out: Finding, unpacked: Path) -> None:
         out.others.append(str(path))
         return
     try:
+        out.files.append(file_at(path, name))
+    except UserError as error:
+        out.problems.append(str(error))
+
+
+def file_at(path: Path, name: str) -> SourceFile:
+    """Return a scan that lies in a folder.
+
+    Raises
+    ------
+    UserError
+        When it cannot be read, or is no regular file.
+    """
+    try:
         found = path.stat()
     except OSError as error:
         why = "a link to nothing" if path.is_symlink() else (error.strerror or str(error))
-        out.problems.append(f"{path}: cannot be read ({why})")
-        return
+        raise UserError(f"{path}: cannot be read ({why})") from error
     if not stat.S_ISREG(found.st_mode):
-        out.problems.append(f"{path}: not a regular file")
-        return
+        raise UserError(f"{path}: not a regular file")
     stamp = f"{found.st_size}-{found.st_mtime_ns}"
-    out.files.append(SourceFile(name, path.absolute(), "file", found.st_size, stamp))
+    return SourceFile(name, path.absolute(), "file", found.st_size, stamp)
 
 
 def _take_archive(path: Path, out: Finding, unpacked: Path) -> None:
