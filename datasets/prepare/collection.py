@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import shutil
 from collections.abc import Callable, Sequence
@@ -13,6 +12,7 @@ from typing import Any
 from benchmark.errors import UserError
 from datasets.atomic import write_atomically
 from datasets.prepare.placing import (
+    FULL,
     PARTIAL,
     Incoming,
     Recipe,
@@ -236,7 +236,7 @@ def _gathered(order: Order, unpacked: Path) -> Gathered:
         return order.gather(unpacked)
     except OSError as error:
         where = error.filename or order.output
-        left = "; make room and run again" if error.errno == errno.ENOSPC else ""
+        left = "; make room and run again" if error.errno in FULL else ""
         raise UserError(f"{where}: {error.strerror or error}{left}") from error
 
 

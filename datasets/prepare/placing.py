@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -27,7 +28,8 @@ PARTIAL = ".partial-"
 MASK = "mask"
 BRAIN = "brain"
 _ENDINGS = {MASK: "seg"}
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says of a full disk, a full quota, a file beyond its limit."""
 
 
 @dataclass(frozen=True)
@@ -146,11 +148,11 @@ def place_subject(task: Task) -> Placed:
         partial.replace(final)
         partial = None
     except UserError as error:
-        full = isinstance(error.__cause__, OSError) and error.__cause__.errno in _FULL
+        full = isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL
         return Placed(subject.id, (_relabelled(str(error), partial, subject),), full)
     except OSError as error:
         line = f"{error.filename or output}: {error.strerror or error}"
-        return Placed(subject.id, (_relabelled(line, partial, subject),), error.errno in _FULL)
+        return Placed(subject.id, (_relabelled(line, partial, subject),), error.errno in FULL)
     except MemoryError:
         return Placed(subject.id, ("not enough memory: fewer --workers may help",))
     finally:
@@ -266,16 +268,20 @@ def _relabelled(line: str, partial: Path | None, subject: Incoming) -> str:
     """Return a line that names the user's files instead of our hidden copies."""
     if partial is None:
         return line
-    for kind, file in subject.files.items():
-        for ending in (".nii.gz", ".nii"):
-            name = f"{_stem(subject.id, kind)}{ending}"
-            line = line.replace(str(partial / name), file.label)
-            line = line.replace(name, file.path.name)
-    one = next(iter(subject.files.values()), None)
-    if one is not None:
-        where = str(one.container.parent) if one.kind == "file" else one.label.rsplit("/", 1)[0]
-        line = line.replace(str(partial), where)
-    return line
+    sources = {_stem(subject.id, kind): file for kind, file in subject.files.items()}
+    if not sources:
+        return line
+    names = "|".join(re.escape(stem) for stem in sources)
+
+    def of_user(found: re.Match[str]) -> str:
+        file = sources[found["stem"]]
+        return file.label if found["folder"] else file.path.name
+
+    folder = re.escape(f"{partial}/")
+    line = re.sub(rf"(?P<folder>{folder})?(?P<stem>{names})\.nii(\.gz)?", of_user, line)
+    one = next(iter(subject.files.values()))
+    where = str(one.container.parent) if one.kind == "file" else one.label.rsplit("/", 1)[0]
+    return line.replace(str(partial), where)
 
 
 def read_sidecar(folder: Path) -> dict[str, Any] | None:

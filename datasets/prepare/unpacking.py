@@ -79,6 +79,8 @@ def unpack(path: Path, member: str | None, folder: Path, *, again: bool = False)
         )
         return out
     place.mkdir(parents=True, exist_ok=True)
+    for left in place.glob(".*.partial"):  # of a killed command
+        left.unlink()
     count = 0
     try:
         with _stream(path, member) as file, tarfile.open(fileobj=file, mode="r|*") as archive:
@@ -148,12 +150,14 @@ def _take(
         content = archive.extractfile(entry)
         assert content is not None  # a regular member
         partial = place / f".{target.name}.partial"
-        with partial.open("wb") as file:
-            shutil.copyfileobj(content, file, 1 << 20)
-            file.flush()
-            os.fsync(file.fileno())
-        if partial.stat().st_size != entry.size:
-            partial.unlink()
-            raise EOFError(f"'{entry.name}' ends early")
-        partial.replace(target)
+        try:
+            with partial.open("wb") as file:
+                shutil.copyfileobj(content, file, 1 << 20)
+                file.flush()
+                os.fsync(file.fileno())
+            if partial.stat().st_size != entry.size:
+                raise EOFError(f"'{entry.name}' ends early")
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
     out.files.append((entry.name, target, entry.size, f"{entry.size}-{entry.mtime}-{modified}"))
