@@ -75,7 +75,10 @@ def run(
     workers: Workers = None,
     track: Track = None,
     export_maps: Annotated[
-        Path | None, typer.Option(help="folder for the maps, NIfTI on each scan's own grid")
+        Path | None,
+        typer.Option(
+            help="folder for the maps, NIfTI on each scan's own grid; original/: on that of the files it was prepared from"
+        ),
     ] = None,
     alone: Annotated[
         bool, typer.Option("--alone", help="without thresholding and voxel-statistics")
@@ -163,6 +166,12 @@ def evaluate(
     set_: Set = None,
     config: Config = None,
     workers: Workers = None,
+    export_maps: Annotated[
+        Path | None,
+        typer.Option(
+            help="folder for the maps on the grids of the files that scans were prepared from"
+        ),
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -172,6 +181,7 @@ def evaluate(
 
     from benchmark.console import Console
     from benchmark.foreign_run import ForeignMaps, evaluate_maps
+    from benchmark.original_maps import export_originals
     from benchmark.run_summary import summarise
 
     given = ForeignMaps(name, maps, val_maps)
@@ -181,6 +191,8 @@ def evaluate(
     )  # fmt: skip
     console, started = Console(), time.monotonic()
     outcome = evaluate_maps(replace(request, seed=seed), given, console)
+    if export_maps is not None:
+        export_originals(request, given, export_maps, console)
     place = request.workspace
     summarise(place, dataset, {name: outcome}, time.monotonic() - started, console, as_json=json)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from benchmark.console import Console
 from benchmark.request import Outcome
 from benchmark.workspace import Workspace
+from datasets.prepare.original_grid import ORIGINAL
 
 
 def summarise(
@@ -70,6 +71,8 @@ def summarise(
             console.note(f"record        {outcome.record}{state}: {key}; figures inside")
         if outcome.maps is not None:
             console.note(f"maps          {outcome.maps}: {key}")
+            if (outcome.maps / ORIGINAL).is_dir():
+                console.note(f"              {outcome.maps / ORIGINAL}: on the original files")
     if not evaluated:
         console.note("no lesion mask is known: the scans were scored, nothing could be evaluated")
     console.note(f"took          {seconds:.0f} s")

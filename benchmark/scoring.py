@@ -17,6 +17,12 @@ from benchmark.errors import UserError
 from benchmark.inference import ScoreEngine, score_volume
 from benchmark.map_store import MapStore, ScoredSubject
 from datasets.adapter import FolderAdapter, Subject
+from datasets.prepare.original_grid import (
+    ORIGINAL,
+    original_path,
+    preparation_of,
+    save_on_original,
+)
 from datasets.preprocessing import save_map
 from datasets.volume import Volume
 from methods.base import AnomalyDetector
@@ -59,7 +65,8 @@ def score_subjects(
     Parameters
     ----------
     export : Path or None
-        Folder for the maps as NIfTI on each scan's own grid; files that are there are left alone.
+        Folder for the maps as NIfTI on each scan's own grid, and in its :data:`datasets.prepare.original_grid.ORIGINAL` those of prepared
+        scans on the grids of the files they were prepared from; files that are there are left alone.
     process : (int, int)
         This process and how many there are: each takes its share of the subjects.
 
@@ -71,11 +78,12 @@ def score_subjects(
     rank, world = process
 
     def wanted(subject: Subject) -> bool:
-        if export is not None and not (export / f"{subject.id}.nii.gz").is_file():
+        if export is not None and not all(path.is_file() for path in _exports(subject, export)):
             return True
         return subject.id not in store
 
     share = [subject for subject in subjects[rank::world] if wanted(subject)]
+    known = {subject.id: subject for subject in share}
     if not share:
         return
     if rank == 0:
@@ -98,18 +106,26 @@ def score_subjects(
                 )  # fmt: skip
                 store.save(scored)
             if export is not None:
-                _export(scored, volume, export)
+                _export(scored, volume, known[volume.subject], export)
             advance(1, volume.subject)
 
 
-def _export(scored: ScoredSubject, volume: Volume, folder: Path) -> None:
-    path = folder / f"{scored.subject}.nii.gz"
-    if path.is_file():
+def _exports(subject: Subject, folder: Path) -> list[Path]:
+    """Return the files that a subject's map is exported to."""
+    prepared = preparation_of(subject.paths)
+    original = [] if prepared is None else [original_path(folder / ORIGINAL, prepared)]
+    return [folder / f"{subject.id}.nii.gz", *original]
+
+
+def _export(scored: ScoredSubject, volume: Volume, subject: Subject, folder: Path) -> None:
+    missing = [path for path in _exports(subject, folder) if not path.is_file()]
+    if not missing:
         return
     if not np.isfinite(scored.map).all():
-        raise UserError(f"{path}: the map is not finite")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror})") from error
-    save_map(scored.map, volume, path)
+        raise UserError(f"{missing[0]}: the map is not finite")
+    own, *original = _exports(subject, folder)
+    if own in missing:
+        save_map(scored.map, volume, own)
+    prepared = preparation_of(subject.paths)
+    if prepared is not None and original[0] in missing:
+        save_on_original(scored.map, volume.affine, prepared, folder / ORIGINAL)

@@ -47,7 +47,7 @@ def brain_mask(
     if not foreground.any():
         return foreground
     radii = [max(1, round(CLOSING_MM / edge)) for edge in spacing]
-    box = _bounding_box(foreground)
+    box = bounding_box(foreground)
     # A margin wider than the closing: neither it nor the outside of the brain touches the border.
     work = np.pad(foreground[box], [(r + 1, r + 1) for r in radii])
     work = _spread(work, radii)
@@ -59,7 +59,8 @@ def brain_mask(
     return out
 
 
-def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+    """Return the smallest box that holds all of a mask; one slice an axis. The mask is not empty."""
     box = []
     for axis in range(3):
         others = tuple(k for k in range(3) if k != axis)

@@ -169,8 +169,8 @@ def require_same_grid(subject: str, first: NiftiScan, second: NiftiScan) -> None
     )
 
 
-def write_nifti(path: Path, values: NDArray[np.float32], affine: NDArray[np.float64]) -> None:
-    """Write a float32 volume atomically; the same volume gives the same bytes.
+def write_nifti(path: Path, values: NDArray[Any], affine: NDArray[np.float64]) -> None:
+    """Write a volume atomically, masks (bool, uint8) as uint8, else float32; the same volume gives the same bytes.
 
     Raises
     ------
@@ -179,7 +179,8 @@ def write_nifti(path: Path, values: NDArray[np.float32], affine: NDArray[np.floa
     """
     if not path.name.endswith(".nii.gz"):
         raise UserError(f"{path}: a name ending in .nii.gz wanted")
-    image = nib.Nifti1Image(np.asarray(values, dtype=np.float32), affine)
+    dtype = np.uint8 if values.dtype in (np.bool_, np.uint8) else np.float32
+    image = nib.Nifti1Image(np.asarray(values, dtype=dtype), affine)
     # Both codes set: some viewers read the one, some the other.
     image.set_qform(affine, code=1)
     image.set_sform(affine, code=1)

@@ -1,0 +1,161 @@
+"""The step that brings each subject to the template: the T1 is registered, all else goes along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmark.errors import UserError
+from datasets.adapter import Progress
+from datasets.fingerprints import file_hash
+from datasets.lesion_mask import LesionRule, lesion_voxels
+from datasets.nifti import NiftiScan, read_nifti, require_same_grid, write_nifti
+from datasets.prepare.registration import register_affine, resample
+from datasets.prepare.sidecar import (
+    Preparation,
+    SourceFile,
+    read_preparation,
+    registration_record,
+    source_file,
+    versions,
+)
+from datasets.prepare.step import FoundSubject, StepOutcome, run_step
+from datasets.prepare.template import RegistrationTemplate
+from datasets.prepare.whole_folder import sweep, whole_folder
+
+MASKS = ("seg", "fg_mask")
+"""Kinds that are carried by nearest neighbour, as 0 and 1; all others linearly."""
+
+
+def register_subject(
+    subject: FoundSubject, target: Path, template: RegistrationTemplate, moving: str = "t1"
+) -> Preparation:
+    """Bring one subject to a template: ``<target>/<id>_<kind>.nii.gz`` and the sidecar, whole or not at all.
+
+    Every file is interpolated once, from the original straight to the template's grid.
+
+    Parameters
+    ----------
+    subject : FoundSubject
+        Its files, all on one grid.
+    target : Path
+        The subject's folder; replaced if it is there.
+    template : RegistrationTemplate
+        Where to.
+    moving : str
+        The modality that is registered.
+
+    Raises
+    ------
+    UserError
+        For a missing, damaged or empty file, grids that differ, a registration that finds no overlap, and a folder
+        that cannot be written.
+    """
+    if moving not in subject.files:
+        there = ", ".join(subject.files) or "none"
+        raise UserError(f"no {moving} file, which registration needs ({there} found)")
+    first = _read(subject.files[moving], moving)
+    found = register_affine(first.values, first.affine, template)
+    sources: dict[str, SourceFile] = {}
+    with whole_folder(target) as folder:
+        for kind, path in subject.files.items():
+            scan = first if kind == moving else _read(path, kind)
+            require_same_grid(subject.id, first, scan)
+            values = lesion_voxels(scan, LesionRule()) if kind in MASKS else scan.values
+            name = f"{subject.id}_{kind}.nii.gz"
+            brought = resample(
+                values, scan.affine, found.to_template, template, nearest=kind in MASKS
+            )
+            write_nifti(folder / name, brought, template.affine)
+            sources[kind] = source_file(scan, file_hash(path), name)
+        preparation = Preparation(
+            subject=subject.id,
+            sources=sources,
+            registration=registration_record(found, template, moving),
+            matching=None,
+            versions=versions(),
+        )
+        preparation.write(folder)
+    return preparation
+
+
+@dataclass(frozen=True)
+class _Register:
+    output: Path
+    template: RegistrationTemplate
+
+    def __call__(self, subject: FoundSubject) -> bool:
+        target = self.output / subject.id
+        if target.exists():
+            found = read_preparation(target)
+            if found is None:
+                raise UserError(f"{target} is not from a preparation: left alone")
+            if self._current(found, subject, target):
+                return False
+        register_subject(subject, target, self.template)
+        return True
+
+    def _current(self, found: Preparation, subject: FoundSubject, target: Path) -> bool:
+        """Whether a prepared subject comes from these very files, and is all there."""
+        return (
+            found.registration is not None
+            and found.registration.template_hash == self.template.hash
+            and found.sources.keys() == subject.files.keys()
+            and all((target / source.output).is_file() for source in found.sources.values())
+            and all(found.sources[k].hash == file_hash(path) for k, path in subject.files.items())
+        )
+
+
+def register(
+    subjects: Sequence[FoundSubject],
+    output: Path,
+    template: RegistrationTemplate,
+    *,
+    anew: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> StepOutcome:
+    """Bring all subjects to a template; finished ones are found again, those whose files changed are redone.
+
+    Parameters
+    ----------
+    subjects : sequence of FoundSubject
+        Before.
+    output : Path
+        Folder of the registered subjects' folders.
+    template : RegistrationTemplate
+        Where to.
+    anew : bool
+        Whether subjects that were registered to another template may be replaced.
+    workers : int or None
+        Processes.
+    progress : callable or None
+        Told how far it has come.
+
+    Raises
+    ------
+    UserError
+        When the folder holds subjects registered to another template, and ``anew`` is not set.
+    """
+    sweep(output)
+    if not anew:
+        for subject in subjects:
+            found = read_preparation(output / subject.id)
+            known = found.registration if found is not None else None
+            if known is not None and known.template_hash != template.hash:
+                raise UserError(
+                    f"{output / subject.id} was registered to another template ({known.template}, not "
+                    f"{template.name}): name that one, another output folder, or --anew to replace it"
+                )
+    return run_step("registering", _Register(output, template), subjects, workers, progress)
+
+
+def _read(path: Path, kind: str) -> NiftiScan:
+    """Read a file; an image without any voxel above 0 is no scan, a mask without one is a healthy person's."""
+    scan = read_nifti(path)
+    if kind not in MASKS and not np.any(scan.values > 0):
+        raise UserError(f"{path}: no voxel above 0: a scan wanted")
+    return scan

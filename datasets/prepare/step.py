@@ -1,0 +1,77 @@
+"""What the steps of a preparation have in common: subjects in, subjects out, progress, failures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from datasets.adapter import Progress
+from datasets.prepare.crew import Failure, Item, each
+
+
+@dataclass(frozen=True)
+class FoundSubject:
+    """A subject's files before they are prepared.
+
+    Parameters
+    ----------
+    id : str
+        Identifier in the prepared data set.
+    files : dict of str to Path
+        By kind: flair, t1, t1ce, t2, pd, seg, fg_mask; some may be missing.
+    """
+
+    id: str
+    files: dict[str, Path]
+
+
+@dataclass(frozen=True)
+class StepOutcome:
+    """What a step did.
+
+    Parameters
+    ----------
+    made, kept : tuple of str
+        Subjects that were worked on, and those that were found finished.
+    failures : tuple of Failure
+        The others.
+    """
+
+    made: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
+    failures: tuple[Failure, ...] = ()
+
+
+def run_step(
+    title: str,
+    task: Callable[[Item], bool],
+    items: Sequence[Item],
+    workers: int | None,
+    progress: Progress | None,
+) -> StepOutcome:
+    """Work on all subjects.
+
+    Parameters
+    ----------
+    title : str
+        What is done, for the progress.
+    task : callable
+        Returns True where it made something, False where all was there.
+    items, workers
+        As for :func:`datasets.prepare.crew.each`.
+    progress : callable or None
+        Told how far it has come.
+    """
+    made: list[str] = []
+    kept: list[str] = []
+    failures: list[Failure] = []
+    for done, (item, result) in enumerate(each(task, items, workers), start=1):
+        if isinstance(result, Failure):
+            failures.append(result)
+        else:
+            (made if result else kept).append(item.id)
+        if progress is not None:
+            progress(title, done, len(items))
+    failures.sort(key=lambda failure: failure.subject)
+    return StepOutcome(tuple(sorted(made)), tuple(sorted(kept)), tuple(failures))
