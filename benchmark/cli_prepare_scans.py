@@ -75,6 +75,16 @@ def folder(
         list[str] | None,
         typer.Option(help="what a name in the pattern means, such as t1ce=T1post; repeated"),
     ] = None,
+    register: Annotated[
+        bool,
+        typer.Option("--register", help="bring every subject to a template by an affine transform"),
+    ] = False,
+    template: Annotated[
+        Path | None,
+        typer.Option(
+            help="skull-stripped T1 for --register; default: ICBM, as shipped with nilearn"
+        ),
+    ] = None,
     files: Files = "link",
     splits: SplitFiles = None,
     workers: Workers = None,
@@ -97,7 +107,11 @@ def folder(
         if not source.is_dir():
             raise UserError(f"{source}: no such folder")
         _require_apart([source], output)
-    recipe = Recipe(copy=_copied(files), rule=LesionRule(), strip=True)
+    if template is not None and not register:
+        raise UserError("--template: goes with --register")
+    recipe = Recipe(
+        copy=_copied(files), rule=LesionRule(), strip=True, register=register, template=template
+    )
     order = Order(
         "folder", output, recipe,
         lambda unpacked: _own_scans(source, csv, pattern, modality or [], unpacked, output), splits,

@@ -120,7 +120,7 @@ def check_subject(
     images: dict[str, NiftiScan] = {}
     for name, path in files.items():
         try:
-            images[name] = _image(path, subject)
+            images[name] = read_image(path, subject)
         except UserError as error:
             problems.append(str(error))
     lesion_file = None
@@ -171,7 +171,14 @@ def brain_of(images: Mapping[str, NiftiScan], first: NiftiScan) -> NDArray[np.bo
     return brain_mask(values, scales, (float(x), float(y), float(z)))
 
 
-def _image(path: Path, subject: str) -> NiftiScan:
+def read_image(path: Path, subject: str) -> NiftiScan:
+    """Read one modality.
+
+    Raises
+    ------
+    UserError
+        For a file that cannot be read, shows nothing, or is a mask.
+    """
     scan = read_nifti(path)
     require_contrast(scan, subject)
     flat = scan.values.ravel("F")

@@ -11,21 +11,22 @@ from typing import Any
 
 from benchmark.errors import UserError
 from datasets.atomic import write_atomically
+from datasets.prepare.crew import Failure, each
 from datasets.prepare.placing import (
     FULL,
     PARTIAL,
     Incoming,
+    Placed,
     Recipe,
     Task,
     is_done,
     place_subject,
     read_sidecar,
 )
-from datasets.prepare.processes import each
 from datasets.prepare.splitting import make_split, write_own_split
 from datasets.splits import FRACTIONS, Split
 
-MARKER = "preparation.json"
+MARKER = "dataset.json"
 FORMAT = "andi-bench prepared scans"
 UNPACKED = ".unpacked"
 Progress = Callable[[str, int, int], None]
@@ -144,7 +145,9 @@ def collect(order: Order, progress: Progress) -> Collected:
     if gathered.subjects:
         progress("preparing subjects", reused, len(gathered.subjects))
     tasks = [Task(subject, output, order.recipe) for subject in pending]
-    for done, placed in enumerate(each(place_subject, tasks, order.workers), start=reused + 1):
+    for done, (task, placed) in enumerate(each(place_subject, tasks, order.workers), reused + 1):
+        if isinstance(placed, Failure):
+            placed = Placed(task.id, (placed.reason,))
         if placed.full:
             raise UserError(
                 f"{output}: no space left ({placed.problems[0]}); {done - 1 - len(failed)} of "
@@ -249,7 +252,8 @@ def _require_space(pending: Sequence[Incoming], order: Order) -> None:
         file.size
         for subject in pending
         for file in subject.files.values()
-        if file.kind in ("tar", "zip") or (file.kind == "file" and order.recipe.copy)
+        if file.kind in ("tar", "zip")
+        or (file.kind == "file" and (order.recipe.copy or order.recipe.register))
     )
     free = shutil.disk_usage(order.output).free
     if written > free:

@@ -18,6 +18,7 @@ import numpy as np
 
 from benchmark.errors import UserError
 from datasets.atomic import write_atomically
+from datasets.fingerprints import file_hash
 from datasets.lesion_mask import LesionRule
 from datasets.prepare.checking import Checked, check_subject
 from datasets.prepare.sources import SourceFile
@@ -77,16 +78,26 @@ class Recipe:
         Whether a brain mask is applied where one is given, and derived where a scan is not skull-stripped.
     wanted : tuple of str
         Modalities without which a subject is refused.
+    register : bool
+        Whether subjects are brought to a template.
+    template : Path or None
+        Its file; None: the ICBM T1 that nilearn ships.
     """
 
     copy: bool = False
     rule: LesionRule = field(default_factory=LesionRule)
     strip: bool = False
     wanted: tuple[str, ...] = ()
+    register: bool = False
+    template: Path | None = None
 
     def description(self) -> dict[str, Any]:
         """Return what makes two preparations of the same files differ."""
+        registered: str | None = None
+        if self.register:
+            registered = "ICBM" if self.template is None else file_hash(self.template)
         return {
+            "registered to": registered,
             "files": "copies" if self.copy else "links",
             "labels": self.rule.model_dump(mode="json"),
             "strip": self.strip,
@@ -101,6 +112,11 @@ class Task:
     subject: Incoming
     output: Path
     recipe: Recipe
+
+    @property
+    def id(self) -> str:
+        """The subject's id."""
+        return self.subject.id
 
 
 @dataclass(frozen=True)
@@ -169,15 +185,28 @@ def _fill(folder: Path, subject: Incoming, recipe: Recipe) -> list[str]:
     placed: dict[str, Path] = {}
     how: dict[str, str] = {}
     problems: list[str] = []
+    copy = recipe.copy and not recipe.register  # what is registered is written anew
     for kind, file in subject.files.items():
         try:
-            placed[kind], how[kind] = _bring(file, folder / _stem(subject.id, kind), recipe.copy)
+            placed[kind], how[kind] = _bring(file, folder / _stem(subject.id, kind), copy)
         except UserError as error:
             problems.append(str(error))
             continue
         if placed[kind].suffix.lower() != file.path.suffix.lower():
             what = "compressed" if placed[kind].suffix == ".gz" else "not compressed"
             warnings.append(f"{file.label} is {what}, whatever its ending says")
+    if recipe.register and not problems:
+        from datasets.prepare.registering import bring_to_template, template_at
+
+        origins = {kind: file.label for kind, file in subject.files.items()}
+        brought = bring_to_template(
+            subject.id, folder, placed, origins, recipe.rule, template_at(recipe.template)
+        )
+        if brought.problems:
+            return brought.problems
+        placed = brought.files
+        how = dict.fromkeys(placed, "written: registered to the template")
+        warnings += brought.warnings
     images = {name: placed[name] for name in MODALITIES if name in placed}
     checked, found = check_subject(
         subject.id, images, placed.get(MASK), recipe.rule, healthy=subject.healthy
@@ -185,7 +214,7 @@ def _fill(folder: Path, subject: Incoming, recipe: Recipe) -> list[str]:
     problems += found
     if problems or checked is None:
         return problems
-    if recipe.strip:
+    if recipe.strip and not recipe.register:
         from datasets.prepare.stripping import strip
 
         stripped = strip(checked, placed.get(BRAIN), folder, subject.id)

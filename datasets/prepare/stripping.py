@@ -73,7 +73,7 @@ def strip(checked: Checked, brain: Path | None, folder: Path, subject: str) -> S
         For a brain mask that is empty or on another grid, and for a derived one that is no brain by its volume.
     """
     first = next(iter(checked.images.values()))
-    warnings = []
+    warnings: list[str] = []
     if brain is not None:
         given = read_nifti(brain)
         require_same_grid(subject, first, given)
@@ -81,22 +81,11 @@ def strip(checked: Checked, brain: Path | None, folder: Path, subject: str) -> S
         if not mask.any():
             raise UserError(f"{brain}: an empty brain mask")
         how = "written: brain mask applied"
-    elif is_stripped(checked):
-        return Stripped(checked)
     else:
-        found = checked.millilitres(checked.brain)
-        mask = derive_brain(checked)
-        volume = checked.millilitres(mask)
-        if not PLAUSIBLE_ML[0] <= volume <= PLAUSIBLE_ML[1]:
-            raise UserError(
-                f"{first.path.parent}: not skull-stripped ({found:.0f} ml above the background), and the mask derived "
-                f"from it has {volume:.0f} ml, which is no brain: skull-stripped scans or a brain mask wanted"
-            )
-        how = "written: derived brain mask applied"
-        warnings.append(
-            f"not skull-stripped ({found:.0f} ml above the background): a rough brain mask of {volume:.0f} ml was "
-            "derived; look at it, or give a brain mask"
-        )
+        derived, warnings = brain_for(checked)
+        if derived is None:
+            return Stripped(checked)
+        mask, how = derived, "written: derived brain mask applied"
     if checked.lesion is not None and checked.lesion.any():
         outside = float((checked.lesion & ~mask).sum() / checked.lesion.sum())
         if outside > 0.05:
@@ -116,6 +105,32 @@ def strip(checked: Checked, brain: Path | None, folder: Path, subject: str) -> S
         images, checked.lesion, mask, checked.hashes, checked.labels, checked.warnings
     )
     return Stripped(stripped, written, how, warnings)
+
+
+def brain_for(checked: Checked) -> tuple[NDArray[np.bool_] | None, list[str]]:
+    """Return a derived brain mask and the warning that goes with it; None for a scan that is skull-stripped.
+
+    Raises
+    ------
+    UserError
+        When the scan is a head, and what is derived from it is no brain by its volume.
+    """
+    if is_stripped(checked):
+        return None, []
+    found = checked.millilitres(checked.brain)
+    mask = derive_brain(checked)
+    volume = checked.millilitres(mask)
+    if not PLAUSIBLE_ML[0] <= volume <= PLAUSIBLE_ML[1]:
+        first = next(iter(checked.images.values()))
+        raise UserError(
+            f"{first.path.parent}: not skull-stripped ({found:.0f} ml above the background), and the mask derived "
+            f"from it has {volume:.0f} ml, which is no brain: skull-stripped scans or a brain mask wanted"
+        )
+    warning = (
+        f"not skull-stripped ({found:.0f} ml above the background): a rough brain mask of {volume:.0f} ml was "
+        "derived; look at it, or give a brain mask"
+    )
+    return mask, [warning]
 
 
 def derive_brain(checked: Checked) -> NDArray[np.bool_]:
