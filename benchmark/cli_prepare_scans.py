@@ -12,7 +12,7 @@ from benchmark.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
     from benchmark.console import Console
-    from datasets.prepare.collection import Gathered, Order
+    from datasets.prepare.collection import Collected, Gathered, Order
 
 Output = Annotated[
     Path, typer.Option(help="folder of the prepared data set; new, or one to go on with")
@@ -187,9 +187,22 @@ def _prepare(order: Order) -> None:
     )
     if done.prepared:
         print(f"report: {page}")
-        print(f"next: python -m benchmark run --dataset {order.dataset} --data-root {order.output}")
+        print(
+            f"next: python -m benchmark run --dataset {order.dataset} --data-root {order.output}"
+            + _subset(done)
+        )
     if not done.sound:
         raise typer.Exit(1)
+
+
+def _subset(done: Collected) -> str:
+    """Return the option that names the modalities which all subjects have, where these are not all four."""
+    from datasets.volume import MODALITIES
+
+    common = [m for m in MODALITIES if all(m in s["files"] for s in done.prepared)]
+    if not common or len(common) == len(MODALITIES):
+        return ""
+    return f" --set preprocessing.modalities=[{','.join(common)}]"
 
 
 def _say(console: Console, lines: list[str], head: str) -> None:

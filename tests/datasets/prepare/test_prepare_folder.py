@@ -86,6 +86,7 @@ def test_a_csv_says_which_file_is_what_and_its_other_columns_come_along(cli, tmp
     assert empty.shape == SHAPE
     np.testing.assert_array_equal(empty.affine, AFFINE)
     assert "mask" not in sidecars(output)["C"]["files"]
+    assert "--set preprocessing.modalities=[flair,t1ce]" in answer.out
     refusal = cli(
         "run", "--method", "thresholding", "--alone", "--dataset", "folder", "--data-root", output,
         "--set", "preprocessing.size=32",
