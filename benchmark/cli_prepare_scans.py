@@ -25,7 +25,7 @@ SplitFiles = Annotated[
     typer.Option(help="folder with scans_{train,val,test}.csv; default: by a hash, 75/5/20"),
 ]
 _SHOWN = 12
-"""Lines of a kind that are printed; the report has them all."""
+"""Notes and warnings that are printed; the report has them all."""
 
 
 def brats21(
@@ -175,7 +175,8 @@ def _prepare(order: Order) -> None:
         done = collect(order, report)
         page = write_report(order.output, order.dataset, done)
     lines = [f"{name}: {line}" for name, found in done.failed.items() for line in found]
-    _say(console, [*done.problems, *lines], "not prepared")
+    for line in [*done.problems, *lines]:
+        console.note(f"not prepared: {line}")
     _say(console, done.notes, "note")
     warned = [f"{s['subject']}: {w}" for s in done.prepared for w in s["warnings"]]
     _say(console, warned, "look at")

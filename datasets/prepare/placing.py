@@ -294,7 +294,8 @@ def _write_sidecar(
 
 
 def _relabelled(line: str, partial: Path | None, subject: Incoming) -> str:
-    """Return a line that names the user's files instead of our hidden copies."""
+    """Return a line that names the user's files instead of our hidden copies, and the subject not twice."""
+    line = line.removeprefix(f"subject {subject.id}: ").replace(f" (subject {subject.id})", "")
     if partial is None:
         return line
     sources = {_stem(subject.id, kind): file for kind, file in subject.files.items()}

@@ -1,6 +1,7 @@
 """Damaged files, archives with tricks, a full disk, a kill: one line each, and nothing half-written."""
 
 import gzip
+import html
 import os
 import random
 import resource
@@ -129,16 +130,18 @@ def test_each_damaged_file_is_one_line_and_the_sound_subjects_are_prepared(cli, 
     answer = cli("prepare", "brats21", root, "--output", output, "--workers", "1")
     assert answer.code == 1
     assert tree(root) == before
-    page = (output / "report" / "report.html").read_text()
-    assert f"<b>{len(DAMAGES) + 1}</b>not prepared" in page
-    shown = page.split("<h2>Not prepared</h2><ul>")[-1] if "</h2><ul>" in page else page
+    lines = lines_of(answer)
     for k, (damage, words) in enumerate(DAMAGES.items()):
-        found = [part for part in shown.split("<li>") if part.startswith(f"Bad_{k:02d}: ")]
+        found = [line for line in lines if line.startswith(f"Bad_{k:02d}: ")]
         assert len(found) == 1, (damage.__name__, found)
         for word in words:
             assert word in found[0], (damage.__name__, found[0])
         assert ".partial" not in found[0]
-    assert shown.count("<li>Bad_99: ") == 2
+    assert sum(line.startswith("Bad_99: ") for line in lines) == 2
+    assert len(lines) == len(DAMAGES) + 2
+    page = (output / "report" / "report.html").read_text()
+    assert f"<b>{len(DAMAGES) + 1}</b>not prepared" in page
+    assert all(f"<li>{html.escape(line)}</li>" in page for line in lines)
     assert sorted(p.name for p in output.iterdir() if p.name[0] in "BG.") == [
         ".lock",
         "Good_70",

@@ -1,6 +1,7 @@
 """BraTS as it is downloaded becomes a data set: whatever the packing and the year's names, once, and whole."""
 
 import csv
+import gzip
 import json
 import shutil
 import tarfile
@@ -217,6 +218,20 @@ def test_the_report_counts_what_a_person_would_count(cli, tmp_path):
     assert "<b>1</b>lesion-free" in page
     assert page.count("data:image/png;base64") == 3
     assert "http" not in page  # nothing is fetched
+
+
+def test_a_file_whose_ending_belies_its_content_is_given_the_right_one(cli, tmp_path):
+    folder = write_subject(tmp_path / "scans", "BraTS2021_00000", 0)
+    plain, packed = (folder / f"BraTS2021_00000_{kind}.nii.gz" for kind in ("flair", "t1"))
+    plain.write_bytes(gzip.decompress(plain.read_bytes()))
+    packed.rename(packed.with_suffix(""))
+    answer = prepare(cli, tmp_path / "scans", output=tmp_path / "prepared")
+    assert answer.code == 0, answer.err
+    made = tmp_path / "prepared" / "BraTS2021_00000"
+    for name in ("flair.nii", "t1.nii.gz"):
+        assert nib.load(made / f"BraTS2021_00000_{name}").get_fdata().max() > 0
+    assert "BraTS2021_00000_flair.nii.gz is not compressed, whatever its ending says" in answer.err
+    assert "BraTS2021_00000_t1.nii is compressed" in answer.err
 
 
 def test_t1_and_t2_under_each_others_names_are_pointed_at(cli, tmp_path):
