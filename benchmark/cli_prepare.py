@@ -8,12 +8,16 @@ from typing import Annotated
 import typer
 
 from benchmark.cli_options import Debug, Workers, WorkspaceFolder
+from benchmark.cli_prepare_scans import brats21, folder
 from benchmark.cli_prepare_shifts import shifts_app
 
 prepare_app = typer.Typer(
     help="Make or bring in data.", no_args_is_help=True, rich_markup_mode=None
 )
 prepare_app.add_typer(shifts_app, name="shifts")
+
+prepare_app.command("brats21")(brats21)
+prepare_app.command("folder")(folder)
 
 
 @prepare_app.command("phantom")

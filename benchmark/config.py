@@ -46,6 +46,13 @@ class PreprocessingConfig(Section):
         "float32", description="number format of the slice store"
     )
 
+    @field_validator("modalities")
+    @classmethod
+    def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("each modality once wanted")
+        return value
+
 
 class TrainingConfig(Section):
     """The engine's training loop. The first of steps, epochs and minutes that is reached ends it."""

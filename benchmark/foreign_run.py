@@ -91,7 +91,8 @@ def evaluate_maps(request: RunRequest, given: ForeignMaps, console: Console) -> 
     for folder in (given.maps, given.val_maps):
         if folder is not None and not folder.is_dir():
             raise UserError(f"{folder}: no such folder of maps")
-    data = open_data(request, console, learns=False)
+    modalities = run.preprocessing.modalities
+    data = open_data(request, console, learns=False, modalities=modalities)
     known = labelled(data.adapter, data.test)
     if not known:
         raise UserError(
@@ -114,7 +115,6 @@ def evaluate_maps(request: RunRequest, given: ForeignMaps, console: Console) -> 
     if find_run(request.workspace.records, info) is not None:
         return Outcome(request.workspace.records / info.folder_name, None, reused=True)
     folder = request.workspace.maps / f"{given.slug}__{identity(scoring)[:12]}"
-    modalities = data.adapter.available(run.preprocessing.modalities)
     everyone = [*calibration, *known]
     stamps = {
         s.id: identity({"map": hashes[s.id], "scan": data.adapter.content(s, modalities)})[:12]

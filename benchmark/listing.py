@@ -79,7 +79,8 @@ def show_options(name: str, *, as_json: bool) -> None:
         }
         for key, field in cls.Config.model_fields.items()
     ]
-    _show(f"Options of {name}", rows, as_json=as_json)
+    needs = ", ".join(cls.requires) or "no particular modality"
+    _show(f"Options of {name} (needs {needs})", rows, as_json=as_json)
 
 
 def _foreign(name: str, title: list[str], note: str) -> dict[str, Any]:

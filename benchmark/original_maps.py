@@ -26,7 +26,7 @@ def export_originals(
     UserError
         When no subject was prepared by this package, a map is missing, or a file cannot be read or written.
     """
-    subjects = open_data(request, console, learns=False).test
+    subjects = open_data(request, console, learns=False, modalities=()).test
     prepared = {s.id: p for s in subjects if (p := preparation_of(s.paths)) is not None}
     if not prepared:
         raise UserError(

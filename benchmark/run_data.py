@@ -10,6 +10,7 @@ from benchmark.console import Console
 from benchmark.errors import UserError, unknown_name
 from benchmark.guards import Guard, no_overlap
 from benchmark.locks import exclusive
+from benchmark.modalities import require_modalities
 from benchmark.request import RunRequest
 from datasets.adapter import FolderAdapter, Subject
 from datasets.catalogue import find_entry, open_dataset
@@ -46,13 +47,28 @@ def _pick(adapter: FolderAdapter, request: RunRequest) -> tuple[list[Subject], l
     return val, chosen
 
 
-def open_data(request: RunRequest, console: Console, *, learns: bool) -> RunData:
+def open_data(
+    request: RunRequest,
+    console: Console,
+    *,
+    learns: bool,
+    modalities: Sequence[str],
+    needs: Sequence[str] = (),
+) -> RunData:
     """Open, prepare and check the data sets of a run; without ``learns``, the scored one alone.
+
+    Parameters
+    ----------
+    modalities : sequence of str
+        What the configuration names: every subject that is learnt from or scored must have them.
+    needs : sequence of str
+        What the method cannot do without.
 
     Raises
     ------
     UserError
-        For data that is missing, a split that is empty, or a subject or scan that stands in two splits.
+        For data that is missing, a split that is empty, a modality that a scan lacks, or a subject or scan that
+        stands in two splits.
     """
     entry = find_entry(request.dataset)
     source_name = request.train_on or entry.trained_on or request.dataset
@@ -65,6 +81,10 @@ def open_data(request: RunRequest, console: Console, *, learns: bool) -> RunData
         source = open_dataset(source_name, request.train_root, root, None)
         _prepare(source, request, console)
     val, test = _pick(adapter, request)
+    groups_read = {request.dataset: [*val, *test]}
+    if learns:
+        groups_read.setdefault(source_name, []).extend(source.subjects_in("train"))
+    require_modalities(modalities, groups_read, request.method, needs)
     with console.reporting() as report:
         groups = {
             name: adapter.fingerprints(adapter.subjects_in(name), report)

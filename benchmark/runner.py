@@ -114,9 +114,8 @@ def _ready_detector(
     accelerator: Accelerator,
     console: Console,
 ) -> _Learnt:
-    modalities = data.adapter.available(run.preprocessing.modalities)
     size = (run.preprocessing.size, run.preprocessing.size)
-    spec = ImageSpec(modalities, size)
+    spec = ImageSpec(run.preprocessing.modalities, size)
     detector = build_detector(cls, run.detector, spec, request.seed, accelerator.device)
     if request.checkpoint is not None:
         load_checkpoint(detector, request.checkpoint, accelerator.device)
@@ -143,6 +142,14 @@ def _ready_detector(
     )
 
 
+def _open(
+    cls: type[AnomalyDetector], run: RunConfig, request: RunRequest, console: Console
+) -> RunData:
+    learns = cls.learns() and request.checkpoint is None
+    modalities = run.preprocessing.modalities
+    return open_data(request, console, learns=learns, modalities=modalities, needs=cls.requires)
+
+
 def train(request: RunRequest, console: Console) -> Path | None:
     """Train a method and return the folder of the training; None for a method that learns nothing."""
     cls = detector_class(request.method)
@@ -152,7 +159,7 @@ def train(request: RunRequest, console: Console) -> Path | None:
     )
     if not accelerator.is_main_process:
         console = Console(quiet=True)
-    data = open_data(request, console, learns=cls.learns() and request.checkpoint is None)
+    data = _open(cls, run, request, console)
     learnt = _ready_detector(cls, data, run, request, accelerator, console)
     return learnt.training.folder if learnt.training else None
 
@@ -178,7 +185,7 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
     if not accelerator.is_main_process:
         console = Console(quiet=True)
     request.workspace.check_writable()
-    data = open_data(request, console, learns=cls.learns() and request.checkpoint is None)
+    data = _open(cls, run, request, console)
     learnt = _ready_detector(cls, data, run, request, accelerator, console)
     detector = learnt.detector
     same = data.source is data.adapter

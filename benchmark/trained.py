@@ -233,13 +233,27 @@ def load_model(detector: AnomalyDetector, path: Path, device: torch.device) -> N
     UserError
         When the file is damaged or was made for another configuration.
     """
-    tensors, _ = load_tensors(path)
+    tensors, metadata = load_tensors(path)
+    _require_modalities(detector, path, metadata)
     try:
         detector.load(tensors)
     except (RuntimeError, KeyError) as error:
         first = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: does not fit method '{detector.name}': {first}") from error
     detector.to(device)
+
+
+def _require_modalities(detector: AnomalyDetector, path: Path, metadata: dict[str, str]) -> None:
+    try:
+        learnt = tuple(json.loads(metadata.get("training", "{}")).get("modalities", ()))
+    except (ValueError, AttributeError, TypeError):
+        return  # written by something else: the tensors themselves must then fit
+    if learnt and learnt != detector.spec.modalities:
+        raise UserError(
+            f"{path}: trained on {', '.join(learnt)}, and preprocessing.modalities is "
+            f"{', '.join(detector.spec.modalities)}: --set preprocessing.modalities=[{','.join(learnt)}] and "
+            "scans that have them, or a training on the fewer, wanted"
+        )
 
 
 def load_checkpoint(detector: AnomalyDetector, path: Path, device: torch.device) -> None:

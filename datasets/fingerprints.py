@@ -13,7 +13,7 @@ import numpy as np
 from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
 
 from benchmark.errors import UserError
-from datasets.nifti import read_nifti
+from datasets.nifti import NiftiScan, read_nifti
 
 
 def voxel_hash(path: Path) -> str:
@@ -26,7 +26,11 @@ def voxel_hash(path: Path) -> str:
     UserError
         As :func:`datasets.nifti.read_nifti`.
     """
-    scan = read_nifti(path)
+    return scan_hash(read_nifti(path))
+
+
+def scan_hash(scan: NiftiScan) -> str:
+    """Hash the voxels of a scan that is read already; see :func:`voxel_hash`."""
     turn = ornt_transform(io_orientation(scan.affine), axcodes2ornt("LPS"))
     values = apply_orientation(scan.values, turn)
     state = hashlib.blake2b(repr(values.shape).encode(), digest_size=16)

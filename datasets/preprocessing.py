@@ -118,7 +118,7 @@ def read_scan(
             there = ", ".join(subject.paths) or "none"
             raise UserError(f"subject {subject.id}: modality {name} is missing ({there} found)")
         file = read_nifti(subject.paths[name])
-        _require_contrast(file, subject.id)
+        require_contrast(file, subject.id)
         if files:
             require_same_grid(subject.id, files[0], file)
         files.append(file)
@@ -132,7 +132,14 @@ def read_scan(
     )
 
 
-def _require_contrast(file: NiftiScan, subject: str) -> None:
+def require_contrast(file: NiftiScan, subject: str) -> None:
+    """Refuse an image that shows nothing.
+
+    Raises
+    ------
+    UserError
+        When every voxel is the same, or none is above 0.
+    """
     low, high = file.values.min(), file.values.max()
     if low == high:
         what = "zero" if high == 0 else f"{high:g}"

@@ -192,6 +192,12 @@ def _read_rows(path: Path, known: set[str]) -> tuple[SplitRow, ...]:
     return tuple(rows.values())
 
 
+def hash_place(id_: str) -> float:
+    """Return where the hash of an id puts it, in [0, 1): train comes first, then val, then test."""
+    digest = hashlib.blake2b(id_.encode(), digest_size=8, person=b"andi-bench-split").digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
 def hash_split(ids: Sequence[str], fractions: tuple[float, float, float] = FRACTIONS) -> Split:
     """Split by a hash of each subject's id.
 
@@ -206,8 +212,7 @@ def hash_split(ids: Sequence[str], fractions: tuple[float, float, float] = FRACT
     """
     parts: dict[str, list[SplitRow]] = {name: [] for name in PARTS}
     for id_ in sorted(ids):
-        digest = hashlib.blake2b(id_.encode(), digest_size=8, person=b"andi-bench-split").digest()
-        place = int.from_bytes(digest, "big") / 2**64
+        place = hash_place(id_)
         if place < fractions[0]:
             name = "train"
         elif place < fractions[0] + fractions[1]:

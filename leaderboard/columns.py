@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from leaderboard.seeds import RESAMPLES, Estimate
-from leaderboard.table import FALSE_POSITIVE_RATES, RANKING, Row, Table
+from leaderboard.table import FALSE_POSITIVE_RATES, RANKING, Row, Table, modalities_of
 
 DASH = "–"
 
@@ -353,6 +353,9 @@ def heading_of(table: Table) -> str:
         grid += f" of {'x'.join(f'{value:.4g}' for value in protocol.spacing_mm)} mm"
     counts = ", ".join(f"{name} {count}" for name, count in protocol.subjects.items())
     parts = [f"protocol {protocol.name}", f"region {protocol.region}", grid]
+    modalities = modalities_of(table.runs[0]) if table.runs else ()
+    if modalities:
+        parts.append(f"modalities {', '.join(modalities)}")
     if protocol.median_mm is not None:
         window = "x".join(f"{value:.4g}" for value in protocol.median_mm)
         where = " on the working grid" if protocol.grid != "working" else ""

@@ -133,6 +133,7 @@ def comparability(run: RunRecord) -> dict[str, str]:
     return {
         "dataset": run.run.dataset,
         "split": run.run.split,
+        "modalities": ", ".join(modalities_of(run)) or "not recorded",
         "protocol": protocol.name,
         "region": protocol.region,
         "grid": protocol.grid,
@@ -144,6 +145,15 @@ def comparability(run: RunRecord) -> dict[str, str]:
         "smallest component": f"{protocol.min_component_ml:g} ml",
         "split fingerprint": protocol.split_fingerprint[:12] or "none",
     }
+
+
+def modalities_of(run: RunRecord) -> tuple[str, ...]:
+    """Return the modalities that a run read, in channel order; () where its configuration does not say.
+
+    They set the input, and the brain mask with it: runs on other modalities measure other voxels.
+    """
+    named = run.config.get("preprocessing", {}).get("modalities", ())
+    return tuple(str(name) for name in named)
 
 
 def _times(numbers: tuple[float, ...] | None, unit: str = "") -> str:

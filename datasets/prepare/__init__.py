@@ -1,1 +1,1 @@
-"""Bringing raw data in: organise, register, histogram-match, and the way back."""
+"""Bring data in: organise, verify, register, match."""

@@ -238,7 +238,8 @@ def load_published(
         if value.shape != target.shape:
             raise UserError(
                 f"{source}: '{name}' has shape {tuple(value.shape)}, {tuple(target.shape)} wanted: "
-                "the network is of another width or number of modalities (detector.base_width)"
+                "the network is of another width (detector.base_width) or for other modalities "
+                "(preprocessing.modalities; the published ones have four)"
             )
         if not bool(torch.isfinite(value).all()):
             raise UserError(f"{source}: '{name}' holds values that are not finite")
