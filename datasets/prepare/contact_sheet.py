@@ -212,7 +212,7 @@ def _registered(folder: Path, layout: _Layout) -> tuple[NDArray[np.float32], Pre
     return image / (np.quantile(positive, 0.99) if positive.size else 1.0), preparation
 
 
-def _wrapped(text: str, width: int = 88) -> str:
+def _wrapped(text: str, width: int = 70) -> str:
     return "\n".join(_lines(text, width))
 
 
