@@ -277,6 +277,13 @@ def write_split(split: Split, folder: Path) -> None:
     UserError
         When the folder cannot be written.
     """
+    for name, content in split_files(split).items():
+        write_atomically(folder / name, content)
+
+
+def split_files(split: Split) -> dict[str, bytes]:
+    """Return the content of the three CSV files by their names."""
+    out = {}
     for name in PARTS:
         rows = split.part(name)
         keys = list(dict.fromkeys(key for row in rows for key in row.attributes))
@@ -284,4 +291,5 @@ def write_split(split: Split, folder: Path) -> None:
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(["Subject_ID", *keys])
         writer.writerows([row.id, *(row.attributes.get(key, "") for key in keys)] for row in rows)
-        write_atomically(folder / f"scans_{name}.csv", buffer.getvalue().encode())
+        out[f"scans_{name}.csv"] = buffer.getvalue().encode()
+    return out

@@ -87,7 +87,7 @@ class Collected:
     Parameters
     ----------
     prepared : list of dict
-        Sidecars of all subjects in the output, sorted by id.
+        Sidecars of all subjects in the output but those that failed, sorted by id.
     failed : dict of str to tuple of str
         Lines by subject.
     problems, notes : list of str
@@ -156,7 +156,8 @@ def collect(order: Order, progress: Progress) -> Collected:
         if placed.problems:
             failed[placed.id] = placed.problems
         progress("preparing subjects", done, len(gathered.subjects))
-    prepared = prepared_in(output)
+    # One that fails now may have been prepared once, from files that have changed since.
+    prepared = [sidecar for sidecar in prepared_in(output) if sidecar["subject"] not in failed]
     problems, notes = list(gathered.problems), list(gathered.notes)
     distinct, twice = _distinct(prepared)
     problems += twice

@@ -17,6 +17,7 @@ from datasets.splits import (
     hash_place,
     hash_split,
     read_split,
+    split_files,
     write_split,
 )
 
@@ -185,17 +186,6 @@ def write_own_split(
     write_split(split, folder)
     remember({name: [value] for name, value in hashes.items()})
     return []
-
-
-def split_files(split: Split) -> dict[str, bytes]:
-    """Return the content of each CSV file, as :func:`datasets.splits.write_split` writes it."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        write_split(split, Path(folder))
-        return {
-            f"scans_{part}.csv": (Path(folder) / f"scans_{part}.csv").read_bytes() for part in PARTS
-        }
 
 
 def _hash(content: bytes) -> str:

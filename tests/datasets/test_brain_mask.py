@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import numpy as np
-from conftest import head
 from scipy import ndimage
+from small_heads import head
 
 from datasets.brain import _spread, brain_mask
 

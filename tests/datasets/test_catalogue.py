@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import write_subject
+from small_heads import write_subject
 
 from benchmark import registry
 from benchmark.config import dataset_entry, names_in

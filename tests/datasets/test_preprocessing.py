@@ -7,10 +7,10 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from conftest import BRATS_AFFINE, head, write, write_subject
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
+from small_heads import BRATS_AFFINE, head, write, write_subject
 
 from benchmark.config import PreprocessingConfig
 from benchmark.errors import UserError

@@ -19,7 +19,7 @@ from pathlib import Path
 import lmdb
 import numpy as np
 import pytest
-from conftest import head, write, write_subject
+from small_heads import head, write, write_subject
 
 from benchmark.config import PreprocessingConfig
 from benchmark.errors import UserError

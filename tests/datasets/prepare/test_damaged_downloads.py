@@ -164,6 +164,23 @@ def test_a_mended_subject_is_prepared_by_the_next_call(cli, tmp_path):
     assert "(1 of them before)" in answer.out
 
 
+def test_a_prepared_subject_whose_linked_file_was_damaged_since_leaves_the_splits(cli, tmp_path):
+    root = tmp_path / "download"
+    for k in range(3):
+        write_subject(root, f"S{k}", k)
+    command = ("prepare", "brats21", root, "--output", tmp_path / "prepared", "--workers", "1")
+    assert cli(*command).code == 0
+    path = at(root / "S1", "flair")
+    content = bytearray(path.read_bytes())
+    content[3000:4000] = bytes(1000)  # of the same size
+    path.write_bytes(bytes(content))
+    answer = cli(*command)
+    assert answer.code == 1
+    assert "S1_flair.nii.gz: truncated or damaged gzip" in answer.err
+    rows = [p.read_text() for p in (tmp_path / "prepared" / "splits").iterdir()]
+    assert "S1" not in "".join(rows)
+
+
 def test_one_scan_under_two_names_is_kept_out_of_the_splits(cli, tmp_path):
     root = tmp_path / "download"
     for k in range(3):
