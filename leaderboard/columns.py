@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from leaderboard.measures import FALSE_POSITIVE_RATES, RANKING
 from leaderboard.seeds import RESAMPLES, Estimate
-from leaderboard.table import FALSE_POSITIVE_RATES, RANKING, Row, Table
+from leaderboard.table import Row, Table
 
 DASH = "–"
 

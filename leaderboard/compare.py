@@ -7,8 +7,9 @@ from pathlib import Path
 
 from benchmark.errors import UserError, unknown_name
 from benchmark.records import find_records
+from leaderboard.statistics import Agreement, TableStatistics, between_datasets, table_statistics
 from leaderboard.subgroups import GroupTable, group_tables
-from leaderboard.table import Table, build_tables
+from leaderboard.table import Table, build_tables, with_limits
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,24 @@ class Comparison:
         A line for each folder that could not be used: which, and why.
     groups : tuple of GroupTable
         The tables by sub-group, where that was asked for.
+    statistics : tuple of TableStatistics
+        One a table, in the same order.
+    agreements : tuple of Agreement
+        Between the rankings of the data sets.
     """
 
     tables: tuple[Table, ...]
     skipped: tuple[str, ...] = ()
     groups: tuple[GroupTable, ...] = ()
+    statistics: tuple[TableStatistics, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+
+    def statistics_of(self, table: Table) -> TableStatistics:
+        """Return the statistics of one of the tables; empty where they were not asked for."""
+        for own, found in zip(self.tables, self.statistics, strict=False):
+            if own is table:
+                return found
+        return TableStatistics()
 
 
 def compare(
@@ -69,5 +83,11 @@ def compare(
         if not records:
             names = {record.run.dataset for record in found.records}
             raise unknown_name("dataset among the records", dataset, names)
-    tables = tuple(build_tables(records, chain))
-    return Comparison(tables, skipped, group_tables(tables, by) if by is not None else ())
+    built = build_tables(records, chain)
+    statistics = tuple(map(table_statistics, built))
+    tables = tuple(
+        with_limits(table, found.pooled_intervals)
+        for table, found in zip(built, statistics, strict=True)
+    )
+    groups = group_tables(tables, by) if by is not None else ()
+    return Comparison(tables, skipped, groups, statistics, between_datasets(tables, statistics))

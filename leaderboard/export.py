@@ -23,15 +23,17 @@ from leaderboard.group_text import (
     group_cells,
     paper_cells,
 )
+from leaderboard.measures import SUBJECT_METRICS
+from leaderboard.statistics_json import plain, statistics_content
 from leaderboard.subgroups import GroupTable
-from leaderboard.table import SUBJECT_METRICS, Row, Table
+from leaderboard.table import Row, Table
 
 
 def flat(table: Table, row: Row) -> dict[str, Any]:
     """Return a row as plain values by name, unrounded; None where undefined, seeds and runs as lists.
 
-    A figure ``x`` comes as ``x``, ``x_low``, ``x_high`` (95 % over subjects), ``x_seed_sd``, ``x_undefined``
-    (subjects).
+    A figure ``x`` comes as ``x``, ``x_low``, ``x_high`` (95 % over subjects), ``x_median``, ``x_seed_sd``,
+    ``x_undefined`` (subjects).
     """
     out: dict[str, Any] = {
         "dataset": table.dataset,
@@ -49,6 +51,8 @@ def flat(table: Table, row: Row) -> dict[str, Any]:
         out[name] = figure.value
         if name != "prevalence":
             out |= {f"{name}_low": figure.low, f"{name}_high": figure.high}
+        if name in SUBJECT_METRICS:
+            out[f"{name}_median"] = figure.median
         out[f"{name}_seed_sd"] = figure.seed_sd
         if name in SUBJECT_METRICS:
             out[f"{name}_undefined"] = figure.undefined
@@ -57,7 +61,7 @@ def flat(table: Table, row: Row) -> dict[str, Any]:
 
 
 def to_json(comparison: Comparison) -> str:
-    """Return the comparison as JSON: tables with protocol, definitions and rows, sub-groups, and what was skipped."""
+    """Return the comparison as JSON: tables with protocol, definitions, rows and statistics, sub-groups, what was skipped."""
     tables = [
         {
             "dataset": table.dataset,
@@ -67,7 +71,9 @@ def to_json(comparison: Comparison) -> str:
             "protocol": table.protocol.model_dump(),
             "definitions": {column.header: column.definition for column in columns_of(table)},
             "notes": notes_of(table),
+            "metric": table.metric,
             "rows": [flat(table, row) for row in table.rows],
+            "statistics": statistics_content(comparison.statistics_of(table)),
             "paper": {
                 run.run.folder_name: run.paper.model_dump() for run in table.runs if run.paper
             },
@@ -78,6 +84,7 @@ def to_json(comparison: Comparison) -> str:
         "schema": 1,
         "tables": tables,
         "groups": [line for part in comparison.groups for line in flat_groups(part)],
+        "agreements": plain(comparison.agreements),
         "skipped": list(comparison.skipped),
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
