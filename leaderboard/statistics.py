@@ -311,7 +311,8 @@ def _family(
         worth = values * sign(metric)
         draws = draws_of(len(subjects), resamples)
         tests = _wilcoxon(keys, values, worth, pairs, draws)
-        warnings += _power(len(subjects), len(pairs), kind)
+        told = max(test.subjects - test.zeros for test in tests)
+        warnings += _power(len(subjects), told, len(pairs))
         if kind == BETWEEN_METHODS:
             signs = np.sign([test.effect or 0.0 for test in tests])
             worse = wins(np.array([test.adjusted for test in tests]), signs, len(rows))
@@ -400,17 +401,19 @@ def _bootstrap(
     return tuple(out)
 
 
-def _power(subjects: int, pairs: int, kind: str) -> list[str]:
-    best = smallest_adjusted(subjects, pairs)
+def _power(subjects: int, told: int, pairs: int) -> list[str]:
+    """Say so where there are too few subjects; ``told``: the most that any two rows differ on."""
+    best = smallest_adjusted(told, pairs)
     if best >= ALPHA:
+        apart = "" if told == subjects else f" ({told} of them with a difference at most)"
         return [
-            f"with {subjects} subjects and {pairs} comparisons the smallest p that Holm's correction can leave is "
-            f"{best:.2g}: no difference can be significant, however large"
+            f"{subjects} subjects{apart} and {pairs} comparisons: the smallest p that a Wilcoxon test can reach here is "
+            f"{best:.2g} after Holm's correction, so no difference can be significant, however large"
         ]
     if subjects < FEW_SUBJECTS:
         return [
-            f"{subjects} subjects are few: only large and consistent differences can be found, and 95 % intervals of so "
-            "few subjects cover the truth less often than that (9 times in 10 for ten subjects)"
+            f"{subjects} subjects are few: only large and consistent differences can be found, and 95 % intervals are "
+            "too narrow (with ten subjects they cover the truth 9 times in 10)"
         ]
     return []
 
