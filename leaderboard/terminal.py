@@ -179,7 +179,7 @@ def _print_table(console: Console, table: Table) -> None:
             escape(_printable(f"Shown apart, {'; '.join(table.differs)}")), style="yellow"
         )
     console.print(grid)
-    for note in notes_of(table):
+    for note in notes_of(table, brief=True):
         console.print(f"  {escape(_printable(note))}", style="dim")
     paper = paper_cells(table)
     if paper:

@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--methods", type=int, default=12)
     parser.add_argument("--subjects", type=int, default=250)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--voxels", type=int, default=200_000, help="of a brain")
+    parser.add_argument("--voxels", type=int, default=60_000, help="of a brain")
     given = parser.parse_args()
     if not given.directory.exists():
         sys.path.insert(0, str(ROOT / "tests"))

@@ -1,0 +1,101 @@
+"""All figures of a comparison, table by table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leaderboard.compare import Comparison
+from leaderboard.figures import curves, points, ranks, subjects
+from leaderboard.figures.style import Looks, save, styled
+from leaderboard.statistics import TableStatistics
+from leaderboard.table import Row, Table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a figure is drawn from.
+
+    Parameters
+    ----------
+    table : Table
+        Of the leaderboard.
+    statistics : TableStatistics
+        The table's.
+    looks : Looks
+        Colours and marks of the methods.
+    """
+
+    table: Table
+    statistics: TableStatistics
+    looks: Looks
+
+    @property
+    def chains(self) -> list[str]:
+        """Chains that have a ranked row."""
+        return [chain for chain in self.table.protocol.chains if self.rows(chain)]
+
+    def rows(self, chain: str) -> list[Row]:
+        """Return the ranked rows of a chain, best first."""
+        return [row for row in self.table.rows if row.chain == chain and row.rank is not None]
+
+
+FIGURES: dict[str, Callable[[Scene], Figure | None]] = {
+    "pr-curves": curves.precision_recall,
+    "dice-subjects": subjects.strip_and_box,
+    "lesion-size": subjects.by_lesion_size,
+    "oracle-gap": points.oracle_gap,
+    "cost-accuracy": points.cost_and_accuracy,
+    "raw-filtered": points.chains_compared,
+    "significance": ranks.significance_matrix,
+    "rank-blobs": ranks.rank_frequencies,
+    "critical-difference": ranks.critical_difference_diagram,
+}
+"""By name, what draws each; None where a table has nothing to show there."""
+
+
+def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
+    """Draw every figure of every table into a folder, as SVG and PNG.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        From :func:`leaderboard.compare.compare`.
+    folder : Path
+        Made if absent; files are named by data set and figure.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    UserError
+        When a file cannot be written, or a record's histograms cannot be read.
+    """
+    written = []
+    with styled():
+        for stem, scene in _scenes(comparison):
+            for name, draw in FIGURES.items():
+                figure = draw(scene)
+                if figure is not None:
+                    written += save(figure, folder / f"{stem}-{name}")
+    return written
+
+
+def _scenes(comparison: Comparison) -> Iterator[tuple[str, Scene]]:
+    labels = sorted({row.label for table in comparison.tables for row in table.rows})
+    looks = Looks(labels)
+    seen: dict[str, int] = {}
+    for table in comparison.tables:
+        stem = re.sub(r"[^a-z0-9.]+", "-", table.dataset.lower()).strip("-.") or "unnamed"
+        seen[stem] = seen.get(stem, 0) + 1
+        number = f"-{seen[stem]}" if seen[stem] > 1 else ""
+        yield stem + number, Scene(table, comparison.statistics_of(table), looks)
