@@ -285,7 +285,11 @@ def _incomplete(run: RunRecord, chain: str) -> str | None:
     results = run.summary.get(chain)
     if wanted is None or results is None:
         return None
-    counts = [part.n + part.undefined for part in results.subjects.values()]
+    counts = [
+        part.n + part.undefined
+        for name, part in results.subjects.items()
+        if name.startswith("dice@")  # never undefined: a mask that is empty has its Dice
+    ]
     found = max(counts, default=0)
     if found >= wanted:
         return None

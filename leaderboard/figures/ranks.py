@@ -147,18 +147,25 @@ def _diagram(scene: Scene, axis: object, family: Family) -> None:
     assert isinstance(axis, Axes)
     test = family.friedman
     assert test is not None
-    names = [_unique(family, k) for k in range(len(family.keys))]
-    ranks = pd.Series(test.average_ranks, index=names)
-    p = pd.DataFrame(1.0, index=names, columns=names)
+    # numbers for names: what is drawn depends on the order of sets, which for words is another every time
+    places = list(range(len(family.keys)))
+    ranks = pd.Series(test.average_ranks, index=places)
+    p = pd.DataFrame(1.0, index=places, columns=places)
     for pair in family.wilcoxon:
-        first, second = (names[family.keys.index(key)] for key in (pair.first, pair.second))
+        first, second = (family.keys.index(key) for key in (pair.first, pair.second))
         p.loc[first, second] = p.loc[second, first] = pair.adjusted
-    colors = {name: scene.looks.color(key[0]) for name, key in zip(names, family.keys, strict=True)}
+    colors = {place: scene.looks.color(family.keys[place][0]) for place in places}
     draw(
-        ranks, p, ax=axis, color_palette=colors, label_fmt_left="{label}  {rank:.2f}",
-        label_fmt_right="{rank:.2f}  {label}", label_props={"fontsize": 7}, marker_props={"s": 12},
-        elbow_props={"linewidth": 0.8}, crossbar_props={"linewidth": 2.2, "color": "#333333", "marker": "none"},
+        ranks, p, ax=axis, color_palette=colors, label_fmt_left="{label}|{rank:.2f}",
+        label_fmt_right="{rank:.2f}|{label}", label_props={"fontsize": 7}, marker_props={"s": 12},
+        elbow_props={"linewidth": 0.8},
+        crossbar_props={"linewidth": 2.2, "color": "#333333", "marker": "none"},
     )  # fmt: skip
+    for label in axis.texts:
+        words = label.get_text().split("|")
+        label.set_text(
+            "  ".join(short(family.keys[int(w)][0]) if w.isdecimal() else w for w in words)
+        )
     axis.grid(visible=False)
     axis.tick_params(labelsize=6.5)
     for label in axis.texts:
@@ -183,10 +190,3 @@ def _frame(column: int, row: int) -> Rectangle:
     return Rectangle(
         (column - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor="black", linewidth=0.9
     )
-
-
-def _unique(family: Family, k: int) -> str:
-    """Shorten a label so that no two methods share one."""
-    name = short(family.keys[k][0])
-    others = [short(key[0]) for place, key in enumerate(family.keys) if place != k]
-    return f"{name} {k + 1}" if name in others else name
