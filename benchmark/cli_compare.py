@@ -61,15 +61,20 @@ def compare(
         metric=metric,
         seeds=_seeds(seeds) if seeds is not None else None,
     )
-    for path, render in ((markdown, to_markdown), (csv, to_csv), (latex, to_latex)):
+    links = None
+    if figures is not None:
+        from leaderboard.figures import figure_links, write_figures
+
+        written = write_figures(comparison, figures)
+        links = figure_links(comparison, written, markdown) if markdown is not None else None
+        print(f"written: {len(written)} figures in {figures}", file=sys.stderr)
+    if markdown is not None:
+        write_text(markdown, to_markdown(comparison, links))
+        print(f"written: {markdown}", file=sys.stderr)
+    for path, render in ((csv, to_csv), (latex, to_latex)):
         if path is not None:
             write_text(path, render(comparison))
             print(f"written: {path}", file=sys.stderr)
-    if figures is not None:
-        from leaderboard.figures import write_figures
-
-        written = write_figures(comparison, figures)
-        print(f"written: {len(written)} figures in {figures}", file=sys.stderr)
     if json:
         print(to_json(comparison))
     else:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from benchmark.errors import UserError
 from benchmark.records import RunRecord
@@ -128,11 +129,22 @@ def flat_groups(part: GroupTable) -> list[dict[str, Any]]:
     return lines
 
 
-def to_markdown(comparison: Comparison) -> str:
-    """Return the comparison as GitHub Markdown, every column defined, every run's origin said."""
+def to_markdown(
+    comparison: Comparison, links: Sequence[Sequence[tuple[str, str]]] | None = None
+) -> str:
+    """Return the comparison as GitHub Markdown, every column defined, every run's origin said.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        From :func:`leaderboard.compare.compare`.
+    links : sequence of sequences of (str, str), optional
+        For every table what its figures show, and their files as seen from the page
+        (:func:`leaderboard.figures.figure_links`).
+    """
     parts = ["# Leaderboard"]
-    for table in comparison.tables:
-        parts += _table_parts(comparison, table)
+    for place, table in enumerate(comparison.tables):
+        parts += _table_parts(comparison, table, links[place] if links else ())
         parts += [
             part for group in comparison.groups if group.table is table for part in _groups(group)
         ]
@@ -164,7 +176,9 @@ def write_text(path: Path, text: str) -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def _table_parts(comparison: Comparison, table: Table) -> list[str]:
+def _table_parts(
+    comparison: Comparison, table: Table, links: Sequence[tuple[str, str]]
+) -> list[str]:
     statistics = comparison.statistics_of(table)
     columns = columns_of(table)
     heading = f"## {_escaped(table.title)}" + (", measured differently" if table.differs else "")
@@ -182,6 +196,7 @@ def _table_parts(comparison: Comparison, table: Table) -> list[str]:
     notes = notes_of(table)
     if notes:
         parts.append("Notes\n\n" + _list(notes))
+    parts += [f"![{_escaped(caption)}]({quote(file)})" for caption, file in links]
     parts += statistics_parts(statistics, _plain_table, _escaped)
     paper = paper_cells(table)
     if paper:

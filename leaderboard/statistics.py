@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -257,11 +258,14 @@ def between_datasets(
     return tuple(found)
 
 
+@lru_cache(maxsize=2)
 def draws_of(subjects: int, resamples: int) -> NDArray[np.int64]:
-    """Return the resamples of so many subjects that everything is judged on, int64 (R, S)."""
+    """Return the resamples of so many subjects that everything is judged on, int64 (R, S); not to be changed."""
     from benchmark.metrics.uncertainty import resample_counts
 
-    return resample_counts(subjects, resamples, np.random.default_rng(DRAW_SEED))
+    draws = resample_counts(subjects, resamples, np.random.default_rng(DRAW_SEED))
+    draws.flags.writeable = False
+    return draws
 
 
 def values_of(rows: Sequence[Row], metric: str) -> tuple[tuple[str, ...], NDArray[np.float64], int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,6 +60,19 @@ FIGURES: dict[str, Callable[[Scene], Figure | None]] = {
 }
 """By name, what draws each; None where a table has nothing to show there."""
 
+CAPTIONS = {
+    "pr-curves": "Precision and recall, all subjects pooled",
+    "dice-subjects": "Every subject",
+    "lesion-size": "By lesion volume",
+    "oracle-gap": "What the frozen threshold costs",
+    "cost-accuracy": "Accuracy and cost",
+    "raw-filtered": "What the filter does",
+    "significance": "Which differences are significant",
+    "rank-blobs": "How stable the ranks are",
+    "critical-difference": "Mean ranks and critical difference",
+}
+"""By name, what each shows."""
+
 
 def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
     """Draw every figure of every table into a folder, as SVG and PNG.
@@ -81,8 +95,11 @@ def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
         When a file cannot be written, or a record's histograms cannot be read.
     """
     written = []
+    labels = sorted({row.label for table in comparison.tables for row in table.rows})
+    looks = Looks(labels)
     with styled():
-        for stem, scene in _scenes(comparison):
+        for stem, table in zip(_stems(comparison), comparison.tables, strict=True):
+            scene = Scene(table, comparison.statistics_of(table), looks)
             for name, draw in FIGURES.items():
                 figure = draw(scene)
                 if figure is not None:
@@ -90,12 +107,43 @@ def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
     return written
 
 
-def _scenes(comparison: Comparison) -> Iterator[tuple[str, Scene]]:
-    labels = sorted({row.label for table in comparison.tables for row in table.rows})
-    looks = Looks(labels)
+def figure_links(
+    comparison: Comparison, written: Sequence[Path], page: Path
+) -> list[list[tuple[str, str]]]:
+    """Return for every table what its figures show, and where they lie as seen from a page.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        What was drawn.
+    written : sequence of Path
+        From :func:`write_figures`.
+    page : Path
+        The file that will show them.
+    """
+    names = {path.name: path for path in written if path.suffix == ".svg"}
+    out = []
+    for stem in _stems(comparison):
+        found = [
+            (caption, names[f"{stem}-{name}.svg"])
+            for name, caption in CAPTIONS.items()
+            if f"{stem}-{name}.svg" in names
+        ]
+        out.append(
+            [
+                (caption, Path(os.path.relpath(path, page.parent)).as_posix())
+                for caption, path in found
+            ]
+        )
+    return out
+
+
+def _stems(comparison: Comparison) -> list[str]:
+    """How the names of each table's figures begin: the data set, numbered where it has several tables."""
     seen: dict[str, int] = {}
+    stems = []
     for table in comparison.tables:
         stem = re.sub(r"[^a-z0-9.]+", "-", table.dataset.lower()).strip("-.") or "unnamed"
         seen[stem] = seen.get(stem, 0) + 1
-        number = f"-{seen[stem]}" if seen[stem] > 1 else ""
-        yield stem + number, Scene(table, comparison.statistics_of(table), looks)
+        stems.append(f"{stem}-{seen[stem]}" if seen[stem] > 1 else stem)
+    return stems
