@@ -12,13 +12,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leaderboard.measures import RANKING, TITLES, sign, tested_metric
-from leaderboard.paired import holm, smallest_adjusted, wilcoxon
+from leaderboard.pair_tests import (
+    DRAW_SEED,
+    RESAMPLES,
+    Key,
+    PairTest,
+    bootstrap_tests,
+    draws_of,
+    wilcoxon_tests,
+)
+from leaderboard.paired import smallest_adjusted
 from leaderboard.pooled import resampled
 from leaderboard.ranking import (
     ALPHA,
@@ -33,53 +41,8 @@ from leaderboard.ranking import (
 )
 from leaderboard.table import Row, Table
 
-Key = tuple[str, str]
-"""A row of a table: label and chain."""
-
-RESAMPLES = 10_000
-DRAW_SEED = 20231204
-"""Of all draws: every pair is judged on the same resamples of the subjects."""
-
 FEW_SUBJECTS = 30
 BETWEEN_METHODS, BETWEEN_CHAINS = "methods", "chains"
-
-
-@dataclass(frozen=True)
-class PairTest:
-    """Two rows compared.
-
-    Parameters
-    ----------
-    first, second : (str, str)
-        Labels and chains.
-    difference : float
-        First less second: of the means over subjects, or of pooled average precision.
-    low, high : float
-        95 % paired bootstrap interval of it over subjects (percentile, :data:`RESAMPLES` resamples).
-    p, adjusted : float
-        Two-sided, and corrected by Holm's method within the family.
-    effect : float or None
-        Matched-pairs rank-biserial correlation, positive where the first is better; None for pooled figures.
-    subjects, zeros : int
-        Subjects compared, and how many of them show no difference.
-    how : str
-        ``exact`` or ``approximate`` (Wilcoxon), ``bootstrap``.
-    better : (str, str) or None
-        The better of the two where the difference is significant at 5 % within the family.
-    """
-
-    first: Key
-    second: Key
-    difference: float
-    low: float
-    high: float
-    p: float
-    adjusted: float
-    effect: float | None
-    subjects: int
-    zeros: int
-    how: str
-    better: Key | None
 
 
 @dataclass(frozen=True)
@@ -258,16 +221,6 @@ def between_datasets(
     return tuple(found)
 
 
-@lru_cache(maxsize=2)
-def draws_of(subjects: int, resamples: int) -> NDArray[np.int64]:
-    """Return the resamples of so many subjects that everything is judged on, int64 (R, S); not to be changed."""
-    from benchmark.metrics.uncertainty import resample_counts
-
-    draws = resample_counts(subjects, resamples, np.random.default_rng(DRAW_SEED))
-    draws.flags.writeable = False
-    return draws
-
-
 def values_of(rows: Sequence[Row], metric: str) -> tuple[tuple[str, ...], NDArray[np.float64], int]:
     """Return the subjects for which every row has a value, the values (S, K), and how many subjects lack one."""
     sets = [set(row.values.get(metric, {})) for row in rows]
@@ -314,7 +267,7 @@ def _family(
     if len(subjects) > 1:
         worth = values * sign(metric)
         draws = draws_of(len(subjects), resamples)
-        tests = _wilcoxon(keys, values, worth, pairs, draws)
+        tests = wilcoxon_tests(keys, values, worth, pairs, draws)
         told = max(test.subjects - test.zeros for test in tests)
         warnings += _power(len(subjects), told, len(pairs))
         if kind == BETWEEN_METHODS:
@@ -339,70 +292,10 @@ def _family(
     return replace(
         family,
         wilcoxon=tests,
-        pooled=() if lacking else _bootstrap(rows, pairs, pooled, len(_all_subjects(rows))),
+        pooled=() if lacking else bootstrap_tests(rows, pairs, pooled, len(_all_subjects(rows))),
         warnings=tuple(warnings),
         **extra,  # type: ignore[arg-type]
     )
-
-
-def _wilcoxon(
-    keys: Sequence[Key],
-    values: NDArray[np.float64],
-    worth: NDArray[np.float64],
-    pairs: Sequence[tuple[int, int]],
-    draws: NDArray[np.int64],
-) -> tuple[PairTest, ...]:
-    means = draws.astype(np.float64) @ values / len(values)
-    found = [wilcoxon(worth[:, first] - worth[:, second]) for first, second in pairs]
-    adjusted = holm([test.p for test in found])
-    out = []
-    for (first, second), test, p in zip(pairs, found, adjusted, strict=True):
-        low, high = np.percentile(means[:, first] - means[:, second], [2.5, 97.5])
-        winner = None
-        if p < ALPHA and test.effect:
-            winner = keys[first] if test.effect > 0 else keys[second]
-        out.append(
-            PairTest(
-                keys[first], keys[second],
-                float((values[:, first] - values[:, second]).mean()), float(low), float(high),
-                test.p, float(p), test.effect, len(values), test.zeros, test.how, winner,
-            )
-        )  # fmt: skip
-    return tuple(out)
-
-
-def _bootstrap(
-    rows: Sequence[Row],
-    pairs: Sequence[tuple[int, int]],
-    pooled: dict[Key, NDArray[np.float64]],
-    subjects: int,
-) -> tuple[PairTest, ...]:
-    found = []
-    for first, second in pairs:
-        drawn = pooled[rows[first].key] - pooled[rows[second].key]
-        drawn = drawn[np.isfinite(drawn)]
-        low, high = np.percentile(drawn, [2.5, 97.5])
-        # the share of the resamples on the wrong side of 0; never 0 with finitely many
-        tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
-        found.append((float(low), float(high), min(1.0, 2 * (tail + 1) / (len(drawn) + 1))))
-    adjusted = holm([p for _, _, p in found])
-    out = []
-    for (first, second), (low, high, p), corrected in zip(pairs, found, adjusted, strict=True):
-        one, other = rows[first], rows[second]
-        values = one.figures["pooled_ap"].value, other.figures["pooled_ap"].value
-        assert values[0] is not None
-        assert values[1] is not None
-        difference = values[0] - values[1]
-        winner = None
-        if corrected < ALPHA and difference:
-            winner = one.key if difference > 0 else other.key
-        out.append(
-            PairTest(
-                one.key, other.key, difference, low, high, p, float(corrected), None, subjects, 0,
-                "bootstrap", winner,
-            )
-        )  # fmt: skip
-    return tuple(out)
 
 
 def _power(subjects: int, told: int, pairs: int) -> list[str]:
@@ -466,14 +359,18 @@ def _agreement(first: str, second: str, chain: str, one: Family, other: Family) 
 
 __all__ = [
     "ALPHA",
+    "DRAW_SEED",
     "RANK_RESAMPLES",
+    "RESAMPLES",
     "SCHEMES",
     "Agreement",
     "Family",
     "Friedman",
+    "Key",
     "PairTest",
     "Ranking",
     "TableStatistics",
     "between_datasets",
+    "draws_of",
     "table_statistics",
 ]
