@@ -157,6 +157,13 @@ COLUMNS: tuple[Column, ...] = (
         narrow="SD over\nseeds",
     ),
     Column(
+        "Median Dice",
+        "Median over subjects of Dice@val-dice; with several seeds of the subjects' means over them.",
+        lambda row: number(row.figures[RANKING].median),
+        7,
+        narrow="Median\nDice",
+    ),
+    Column(
         "(oracle, gap)",
         "Mean Dice at the best threshold of the test split itself, and what it gains over Dice@val-dice. An upper "
         "bound that no user can reach without the answers: it never ranks.",

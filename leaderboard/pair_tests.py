@@ -17,6 +17,10 @@ Key = tuple[str, str]
 """A row of a table: label and chain."""
 
 RESAMPLES = 10_000
+FEW_SUBJECTS = 30
+"""With fewer, a bootstrap is too sure of itself: its intervals are shown, but no difference of pooled average precision
+is called significant."""
+
 DRAW_SEED = 20231204
 """Of all draws: every pair is judged on the same resamples of the subjects."""
 
@@ -42,7 +46,8 @@ class PairTest:
     how : str
         ``exact`` or ``approximate`` (Wilcoxon), ``bootstrap``.
     better : (str, str) or None
-        The better of the two where the difference is significant at 5 % within the family.
+        The better of the two where the difference is significant at 5 % within the family; never for pooled
+        figures of fewer than :data:`FEW_SUBJECTS` subjects.
     """
 
     first: Key
@@ -146,7 +151,7 @@ def bootstrap_tests(
         assert values[1] is not None
         difference = values[0] - values[1]
         winner = None
-        if corrected < ALPHA and difference:
+        if corrected < ALPHA and difference and subjects >= FEW_SUBJECTS:
             winner = one.key if difference > 0 else other.key
         out.append(
             PairTest(

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from leaderboard.measures import RANKING, TITLES, sign, tested_metric
 from leaderboard.pair_tests import (
     DRAW_SEED,
+    FEW_SUBJECTS,
     RESAMPLES,
     Key,
     PairTest,
@@ -41,7 +42,6 @@ from leaderboard.ranking import (
 )
 from leaderboard.table import Row, Table
 
-FEW_SUBJECTS = 30
 BETWEEN_METHODS, BETWEEN_CHAINS = "methods", "chains"
 
 

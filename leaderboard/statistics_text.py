@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from leaderboard.columns import DASH
 from leaderboard.measures import TITLES
+from leaderboard.pair_tests import FEW_SUBJECTS
 from leaderboard.paired import EXACT_UP_TO
 from leaderboard.ranking import RANK_RESAMPLES, Ranking
 from leaderboard.statistics import (
@@ -43,7 +44,7 @@ HOW = (
     "within each subject (rank-then-aggregate); by how many methods are significantly worse (test-then-rank). Equal "
     f"results share the better rank. In brackets 95 % of the ranks in {RANK_RESAMPLES:,} bootstraps of the subjects.",
     "Friedman: do the methods differ at all, over subjects; CD is Nemenyi's critical difference of mean ranks at 5 %.",
-    "Kendall's tau-b: 1, two rankings agree; 0, they have nothing in common; -1, one is the other reversed.",
+    "Kendall's tau-b: 1, two rankings agree; 0, they have nothing in common; -1, one is the other reversed; –: one of them ties all.",
     "Bold: significantly better than every other ranked row with the same post-processing. No bold: nobody is.",
     "Intervals are percentile bootstraps over subjects, as in the run records. In simulations of skewed Dice values with some "
     "zeros they cover the true mean in 91 % of the cases with 10 subjects, 93 % with 20, 95 % with 50 or more (BCa "
@@ -126,7 +127,12 @@ def sentences(family: Family) -> list[str]:
             f"{TITLES[family.metric]} over {len(family.subjects)} subjects, {len(family.wilcoxon)} comparisons "
             f"({how}), {found} significant at 5 %."
         )
-    if family.pooled:
+    if family.pooled and family.pooled[0].subjects < FEW_SUBJECTS:
+        lines.append(
+            f"Pooled AP: intervals only. Of fewer than {FEW_SUBJECTS} subjects a bootstrap is too sure of itself: no "
+            "difference is called significant, whatever its p."
+        )
+    elif family.pooled:
         found = sum(test.better is not None for test in family.pooled)
         lines.append(f"Pooled AP: {found} of {len(family.pooled)} differences significant at 5 %.")
     test = family.friedman

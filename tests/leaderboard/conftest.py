@@ -51,6 +51,7 @@ def make_run(records_dir: Path) -> Make:
         protocol: dict[str, Any] | None = None,
         config: dict[str, Any] | None = None,
         split: str = "test",
+        prevalence: float = 0.0213,
         **changes: Any,
     ) -> Path:
         counted = next(iter(dice.values())) if isinstance(dice, dict) else [dice] * 4
@@ -80,7 +81,7 @@ def make_run(records_dir: Path) -> Make:
             subjects = {f"dice@{p}": row if p != "oracle" else better for p in POINTS}
             subjects["ap"] = row.model_copy(update={"undefined": 2})
             subjects["auroc"] = row
-            pooled = Pooled(ap=row.mean, auroc=0.9, prevalence=0.0213)
+            pooled = Pooled(ap=row.mean, auroc=0.9, prevalence=prevalence)
             summary[chain] = ChainSummary(pooled=pooled, subjects=subjects)
             lines += [
                 {
@@ -105,6 +106,7 @@ def make_run(records_dir: Path) -> Make:
             created,
             label,
             changes.pop("salt", 0),
+            prevalence,
         ]
         record = RunRecord(
             **{

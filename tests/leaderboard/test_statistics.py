@@ -217,3 +217,16 @@ def test_an_older_record_without_the_short_histograms_gives_the_same(board, comp
 )
 def test_p_values_as_text(p, text):
     assert p_text(p) == text
+
+
+def test_of_few_subjects_no_difference_of_pooled_average_precision_is_called_significant(
+    comparison,
+):
+    from leaderboard.statistics_text import sentences
+
+    for family in comparison.statistics[0].families:
+        assert (
+            min(test.adjusted for test in family.pooled) < 0.05
+        )  # the bootstrap alone would have it so
+        assert all(test.better is None for test in family.pooled)
+        assert any("intervals only" in line for line in sentences(family))
