@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from leaderboard.comparability import modalities_of
+from leaderboard.measures import FALSE_POSITIVE_RATES, RANKING, TITLES
 from leaderboard.seeds import RESAMPLES, Estimate
-from leaderboard.table import FALSE_POSITIVE_RATES, RANKING, Row, Table, modalities_of
+from leaderboard.table import Row, Table
 
 DASH = "–"
 
@@ -156,6 +158,13 @@ COLUMNS: tuple[Column, ...] = (
         narrow="SD over\nseeds",
     ),
     Column(
+        "Median Dice",
+        "Median over subjects of Dice@val-dice; with several seeds of the subjects' means over them.",
+        lambda row: number(row.figures[RANKING].median),
+        7,
+        narrow="Median\nDice",
+    ),
+    Column(
         "(oracle, gap)",
         "Mean Dice at the best threshold of the test split itself, and what it gains over Dice@val-dice. An upper "
         "bound that no user can reach without the answers: it never ranks.",
@@ -201,7 +210,7 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "Pooled AP, 95 %",
-        "Its interval over subjects (bootstrap), where there is one seed.",
+        "Its interval over subjects (bootstrap); with several seeds that of their mean.",
         _limits("pooled_ap"),
         11,
         narrow="Pooled AP\n95 %",
@@ -304,26 +313,55 @@ COLUMNS: tuple[Column, ...] = (
 
 
 def columns_of(table: Table) -> list[Column]:
-    """Columns that have something to say in a table, in order."""
-    return [column for column in COLUMNS if column.only is None or column.only(table)]
+    """Columns that have something to say in a table, in order; what ranks is never left out."""
+    columns = [column for column in COLUMNS if column.only is None or column.only(table)]
+    if table.metric == RANKING:
+        return columns
+    title = TITLES[table.metric]
+    text = f"Rank by {title}, asked for instead of Dice@val-dice, by which the protocol ranks; best first."
+    columns[0] = replace(columns[0], definition=text)
+    own = next((column for column in columns if column.header == title), None)
+    if own is None:
+        text = (
+            f"The record's {table.metric}, mean over subjects, with its 95 % interval. Ranks here."
+        )
+        own = Column(title, text, _interval(table.metric), 0)
+        columns.insert(4, own)
+    return [replace(column, priority=0) if column is own else column for column in columns]
 
 
-def notes_of(table: Table) -> list[str]:
-    """Return what a reader must know beside the numbers: undefined values, missing ranks, the runs' own notes."""
+def notes_of(table: Table, brief: bool = False) -> list[str]:
+    """Return what a reader must know beside the numbers: undefined values, missing ranks, the runs' own notes.
+
+    Parameters
+    ----------
+    table : Table
+        Of the leaderboard.
+    brief : bool
+        Tell what several runs say alike but for its figures once, without the figures.
+    """
     notes: dict[str, None] = {}
-    for metric, name in (("ap", "AP per subject"), ("auroc", "AUROC per subject")):
-        undefined = max((row.figures[metric].undefined for row in table.rows), default=0)
-        if undefined:
-            subjects = "1 subject" if undefined == 1 else f"{undefined} subjects"
-            notes[f"{name} is undefined for {subjects} without a lesion voxel."] = None
-    lacking = [
-        f"{row.label} ({row.chain}) {row.figures['hd95@val-dice'].undefined}"
+    undefined = {
+        name: max((row.figures[metric].undefined for row in table.rows), default=0)
+        for metric, name in (("ap", "AP per subject"), ("auroc", "AUROC per subject"))
+    }
+    for count in dict.fromkeys(undefined.values()):
+        names = " and ".join(name for name, own in undefined.items() if own == count)
+        if count:
+            verb = "is" if " and " not in names else "are"
+            subjects = "1 subject" if count == 1 else f"{count} subjects"
+            notes[f"{names} {verb} undefined for {subjects} without a lesion voxel."] = None
+    lacking = {
+        f"{row.label} ({row.chain})": row.figures["hd95@val-dice"].undefined
         for row in table.rows
         if row.figures["hd95@val-dice"].undefined and row.figures[RANKING].value is not None
-    ]
+    }
     if lacking:
         text = "HD95 and ASSD are undefined for subjects whose lesion mask or detection is empty"
-        notes[f"{text}: {', '.join(lacking)}."] = None
+        which = ", ".join(f"{name} {count}" for name, count in lacking.items())
+        if len(set(lacking.values())) == 1 and len(lacking) == len(table.rows):
+            which = f"{next(iter(lacking.values()))} in every row"
+        notes[f"{text}: {which}."] = None
     unranked: dict[tuple[str, str], list[str]] = {}
     for row in table.rows:
         if row.reason is not None:
@@ -338,11 +376,27 @@ def notes_of(table: Table) -> list[str]:
             if point is not None and point.edge:
                 text = f"{row.label} ({row.chain}, seed {run.run.seed}): the best threshold lies at the end of"
                 notes[f"{text} the validation scores."] = None
+    return [*notes, *_said_by_runs(table, brief)]
+
+
+def _said_by_runs(table: Table, brief: bool) -> list[str]:
+    """Return the runs' own notes, each once, with the rows and seeds that have it."""
+    said: dict[str, dict[str, list[int]]] = {}
     for row in table.rows:
         for run in row.runs:
             for note in run.notes:
-                notes[f"{row.label} (seed {run.run.seed}): {note}"] = None
-    return list(notes)
+                text = note.partition(": ")[0] if brief else note
+                seeds = said.setdefault(text, {}).setdefault(row.label, [])
+                if run.run.seed not in seeds:
+                    seeds.append(run.run.seed)
+    lines = []
+    for text, who in said.items():
+        names = (
+            f"{label} (seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))})"
+            for label, seeds in who.items()
+        )
+        lines.append(f"{', '.join(names)}: {text}")
+    return lines
 
 
 def heading_of(table: Table) -> str:
@@ -365,4 +419,6 @@ def heading_of(table: Table) -> str:
     if protocol.min_component_ml:
         parts.append(f"detections below {protocol.min_component_ml:g} ml removed")
     parts.append(f"split {table.split}" + (f" (subjects: {counts})" if counts else ""))
+    if table.metric != RANKING:
+        parts.append(f"RANKED BY {TITLES[table.metric]}, asked for, instead of Dice@val-dice")
     return ", ".join(parts)

@@ -51,15 +51,17 @@ def make_run(records_dir: Path) -> Make:
         protocol: dict[str, Any] | None = None,
         config: dict[str, Any] | None = None,
         split: str = "test",
+        prevalence: float = 0.0213,
         **changes: Any,
     ) -> Path:
+        counted = next(iter(dice.values())) if isinstance(dice, dict) else [dice] * 4
         measured = Protocol(
             **{
                 "spacing_mm": (3.75, 3.75, 2.5),
                 "shape": (64, 64, 62),
                 "median_mm": (18.75, 18.75, 12.5),
                 "split_fingerprint": "f" * 64,
-                "subjects": {"val": 6, "test": 10},
+                "subjects": {"val": 6, split: len(counted) or 4},
                 **(protocol or {}),
             }
         )
@@ -79,7 +81,7 @@ def make_run(records_dir: Path) -> Make:
             subjects = {f"dice@{p}": row if p != "oracle" else better for p in POINTS}
             subjects["ap"] = row.model_copy(update={"undefined": 2})
             subjects["auroc"] = row
-            pooled = Pooled(ap=row.mean, auroc=0.9, prevalence=0.0213)
+            pooled = Pooled(ap=row.mean, auroc=0.9, prevalence=prevalence)
             summary[chain] = ChainSummary(pooled=pooled, subjects=subjects)
             lines += [
                 {
@@ -104,6 +106,7 @@ def make_run(records_dir: Path) -> Make:
             created,
             label,
             changes.pop("salt", 0),
+            prevalence,
         ]
         record = RunRecord(
             **{

@@ -50,9 +50,13 @@ def markdown_tables(text: str) -> list[list[dict[str, str]]]:
     return tables
 
 
+def leaderboards(text: str) -> list[list[dict[str, str]]]:
+    return [lines for lines in markdown_tables(text) if "#" in lines[0]]
+
+
 def test_the_markdown_table_parses_back_to_the_rows(comparison):
     text = to_markdown(comparison)
-    parsed = markdown_tables(text)
+    parsed = leaderboards(text)
     assert len(parsed) == len(comparison.tables) == 2
     for table, lines in zip(comparison.tables, parsed, strict=True):
         assert len(lines) == len(table.rows)
@@ -111,7 +115,7 @@ def test_a_name_with_markup_stays_a_name(make_run, records_dir):
     label = "A|B <script>x</script> [l](http://e) `c` *b*"
     make_run("evil", 0.5, label=label, notes=("# heading\n\n<b>bold</b>",))
     text = to_markdown(compare(records_dir))
-    (lines,) = markdown_tables(text)
+    (lines,) = leaderboards(text)
     assert len(lines) == 2
     assert "<script>" not in text
     assert "<b>" not in text
@@ -189,3 +193,28 @@ def test_comparing_imports_no_heavy_package(make_run, records_dir):
         [sys.executable, "-c", code, str(records_dir)], capture_output=True, text=True, check=True
     )
     assert out.stdout.splitlines()[-1] == "heavy: []"
+
+
+def test_markdown_says_what_differences_are_worth_and_how_that_was_found(make_run, records_dir):
+    values = [k / 20 for k in range(1, 13)]
+    for method, lift in (("best", 0.3), ("b", 0.05), ("c", 0.0)):
+        own = [value + lift + (k % 3) / 100 for k, value in enumerate(values)]
+        make_run(method, {"raw": own, "median5": own[::-1]})
+    text = to_markdown(compare(records_dir), [[("Every subject", "figures/phantom dice.svg")]])
+    (board,) = leaderboards(text)
+    best = [line["Dice@val-dice"] for line in board if line["Method"] == "best"]
+    assert all(re.fullmatch(r"\*\*0\.\d{3}\*\* \[.*\]", cell) for cell in best)
+    assert sum("**" in line["Dice@val-dice"] for line in board) == len(best) == 2
+    ranks = [table for table in markdown_tables(text) if "Rank by mean" in table[0]]
+    assert [line["Method"] for line in ranks[0]] == ["best", "b", "c"]
+    assert ranks[0][0]["Significantly better than"] == "all 2"
+    pairs = [table for table in markdown_tables(text) if "p (Holm)" in table[0]]
+    assert [len(table) for table in pairs] == [3, 3, 3]
+    assert pairs[0][0]["p (Holm)"] == "&lt;.001" or float(pairs[0][0]["p (Holm)"]) < 0.05
+    for words in (
+        "> [!WARNING]", "12 subjects are few", "Friedman: chi-squared", "Kendall's tau between schemes",
+        "## How differences are tested", "Holm", "rank-biserial", "10,000 resamples",
+        "![Every subject](figures/phantom%20dice.svg)",
+    ):  # fmt: skip
+        assert words in text
+    assert text.count("<details>") == text.count("</details>") > 0

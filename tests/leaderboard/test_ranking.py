@@ -150,6 +150,8 @@ DIFFERENCES = [
     ({"protocol": {"erosion": 2}}, "erosion: 2 voxels instead of 0 voxels"),
     ({"protocol": {"name": "paper"}}, "protocol: paper instead of standard"),
     ({"split": "val"}, "split: val instead of test"),
+    ({"config": {"preprocessing": {"modalities": ["flair", "t1"]}}}, "modalities: flair, t1 instead of not recorded"),
+    ({"prevalence": 0.0214}, "share of lesion voxels: 0.0214 instead of 0.0213"),
 ]  # fmt: skip
 
 

@@ -1,0 +1,75 @@
+"""Precision-recall curves with bands over subjects."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmark.metrics.grouped import GroupedCounts
+from leaderboard.figures.style import legend_below, panels, short
+from leaderboard.pooled import counts_of
+from leaderboard.statistics import draws_of
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from leaderboard.figures.gallery import Scene
+
+_RESAMPLES = 500
+_BANDS = 3
+"""So many methods of a panel have a band: more would hide each other."""
+
+_RECALL = np.linspace(0.005, 1, 200)
+
+
+def precision_recall(scene: Scene) -> Figure | None:
+    """Draw a panel a chain: pooled precision against recall, mean over seeds, 95 % band over subjects."""
+    chains = scene.chains
+    if not chains:
+        return None
+    figure, axes = panels(len(chains), 3.1, sharey=True)
+    drawn = False
+    for axis, chain in zip(axes, chains, strict=True):
+        rows = scene.rows(chain)
+        for place, row in enumerate(rows):
+            counts = counts_of(row)
+            if counts is None:
+                continue
+            drawn = True
+            color = scene.looks.color(row.label)
+            ones = np.ones((1, len(counts[0].subjects)), dtype=np.int64)
+            axis.plot(
+                _RECALL, _curve(counts, ones)[0], color=color, ls=scene.looks.line(row.label),
+                label=short(row.label), zorder=3,
+            )  # fmt: skip
+            if place < _BANDS and len(counts[0].subjects) > 1:
+                draws = draws_of(len(counts[0].subjects), _RESAMPLES)
+                low, high = np.nanpercentile(_curve(counts, draws), [2.5, 97.5], axis=0)
+                axis.fill_between(_RECALL, low, high, color=color, alpha=0.15, lw=0, zorder=1)
+        chance = next((row.figures["prevalence"].value for row in rows), None)
+        if chance is not None:
+            axis.axhline(chance, color="#555555", lw=0.8, ls=(0, (1, 1.5)), label="chance")
+        axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", title=f"{chain} maps")
+    if not drawn:
+        return None
+    axes[0].set_ylabel("precision, all subjects pooled")
+    if any(len(scene.rows(chain)) > _BANDS for chain in chains):
+        axes[-1].text(
+            0.98, 0.98, f"bands: 95 % over subjects,\nthe {_BANDS} best-ranked", ha="right", va="top",
+            transform=axes[-1].transAxes, fontsize=6, color="#555555",
+        )  # fmt: skip
+    legend_below(figure, axes, 5 if len(chains) > 1 else 3)
+    return figure
+
+
+def _curve(counts: list[GroupedCounts], draws: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return precision at fixed recalls for every resample, mean over seeds."""
+    total = np.zeros((len(draws), len(_RECALL)))
+    for seed in counts:
+        recall, precision = seed.curves(draws)
+        for line, (x, y) in enumerate(zip(recall, precision, strict=True)):
+            known = np.isfinite(x) & np.isfinite(y)
+            total[line] += np.interp(_RECALL, x[known], y[known]) if known.any() else np.nan
+    return total / len(counts)

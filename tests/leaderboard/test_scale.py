@@ -1,0 +1,36 @@
+"""A large benchmark is compared in seconds and little memory."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from synthetic_records import Size, write_benchmark
+
+CODE = """
+import json, resource, sys, time
+from pathlib import Path
+from leaderboard.compare import compare
+from leaderboard.export import to_markdown
+begun = time.process_time()
+comparison = compare(Path(sys.argv[1]))
+spent = time.process_time() - begun
+tests = sum(len(family.wilcoxon) + len(family.pooled) for family in comparison.statistics[0].families)
+to_markdown(comparison)
+print(json.dumps([spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, tests]))
+"""
+
+
+@pytest.mark.slow
+def test_twelve_methods_250_subjects_and_three_seeds_take_ten_seconds_and_a_gibibyte(tmp_path):
+    write_benchmark(tmp_path / "records", Size(12, 250, 3, validation=2, voxels=2_000))
+    done = subprocess.run(
+        [sys.executable, "-c", CODE, str(tmp_path / "records")],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    seconds, mebibytes, tests = json.loads(done.stdout)
+    assert tests == 2 * (66 + 66 + 12)
+    assert seconds < 10
+    assert mebibytes < 1024
