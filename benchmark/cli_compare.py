@@ -30,6 +30,12 @@ def compare(
     workspace: WorkspaceFolder = None,
     markdown: Annotated[Path | None, typer.Option(help="write the leaderboard as Markdown")] = None,
     csv: Annotated[Path | None, typer.Option(help="write the leaderboard as CSV")] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            help="write a page with figures and viewers: one file.html, or a folder without limit of size"
+        ),
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -45,6 +51,11 @@ def compare(
         if path is not None:
             write_text(path, render(comparison))
             print(f"written: {path}", file=sys.stderr)
+    if html is not None:
+        from leaderboard.page.render import write_page
+
+        left_out = write_page(html, comparison)
+        print(f"written: {html}" + (f" ({left_out})" if left_out else ""), file=sys.stderr)
     if json:
         print(to_json(comparison))
     else:

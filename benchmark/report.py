@@ -188,9 +188,14 @@ def _shown(finished: Finished, result: Evaluation) -> list[str]:
     table = result.subjects
     # without a validation split there is no val-dice
     point = "val-dice" if (table["point"] == "val-dice").any() else "oracle"
-    by_subject = table[table["point"] == point].groupby("subject")
-    volumes, dice = by_subject["lesion_ml"].first(), by_subject["dice"].mean()
-    return choose(finished.test, volumes.to_dict(), dice.to_dict(), most) if most else []
+    lines = table[table["point"] == point]
+    volumes: dict[str, float] = {}
+    dice: dict[str, list[float]] = {}
+    for name, ml, value in zip(lines["subject"], lines["lesion_ml"], lines["dice"], strict=True):
+        volumes[name] = ml
+        dice.setdefault(name, []).append(value)
+    means = {name: sum(values) / len(values) for name, values in dice.items()}
+    return choose(finished.test, volumes, means, most) if most else []
 
 
 def _preview(path: Path, subject: str, result: Evaluation, maps: MapStore, reader: Reader) -> None:
