@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ LARGEST = 29_000_000
 """Bytes of a page in one file; previews that do not fit are left out, and the page says so."""
 MARK = "andi-bench leaderboard"
 IMAGES = "previews"
+_OWN = re.compile(r"[0-9a-f]{20}")
 _SCRIPTS = ("page.js", "table.js", "figures.js", "viewer.js", "main.js")
 
 
@@ -59,8 +61,8 @@ def write_page(path: Path, comparison: Comparison) -> str:
             write_text(path / IMAGES / f"{name}.js", f'andiBlob("{name}","{text}");\n')
         write_text(path / "index.html", _page(content, images, inline=False))
         for stale in (path / IMAGES).glob("*.js"):
-            if stale.stem not in images.blobs:
-                stale.unlink()
+            if _OWN.fullmatch(stale.stem) and stale.stem not in images.blobs:
+                stale.unlink()  # of an earlier page in this folder
     left = images.found - images.kept - len(images.broken)
     words = [f"{left} of {images.found} previews did not fit"] if left else []
     return "; ".join([*words, *images.broken])

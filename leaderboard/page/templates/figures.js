@@ -10,7 +10,8 @@
   const safe = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
   const cut = (text, length) => (text.length > length ? `${text.slice(0, length - 1)}…` : text);
   const narrow = () => window.innerWidth < 720;
-  const label = (row) => safe(cut(bench.rowName(row), narrow() ? 20 : 34));
+  // the chain is what tells two rows of a method apart: it is never cut off
+  const label = (row) => safe(`${cut(row.label, Math.max(8, (narrow() ? 22 : 36) - row.chain.length))}, ${cut(row.chain, 24)}`);
 
   const methodOf = (row) => bench.table().methods.indexOf(row.label);
   const color = (row) => bench.theme.color(`--c${methodOf(row) % 7}`);
@@ -41,6 +42,15 @@
   function rowAxis(rows) {
     return { tickvals: rows.map((_, k) => -k), ticktext: rows.map(({ row }) => label(row)), range: [-rows.length + 0.4, 0.6], zeroline: false };
   }
+  // a logarithmic axis whose marks are few and written out, whatever it spans
+  function logAxis(title, values) {
+    const known = values.filter((value) => value > 0);
+    const [low, high] = [Math.log10(Math.min(...known)), Math.log10(Math.max(...known))];
+    const marks = [];
+    for (let power = Math.floor(low) - 1; power <= high + 1; power += 1) for (const part of high - low > 2.5 ? [1] : [1, 2, 5]) marks.push(Number(`${part}e${power}`));
+    const pad = Math.max(0.06, 0.05 * (high - low));
+    return { title, type: "log", range: [low - pad, high + pad], tickvals: marks, ticktext: marks.map((mark) => bench.score(mark)), minor: { showgrid: false, ticks: "" } };
+  }
   const tall = (rows, each, least) => Math.max(least, 80 + each * rows.length);
   const jitter = (k) => (((k * 0.6180339887) % 1) - 0.5) * 0.5;
 
@@ -62,6 +72,18 @@
           if (value !== null && sd !== null) traces.push({ x: [value - sd, value + sd], y: [-k, -k], mode: "markers", type: "scatter", hoverinfo: "skip", marker: { symbol: "line-ns-open", size: 14, color: bench.theme.color("--text"), line: { width: 1.5 } } });
         });
         return { traces, layout: { height: tall(rows, 24, 240), xaxis: { title: `Dice@${state.point}`, rangemode: "tozero" }, yaxis: rowAxis(rows) } };
+      },
+    },
+    {
+      name: "oracle", title: () => "What the frozen threshold costs", text: "From Dice@val-dice (filled) to the oracle's (open): the threshold chosen on the test split itself, which never ranks. A long line: the validation split does not tell where to cut.",
+      draw(rows) {
+        const known = rows.filter(({ row }) => row.estimates["dice@val-dice"][0] !== null && row.estimates["dice@oracle"][0] !== null);
+        const traces = known.map(({ row }, k) => {
+          const [frozen, best] = [row.estimates["dice@val-dice"][0], row.estimates["dice@oracle"][0]];
+          const text = `${label(row)}<br>val-dice ${bench.number(frozen)}, oracle ${bench.number(best)}, gap ${bench.number(best - frozen)}`;
+          return { x: [frozen, best], y: [-k, -k], mode: "lines+markers", type: "scatter", hoverinfo: "text", text: [text, text], line: { color: color(row), width: 3 }, marker: { size: 10, symbol: ["circle", "circle-open"], color: color(row), line: { width: 2, color: color(row) } } };
+        });
+        return { traces, empty: "No run has both.", layout: { height: tall(known, 24, 240), xaxis: { title: "mean Dice", rangemode: "tozero" }, yaxis: rowAxis(known) } };
       },
     },
     {
@@ -112,19 +134,7 @@
             customdata: known.map(([, s]) => [index, s]), marker: { color: color(row), symbol: symbol(row), size: known.length > 60 ? 5 : 8, opacity: 0.8 },
           };
         }).filter((trace) => trace.x.length);
-        return { traces, empty: "No lesion volumes are recorded.", layout: { height: 360 + 11 * rows.length, showlegend: true, xaxis: { title: "lesion volume, ml", type: "log", dtick: 1 }, yaxis: { title: `Dice@${state.point}`, range: [-0.02, 1.02] } } };
-      },
-    },
-    {
-      name: "oracle", title: () => "What the frozen threshold costs", text: "From Dice@val-dice (filled) to the oracle's (open): the threshold chosen on the test split itself, which never ranks. A long line: the validation split does not tell where to cut.",
-      draw(rows) {
-        const known = rows.filter(({ row }) => row.estimates["dice@val-dice"][0] !== null && row.estimates["dice@oracle"][0] !== null);
-        const traces = known.map(({ row }, k) => {
-          const [frozen, best] = [row.estimates["dice@val-dice"][0], row.estimates["dice@oracle"][0]];
-          const text = `${label(row)}<br>val-dice ${bench.number(frozen)}, oracle ${bench.number(best)}, gap ${bench.number(best - frozen)}`;
-          return { x: [frozen, best], y: [-k, -k], mode: "lines+markers", type: "scatter", hoverinfo: "text", text: [text, text], line: { color: color(row), width: 3 }, marker: { size: 10, symbol: ["circle", "circle-open"], color: color(row), line: { width: 2, color: color(row) } } };
-        });
-        return { traces, empty: "No run has both.", layout: { height: tall(known, 24, 240), xaxis: { title: "mean Dice", rangemode: "tozero" }, yaxis: rowAxis(known) } };
+        return { traces, empty: "No lesion volumes are recorded.", layout: { height: 360 + 11 * rows.length, showlegend: true, xaxis: logAxis("lesion volume, ml", traces.flatMap((trace) => trace.x)), yaxis: { title: `Dice@${state.point}`, range: [-0.02, 1.02] } } };
       },
     },
     {
@@ -152,7 +162,7 @@
           text: [`${label(row)}<br>${bench.score(row.seconds)} s a volume, Dice ${bench.number(dice(row)[0])}`],
           marker: { color: color(row), symbol: symbol(row), size: 12, line: { width: 2, color: color(row) } },
         }));
-        return { traces, empty: "No times are recorded.", layout: { height: 340 + 11 * known.length, showlegend: true, xaxis: { title: "seconds a volume", type: "log" }, yaxis: { title: `mean Dice@${state.point}`, rangemode: "tozero" } } };
+        return { traces, empty: "No times are recorded.", layout: { height: 340 + 11 * known.length, showlegend: true, xaxis: logAxis("seconds a volume", known.map(({ row }) => row.seconds)), yaxis: { title: `mean Dice@${state.point}`, rangemode: "tozero" } } };
       },
     },
     {

@@ -45,6 +45,7 @@
     const heads = [...table.tHead.rows[0].cells];
     const original = [...table.tBodies[0].rows];
     heads.forEach((head, column) => {
+      if (head.classList.contains("unsorted")) return;
       const button = bench.make("button", { type: "button" }, head.textContent);
       head.replaceChildren(button);
       button.addEventListener("click", () => {
@@ -119,7 +120,7 @@
     const columns = metrics();
     const target = bench.byId("subject-table");
     const sites = table.sites.some((site) => site);
-    const heads = [["Subject", "text"], ...(sites ? [["Site", "text"]] : []), ["Lesion (ml)", "number"], ...columns.map((column) => [column[1], "number"]), ["Viewer", "text"]];
+    const heads = [["Subject", "text"], ...(sites ? [["Site", "text"]] : []), ["Lesion (ml)", "number"], ...columns.map((column) => [column[1], "number"]), ["Viewer", "text unsorted"]];
     target.tHead.replaceChildren(bench.make("tr", {}, ...heads.map(([name, kind]) => bench.make("th", { scope: "col", class: kind }, name))));
     const wanted = namePick.value.toLowerCase();
     const lines = [];

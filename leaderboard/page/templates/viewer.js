@@ -81,7 +81,7 @@
       this.lesion = bench.make("input", { type: "checkbox", checked: true, id: id("lesion") });
       this.found = bench.make("input", { type: "checkbox", checked: true, id: id("found") });
       for (const box of [this.lesion, this.found]) box.addEventListener("change", () => this.draw());
-      const key = (shade) => { const line = bench.make("span", { class: "key" }); line.style.borderColor = shade; return line; };
+      const key = (shade) => { const line = bench.make("span", { class: "key" }); line.style.setProperty("--shade", shade); return line; };
       this.bar = bench.make("div", { class: "bar" });
       this.bar.style.background = `linear-gradient(90deg, ${INFERNO.map((rgb) => `rgb(${rgb.join()})`).join(", ")})`;
       this.barLow = bench.make("span", {});
@@ -99,7 +99,7 @@
               bench.make("label", {}, this.found, key("#ffffff"), "detection")),
             bench.make("label", {}, "Map ", this.mode),
             bench.make("label", {}, "Opacity of the map", this.opacity),
-            this.bar, bench.make("div", { class: "scale" }, this.barLow, this.barHigh))));
+            bench.make("div", {}, this.bar, bench.make("div", { class: "scale" }, this.barLow, bench.make("span", {}, "score"), this.barHigh)))));
       this.root.hidden = true;
       bench.byId("views").append(this.root);
       cross.listeners.push(() => this.draw());
@@ -342,7 +342,7 @@
         pen.lineWidth = wide * ratio;
         pen.stroke(path);
       };
-      if (this.found.checked) outline((v) => (mask[v] & 1) > 0 && codes[v] > cut, "#ffffff", 1.2);
+      if (this.found.checked) outline((v) => (mask[v] & 1) > 0 && codes[v] > cut, "#ffffff", 1.6);
       if (this.lesion.checked) outline((v) => (mask[v] & 2) > 0, LESION, 2);
       const line = plane.flip ? rows - 1 - at[plane.down] : at[plane.down];
       const [x, y] = [frame.left + (at[plane.across] + 0.5) * frame.dx, frame.top + (line + 0.5) * frame.dy];
