@@ -13,8 +13,9 @@ from leaderboard.columns import Column, columns_of, heading_of, notes_of
 from leaderboard.compare import Comparison
 from leaderboard.group_text import PAPER_HEADS, PAPER_NOTE, paper_cells
 from leaderboard.page.curves import recall_curve
+from leaderboard.run_facts import facts_of, guards_of, plain, points_of
 from leaderboard.seeds import Estimate
-from leaderboard.table import RANKING, Row, Table
+from leaderboard.table import Row, Table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,11 +68,6 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
         "runs": [_run(run) for run in runs.values()],
         "skipped": [plain(reason) for reason in comparison.skipped],
     }
-
-
-def plain(text: Any) -> str:
-    """Return text without characters that cannot be seen: control, direction marks, halves of pairs."""
-    return "".join(mark if mark.isprintable() else " " for mark in str(text))
 
 
 def leading_number(text: str) -> float | None:
@@ -276,61 +272,13 @@ def _paper(table: Table) -> dict[str, Any] | None:
 
 
 def _run(run: RunRecord) -> dict[str, Any]:
-    """Return where a run comes from: what a reader needs to make it again, or to doubt it."""
-    info, source, costs = run.run, run.provenance, run.costs
-    git = source.get("git")
-    packages = source.get("packages")
-    revision = None
-    if isinstance(git, dict) and git.get("commit"):
-        revision = f"{str(git['commit'])[:12]}{', with changes' if git.get('changed') else ''}"
-    facts = {
-        "method": f"{info.label} ({info.method})" if info.label != info.method else info.method,
-        "paper": run.method.paper,
-        "preset": info.preset,
-        "created": info.created,
-        "data": f"{info.dataset}, split {info.split}: {run.data.title}",
-        "trained on": run.data.trained_on or "nothing",
-        "healthy slices": run.data.healthy_source,
-        "split fingerprint": run.protocol.split_fingerprint[:16],
-        "identity": info.identity[:16],
-        "maps": info.maps[:16],
-        "training": _joined(
-            f"{costs.training_steps:,} steps" if costs.training_steps is not None else "",
-            f"{costs.training_seconds:,.0f} s" if costs.training_seconds is not None else "",
-        ),
-        "scored on": costs.device,
-        "andi-bench": source.get("andi_bench"),
-        "commit": revision,
-        "Python": source.get("python"),
-        "packages": ", ".join(f"{k} {v}" for k, v in packages.items() if v)
-        if isinstance(packages, dict)
-        else None,
-        "system": source.get("system"),
-        "command": source.get("command"),
-    }
-    points = [
-        [
-            plain(chain), plain(name),
-            "one per volume" if point.threshold is None else f"{point.threshold:.6g}",
-            plain(point.how) + (" (an end of the scores)" if point.edge else ""),
-        ]
-        for chain, found in run.operating_points.items()
-        for name, point in found.items()
-    ]  # fmt: skip
     return {
-        "folder": plain(info.folder_name),
-        "label": plain(info.label),
-        "seed": info.seed,
-        "facts": [[name, plain(value)] for name, value in facts.items() if value],
-        "points": points,
-        "guards": [
-            [
-                plain(guard.name),
-                {True: "passed", False: "FAILED", None: "not known"}[guard.passed],
-                plain(guard.detail),
-            ]
-            for guard in run.guards
-        ],
+        "folder": plain(run.run.folder_name),
+        "label": plain(run.run.label),
+        "seed": run.run.seed,
+        "facts": facts_of(run),
+        "points": points_of(run),
+        "guards": guards_of(run),
         "notes": [plain(note) for note in run.notes],
         "unranked": plain(run.unranked) if run.unranked else None,
         "config": _lines(json.dumps(run.config, indent=1, ensure_ascii=False)),
@@ -339,10 +287,3 @@ def _run(run: RunRecord) -> dict[str, Any]:
 
 def _lines(text: str) -> str:
     return "\n".join(plain(line) for line in text.splitlines())
-
-
-def _joined(*parts: str) -> str:
-    return ", ".join(part for part in parts if part)
-
-
-__all__ = ["POINTS", "RANKING", "leading_number", "page_content", "plain"]

@@ -14,7 +14,7 @@ import numpy as np
 from benchmark.previews import Preview, PreviewMap, find_previews, read_preview
 from benchmark.records import RunRecord
 from leaderboard.compare import Comparison
-from leaderboard.page.content import plain
+from leaderboard.run_facts import plain
 
 
 @dataclass

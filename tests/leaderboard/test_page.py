@@ -14,9 +14,10 @@ from page_records import CHAINS, THRESHOLDS, add_preview, drawn_histograms, scen
 from benchmark.previews import read_preview
 from leaderboard.compare import compare
 from leaderboard.page import render
-from leaderboard.page.content import leading_number, page_content, plain
+from leaderboard.page.content import leading_number, page_content
 from leaderboard.page.images import collect_images
 from leaderboard.page.render import embedded_json, write_page
+from leaderboard.run_facts import plain
 
 HOSTILE = (
     "</script><script>window.hacked=1</script>",
