@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from benchmark.cli_options import Debug, Json, WorkspaceFolder
+from benchmark.errors import UserError
 
 
 def compare(
@@ -18,6 +19,12 @@ def compare(
     runs: Annotated[
         str, typer.Option(help="only runs whose folder matches, such as 'andi*'")
     ] = "*",
+    seeds: Annotated[
+        str | None, typer.Option(help="only runs of these seeds, such as 0,1,2 or 0-2")
+    ] = None,
+    metric: Annotated[
+        str, typer.Option(help="rank by another metric, such as ap or dice@yen; the table says so")
+    ] = "dice@val-dice",
     by: Annotated[
         str | None,
         typer.Option(
@@ -25,11 +32,16 @@ def compare(
         ),
     ] = None,
     records: Annotated[
-        Path | None, typer.Option(help="folder of run records; default: the workspace's")
+        list[Path] | None,
+        typer.Option(help="folder of run records; repeated: merged; default: the workspace's"),
     ] = None,
     workspace: WorkspaceFolder = None,
     markdown: Annotated[Path | None, typer.Option(help="write the leaderboard as Markdown")] = None,
     csv: Annotated[Path | None, typer.Option(help="write the leaderboard as CSV")] = None,
+    latex: Annotated[Path | None, typer.Option(help="write the leaderboard as LaTeX")] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="folder to draw figures into, as SVG and PNG")
+    ] = None,
     html: Annotated[
         Path | None,
         typer.Option(
@@ -43,14 +55,27 @@ def compare(
     from benchmark.workspace import Workspace
     from leaderboard.compare import compare as read_and_rank
     from leaderboard.export import to_csv, to_json, to_markdown, write_text
+    from leaderboard.latex import to_latex
     from leaderboard.terminal import print_comparison
 
     place = Workspace(workspace) if workspace else Workspace.default()
-    comparison = read_and_rank(records or place.records, dataset, runs, by=by)
-    for path, render in ((markdown, to_markdown), (csv, to_csv)):
+    comparison = read_and_rank(
+        records or [place.records],
+        dataset,
+        runs,
+        by=by,
+        metric=metric,
+        seeds=_seeds(seeds) if seeds is not None else None,
+    )
+    for path, render in ((markdown, to_markdown), (csv, to_csv), (latex, to_latex)):
         if path is not None:
             write_text(path, render(comparison))
             print(f"written: {path}", file=sys.stderr)
+    if figures is not None:
+        from leaderboard.figures import write_figures
+
+        written = write_figures(comparison, figures)
+        print(f"written: {len(written)} figures in {figures}", file=sys.stderr)
     if html is not None:
         from leaderboard.page.render import write_page
 
@@ -83,3 +108,14 @@ def show(
         print(run_as_json(found))
     else:
         print_run(found)
+
+
+def _seeds(text: str) -> list[int]:
+    """Read ``0,1,2`` or ``0-2``."""
+    found: list[int] = []
+    for part in text.split(","):
+        low, dash, high = part.strip().partition("-")
+        if not low.isdecimal() or (dash and not high.isdecimal()):
+            raise UserError(f"--seeds {text}: whole numbers wanted, such as 0,1,2 or 0-2")
+        found += range(int(low), int(high if dash else low) + 1)
+    return found

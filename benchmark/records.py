@@ -8,8 +8,11 @@ A record's folder holds
     One line per grid, subject, chain of post-processing and operating point; an empty cell is an undefined value.
 ``histograms.npz``
     Score histograms as plain arrays, so that pooled figures need no volume again.
+``pooled.npz``
+    The histograms of the reported subjects, cut down to what resampling them needs
+    (:class:`benchmark.metrics.grouped.GroupedCounts`); absent from older records.
 ``SHA256SUMS``
-    Digests of the three, for ``sha256sum -c``: a record edited by hand is noticed.
+    Digests of these, for ``sha256sum -c``: a record edited by hand is noticed.
 
 and whatever the run attaches: ``config.yaml``, ``loss.csv``, ``figures/*.png``, ``previews/*.npz``
 (:mod:`benchmark.previews`). Folders whose name begins with a dot are unfinished and never read.
@@ -22,8 +25,7 @@ import hashlib
 import json
 import os
 import shutil
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -32,6 +34,13 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from benchmark.errors import UserError
+from benchmark.record_arrays import (
+    HISTOGRAMS,
+    POOLED,
+    read_grouped,
+    read_histograms,
+    write_histograms,
+)
 from benchmark.record_schema import (
     READABLE,
     ChainSummary,
@@ -75,6 +84,7 @@ __all__ = [
     "find_records",
     "find_run",
     "identity",
+    "read_grouped",
     "read_histograms",
     "read_record",
     "read_subjects",
@@ -84,7 +94,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-RECORD, SUBJECTS, HISTOGRAMS, SUMS = "record.json", "subjects.csv", "histograms.npz", "SHA256SUMS"
+RECORD, SUBJECTS, SUMS = "record.json", "subjects.csv", "SHA256SUMS"
 KEYS = ("subject", "chain", "point")
 """What names a line of ``subjects.csv``, together with ``grid`` where there is more than one."""
 GRID = "grid"
@@ -139,7 +149,7 @@ def write_record(
     subjects : DataFrame
         Columns ``subject``, ``chain``, ``point`` (each triple once, on each ``grid``) and any others.
     histograms : mapping of str to array
-        Plain arrays.
+        Plain arrays; score histograms of the reported subjects as ``test/<chain>/<subject>/<array>``.
     attach : callable, optional
         Called with the unfinished folder, to add figures and other files. What it raises leaves no record.
 
@@ -169,9 +179,10 @@ def write_record(
         try:
             (partial / RECORD).write_text(text, encoding="utf-8")
             subjects.to_csv(partial / SUBJECTS, index=False, lineterminator="\n")
-            _write_arrays(partial / HISTOGRAMS, histograms)
+            write_histograms(partial, histograms)
             sums = [
-                f"{_digest(partial / name)}  {name}\n" for name in (RECORD, SUBJECTS, HISTOGRAMS)
+                f"{_digest(partial / name)}  {name}\n"
+                for name in (RECORD, SUBJECTS, HISTOGRAMS, POOLED)
             ]
             (partial / SUMS).write_text("".join(sums), encoding="ascii")
             if attach is not None:
@@ -284,29 +295,13 @@ def read_subjects(folder: Path, grid: str | None = None) -> pd.DataFrame:
     return table
 
 
-def read_histograms(folder: Path) -> dict[str, NDArray[Any]]:
-    """Read a record's score histograms, by name.
-
-    Raises
-    ------
-    UserError
-        When the file cannot be read.
-    """
-    path = folder / HISTOGRAMS
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except Exception as error:  # zipfile, zlib and numpy each raise their own
-        raise UserError(f"{path}: not a file of plain arrays ({_first_line(error)})") from error
-
-
-def find_records(directory: Path, glob: str = "*") -> Found:
-    """Read all records of a folder; whatever is wrong with one, the others are still read.
+def find_records(directories: Path | Sequence[Path], glob: str = "*") -> Found:
+    """Read all records of a folder, or of several; whatever is wrong with one, the others are still read.
 
     Parameters
     ----------
-    directory : Path
-        Folder of the records. Records copied in from elsewhere count like all others.
+    directories : Path or sequence of Path
+        Folders of the records. Records copied in from elsewhere count like all others.
     glob : str
         Pattern for the names of their folders.
 
@@ -314,26 +309,18 @@ def find_records(directory: Path, glob: str = "*") -> Found:
     -------
     Found
         Records in the order of their folders' names, and what was skipped with the reason: damaged and foreign
-        folders, and second copies of a run.
+        folders, and second copies of a run. A second record of a run that says something else than the first is no
+        copy: it is skipped too, and the reason says so.
 
     Raises
     ------
     UserError
-        When the folder is absent or cannot be read.
+        When a folder is absent or cannot be read.
     """
-    if not directory.is_dir():
-        raise UserError(f"{directory}: no such folder of run records")
-    try:
-        folders = sorted(
-            entry
-            for entry in directory.glob(glob)
-            if entry.is_dir() and not entry.name.startswith(".") and entry.parent == directory
-        )
-    except (OSError, ValueError, NotImplementedError) as error:
-        raise UserError(f"{directory}: '{glob}' cannot be listed ({_first_line(error)})") from error
+    places = [directories] if isinstance(directories, Path) else list(dict.fromkeys(directories))
     found = Found([], [])
-    seen: dict[str, Path] = {}
-    for folder in folders:
+    seen: dict[str, RunRecord] = {}
+    for folder in [folder for place in places for folder in _folders(place, glob)]:
         if not (folder / RECORD).is_file():
             found.skipped.append((folder, f"{folder}: no {RECORD}: not a run record"))
             continue
@@ -342,12 +329,52 @@ def find_records(directory: Path, glob: str = "*") -> Found:
         except UserError as error:
             found.skipped.append((folder, str(error)))
             continue
-        first = seen.setdefault(record.run.identity, folder)
-        if first is folder:
+        first = seen.setdefault(record.run.identity, record)
+        if first is record:
             found.records.append(record)
-        else:
-            found.skipped.append((folder, f"{folder}: the same run as {first.name}"))
+            continue
+        assert first.folder is not None
+        name = str(first.folder) if len(places) > 1 else first.folder.name
+        reason = f"{folder}: the same run as {name}"
+        if _said(record) != _said(first):
+            reason += f", but other results ({_clash(first, record)}): the first one stands"
+        found.skipped.append((folder, reason))
     return found
+
+
+def _folders(directory: Path, glob: str) -> list[Path]:
+    if not directory.is_dir():
+        raise UserError(f"{directory}: no such folder of run records")
+    try:
+        return sorted(
+            entry
+            for entry in directory.glob(glob)
+            if entry.is_dir() and not entry.name.startswith(".") and entry.parent == directory
+        )
+    except (OSError, ValueError, NotImplementedError) as error:
+        raise UserError(f"{directory}: '{glob}' cannot be listed ({_first_line(error)})") from error
+
+
+def _said(record: RunRecord) -> Any:
+    """Return what a run found, without times, memory and the machine it ran on."""
+    content = record.model_dump(mode="json", exclude={"costs", "provenance", "training"})
+    return without_measured(content)
+
+
+def _clash(first: RunRecord, second: RunRecord) -> str:
+    """Name the first figure in which two records of one run differ."""
+    for chain, results in first.summary.items():
+        others = second.summary.get(chain)
+        for name, figure in results.subjects.items():
+            other = others.subjects.get(name) if others else None
+            if other is None or other.mean != figure.mean:
+                mean = None if other is None else other.mean
+                return f"{name}, {chain}: {_number(mean)} instead of {_number(figure.mean)}"
+    return "not the same record.json"
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.6g}"
 
 
 def without_measured(content: T) -> T:
@@ -374,20 +401,6 @@ def _check_table(subjects: pd.DataFrame) -> None:
         raise ValueError(f"the table of subjects holds {line} twice")
 
 
-def _write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write an .npz array by array, so that a lazy mapping is never whole in memory."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name in arrays:
-            array = np.asarray(arrays[name])
-            if array.dtype.hasobject:
-                raise ValueError(f"histogram {name!r}: a plain array wanted, objects found")
-            # The fixed date that zipfile's entries begin with: equal arrays give equal bytes.
-            entry = zipfile.ZipInfo(f"{name}.npy")
-            entry.compress_type = zipfile.ZIP_DEFLATED
-            with archive.open(entry, "w") as file:
-                np.lib.format.write_array(file, array, allow_pickle=False)
-
-
 def _check_sums(folder: Path) -> None:
     path = folder / SUMS
     try:
@@ -395,7 +408,8 @@ def _check_sums(folder: Path) -> None:
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({_first_line(error)})") from error
     listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    for name in (RECORD, SUBJECTS, HISTOGRAMS):
+    pooled = (POOLED,) if POOLED in listed or (folder / POOLED).exists() else ()
+    for name in (RECORD, SUBJECTS, HISTOGRAMS, *pooled):
         file = folder / name
         if not file.is_file():
             raise UserError(f"{file}: missing from the record")

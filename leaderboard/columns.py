@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from leaderboard.measures import FALSE_POSITIVE_RATES, RANKING, TITLES
 from leaderboard.seeds import RESAMPLES, Estimate
-from leaderboard.table import FALSE_POSITIVE_RATES, RANKING, Row, Table
+from leaderboard.table import Row, Table
 
 DASH = "–"
 
@@ -201,7 +202,7 @@ COLUMNS: tuple[Column, ...] = (
     ),
     Column(
         "Pooled AP, 95 %",
-        "Its interval over subjects (bootstrap), where there is one seed.",
+        "Its interval over subjects (bootstrap); with several seeds that of their mean.",
         _limits("pooled_ap"),
         11,
         narrow="Pooled AP\n95 %",
@@ -304,8 +305,21 @@ COLUMNS: tuple[Column, ...] = (
 
 
 def columns_of(table: Table) -> list[Column]:
-    """Columns that have something to say in a table, in order."""
-    return [column for column in COLUMNS if column.only is None or column.only(table)]
+    """Columns that have something to say in a table, in order; what ranks is never left out."""
+    columns = [column for column in COLUMNS if column.only is None or column.only(table)]
+    if table.metric == RANKING:
+        return columns
+    title = TITLES[table.metric]
+    text = f"Rank by {title}, asked for instead of Dice@val-dice, by which the protocol ranks; best first."
+    columns[0] = replace(columns[0], definition=text)
+    own = next((column for column in columns if column.header == title), None)
+    if own is None:
+        text = (
+            f"The record's {table.metric}, mean over subjects, with its 95 % interval. Ranks here."
+        )
+        own = Column(title, text, _interval(table.metric), 0)
+        columns.insert(4, own)
+    return [replace(column, priority=0) if column is own else column for column in columns]
 
 
 def notes_of(table: Table) -> list[str]:
@@ -362,4 +376,6 @@ def heading_of(table: Table) -> str:
     if protocol.min_component_ml:
         parts.append(f"detections below {protocol.min_component_ml:g} ml removed")
     parts.append(f"split {table.split}" + (f" (subjects: {counts})" if counts else ""))
+    if table.metric != RANKING:
+        parts.append(f"RANKED BY {TITLES[table.metric]}, asked for, instead of Dice@val-dice")
     return ", ".join(parts)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.errors import UserError, unknown_name
 from benchmark.records import find_records
+from leaderboard.measures import RANKING, ranking_metric
+from leaderboard.statistics import Agreement, TableStatistics, between_datasets, table_statistics
 from leaderboard.subgroups import GroupTable, group_tables
-from leaderboard.table import Table, build_tables
+from leaderboard.table import Table, build_tables, with_limits
 
 
 @dataclass(frozen=True)
@@ -23,26 +26,41 @@ class Comparison:
         A line for each folder that could not be used: which, and why.
     groups : tuple of GroupTable
         The tables by sub-group, where that was asked for.
+    statistics : tuple of TableStatistics
+        One a table, in the same order.
+    agreements : tuple of Agreement
+        Between the rankings of the data sets.
     """
 
     tables: tuple[Table, ...]
     skipped: tuple[str, ...] = ()
     groups: tuple[GroupTable, ...] = ()
+    statistics: tuple[TableStatistics, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+
+    def statistics_of(self, table: Table) -> TableStatistics:
+        """Return the statistics of one of the tables; empty where they were not asked for."""
+        for own, found in zip(self.tables, self.statistics, strict=False):
+            if own is table:
+                return found
+        return TableStatistics()
 
 
 def compare(
-    records_dir: Path,
+    records_dir: Path | Sequence[Path],
     dataset: str | None = None,
     runs: str = "*",
     chain: str | None = None,
     by: str | None = None,
+    metric: str = RANKING,
+    seeds: Collection[int] | None = None,
 ) -> Comparison:
-    """Read the run records of a folder and rank them. No volume is read.
+    """Read the run records of a folder, or of several, and rank them. No volume is read.
 
     Parameters
     ----------
-    records_dir : Path
-        Folder of the records.
+    records_dir : Path or sequence of Path
+        Folders of the records.
     dataset : str, optional
         This data set alone; all that are found, if not given.
     runs : str
@@ -51,23 +69,50 @@ def compare(
         This post-processing alone.
     by : str, optional
         Also by sub-group: a column of the split's CSV, or ``lesion-size``.
+    metric : str
+        What ranks; see :func:`leaderboard.measures.ranking_metric`.
+    seeds : collection of int, optional
+        Runs of these seeds alone.
 
     Raises
     ------
     UserError
-        When there is no such folder, no usable record in it, or none of that data set, chain or sub-group.
+        When there is no such folder, no usable record in it, or none of that data set, seed, chain or sub-group;
+        for a metric that is unknown or never ranks.
     """
-    found = find_records(records_dir, runs)
-    skipped = tuple(reason.replace(f"{records_dir}/", "") for _, reason in found.skipped)
+    ranking_metric(metric)
+    folders = [records_dir] if isinstance(records_dir, Path) else list(records_dir)
+    found = find_records(folders, runs)
+    named = ", ".join(map(str, folders))
+    skipped = tuple(_short(reason, folders) for _, reason in found.skipped)
     if not found.records:
         more = f"; {len(skipped)} skipped, the first: {skipped[0]}" if skipped else ""
         which = "" if runs == "*" else f" whose name matches '{runs}'"
-        raise UserError(f"{records_dir}: no run record{which}, at least one wanted{more}")
+        raise UserError(f"{named}: no run record{which}, at least one wanted{more}")
     records = found.records
     if dataset is not None:
         records = [record for record in records if record.run.dataset == dataset]
         if not records:
             names = {record.run.dataset for record in found.records}
             raise unknown_name("dataset among the records", dataset, names)
-    tables = tuple(build_tables(records, chain))
-    return Comparison(tables, skipped, group_tables(tables, by) if by is not None else ())
+    if seeds is not None:
+        known = sorted({record.run.seed for record in records})
+        for seed in seeds:
+            if seed not in known:
+                raise UserError(
+                    f"seed {seed}: no such run, there are those of {', '.join(map(str, known))}"
+                )
+        records = [record for record in records if record.run.seed in seeds]
+    built = build_tables(records, chain, metric)
+    statistics = tuple(map(table_statistics, built))
+    tables = tuple(
+        with_limits(table, found.pooled_intervals)
+        for table, found in zip(built, statistics, strict=True)
+    )
+    groups = group_tables(tables, by) if by is not None else ()
+    return Comparison(tables, skipped, groups, statistics, between_datasets(tables, statistics))
+
+
+def _short(reason: str, folders: Sequence[Path]) -> str:
+    """Leave out the folder of the records where there is but one: exports then tell nothing of the machine."""
+    return reason.replace(f"{folders[0]}/", "") if len(folders) == 1 else reason

@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmark.errors import UserError
 from benchmark.records import RunRecord
-from leaderboard.columns import columns_of, heading_of, notes_of
+from leaderboard.columns import Column, columns_of, heading_of, notes_of
 from leaderboard.compare import Comparison
 from leaderboard.group_text import (
     GROUP_HEADS,
@@ -23,15 +23,19 @@ from leaderboard.group_text import (
     group_cells,
     paper_cells,
 )
+from leaderboard.measures import SUBJECT_METRICS, TITLES
+from leaderboard.statistics_json import plain, statistics_content
+from leaderboard.statistics_markdown import method_parts, statistics_parts
+from leaderboard.statistics_text import bold_keys
 from leaderboard.subgroups import GroupTable
-from leaderboard.table import SUBJECT_METRICS, Row, Table
+from leaderboard.table import Row, Table
 
 
 def flat(table: Table, row: Row) -> dict[str, Any]:
     """Return a row as plain values by name, unrounded; None where undefined, seeds and runs as lists.
 
-    A figure ``x`` comes as ``x``, ``x_low``, ``x_high`` (95 % over subjects), ``x_seed_sd``, ``x_undefined``
-    (subjects).
+    A figure ``x`` comes as ``x``, ``x_low``, ``x_high`` (95 % over subjects), ``x_median``, ``x_seed_sd``,
+    ``x_undefined`` (subjects).
     """
     out: dict[str, Any] = {
         "dataset": table.dataset,
@@ -49,6 +53,8 @@ def flat(table: Table, row: Row) -> dict[str, Any]:
         out[name] = figure.value
         if name != "prevalence":
             out |= {f"{name}_low": figure.low, f"{name}_high": figure.high}
+        if name in SUBJECT_METRICS:
+            out[f"{name}_median"] = figure.median
         out[f"{name}_seed_sd"] = figure.seed_sd
         if name in SUBJECT_METRICS:
             out[f"{name}_undefined"] = figure.undefined
@@ -57,7 +63,7 @@ def flat(table: Table, row: Row) -> dict[str, Any]:
 
 
 def to_json(comparison: Comparison) -> str:
-    """Return the comparison as JSON: tables with protocol, definitions and rows, sub-groups, and what was skipped."""
+    """Return the comparison as JSON: tables with protocol, definitions, rows and statistics, sub-groups, what was skipped."""
     tables = [
         {
             "dataset": table.dataset,
@@ -67,7 +73,9 @@ def to_json(comparison: Comparison) -> str:
             "protocol": table.protocol.model_dump(),
             "definitions": {column.header: column.definition for column in columns_of(table)},
             "notes": notes_of(table),
+            "metric": table.metric,
             "rows": [flat(table, row) for row in table.rows],
+            "statistics": statistics_content(comparison.statistics_of(table)),
             "paper": {
                 run.run.folder_name: run.paper.model_dump() for run in table.runs if run.paper
             },
@@ -78,6 +86,7 @@ def to_json(comparison: Comparison) -> str:
         "schema": 1,
         "tables": tables,
         "groups": [line for part in comparison.groups for line in flat_groups(part)],
+        "agreements": plain(comparison.agreements),
         "skipped": list(comparison.skipped),
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
@@ -123,10 +132,11 @@ def to_markdown(comparison: Comparison) -> str:
     """Return the comparison as GitHub Markdown, every column defined, every run's origin said."""
     parts = ["# Leaderboard"]
     for table in comparison.tables:
-        parts += _table_parts(table)
+        parts += _table_parts(comparison, table)
         parts += [
             part for group in comparison.groups if group.table is table for part in _groups(group)
         ]
+    parts += method_parts(comparison, _escaped)
     if comparison.tables:
         parts.append(_definitions(comparison))
     if comparison.skipped:
@@ -154,35 +164,25 @@ def write_text(path: Path, text: str) -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
-def _table_parts(table: Table) -> list[str]:
-    from tabulate import tabulate
-
+def _table_parts(comparison: Comparison, table: Table) -> list[str]:
+    statistics = comparison.statistics_of(table)
     columns = columns_of(table)
     heading = f"## {_escaped(table.title)}" + (", measured differently" if table.differs else "")
     parts = [heading, f"`{table.dataset}`: {_escaped(heading_of(table))}."]
     if table.differs:
         parts.append(f"Not comparable with the table above: {_escaped('; '.join(table.differs))}.")
+    by_metric, by_pooled = bold_keys(statistics)
+    strong = {TITLES[table.metric]: by_metric, TITLES["pooled_ap"]: by_pooled}
     cells = [
-        [
-            column.cell(row).replace("<", "&lt;") if column.number else _escaped(column.cell(row))
-            for column in columns
-        ]
+        [_cell(column, row, row.key in strong.get(column.header, ())) for column in columns]
         for row in table.rows
     ]
-    parts.append(
-        tabulate(
-            cells,
-            [column.header for column in columns],
-            tablefmt="github",
-            colalign=["right" if column.number else "left" for column in columns]
-            if cells
-            else None,
-            disable_numparse=True,
-        )
-    )
+    heads = [column.header for column in columns]
+    parts.append(_aligned(heads, cells, [column.header for column in columns if column.number]))
     notes = notes_of(table)
     if notes:
         parts.append("Notes\n\n" + _list(notes))
+    parts += statistics_parts(statistics, _plain_table, _escaped)
     paper = paper_cells(table)
     if paper:
         parts += [
@@ -197,27 +197,40 @@ def _table_parts(table: Table) -> list[str]:
     ]
 
 
+def _cell(column: Column, row: Row, strong: bool) -> str:
+    """Return a cell as Markdown; its value, but not its interval, in bold where that is earned."""
+    if not column.number:
+        return _escaped(column.cell(row))
+    text = column.cell(row).replace("<", "&lt;")
+    head, space, rest = text.partition(" ")
+    return f"**{head}**{space}{rest}" if strong else text
+
+
 def _groups(part: GroupTable) -> list[str]:
     heading = f"### {_escaped(part.table.title)} by {_escaped(part.by)}"
     return [heading, _plain_table(GROUP_HEADS, group_cells(part), GROUP_NUMBERS)]
 
 
 def _plain_table(heads: Sequence[str], cells: list[list[str]], numbers: Sequence[str]) -> str:
-    from tabulate import tabulate
-
     shown = [
         [
-            cell if head in numbers else _escaped(cell)
+            cell.replace("<", "&lt;") if head in numbers else _escaped(cell)
             for head, cell in zip(heads, line, strict=True)
         ]
         for line in cells
     ]
+    return _aligned(heads, shown, numbers)
+
+
+def _aligned(heads: Sequence[str], cells: list[list[str]], numbers: Sequence[str]) -> str:
+    from tabulate import tabulate
+
     align = ["right" if head in numbers else "left" for head in heads]
     return tabulate(
-        shown,
+        cells,
         list(heads),
         tablefmt="github",
-        colalign=align if shown else None,
+        colalign=align if cells else None,
         disable_numparse=True,
     )
 

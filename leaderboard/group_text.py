@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from leaderboard.columns import DASH, number, with_interval
+from leaderboard.measures import RANKING
 from leaderboard.subgroups import GroupTable
-from leaderboard.table import RANKING, Table
+from leaderboard.table import Table
 
 GROUP_HEADS = (
     "Group",

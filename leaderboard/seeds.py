@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.records import RunRecord, SubjectSummary, read_subjects
-
-if TYPE_CHECKING:
-    import pandas as pd
+from benchmark.records import RunRecord, SubjectSummary
+from leaderboard.subject_values import SubjectTable, over_the_seeds
 
 RESAMPLES = 2000
-
-Lines = dict[tuple[str, str], "pd.DataFrame"]
-"""A record's table of subjects, by chain and operating point."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +30,8 @@ class Estimate:
         Standard deviation over the seeds (n - 1); None for one seed.
     undefined : int
         Subjects for which the metric is not defined.
+    median : float or None
+        Median over the subjects (of their means over the seeds).
     """
 
     value: float | None = None
@@ -44,6 +39,7 @@ class Estimate:
     high: float | None = None
     seed_sd: float | None = None
     undefined: int = 0
+    median: float | None = None
 
 
 def over_seeds(values: Sequence[float | None]) -> Estimate:
@@ -55,30 +51,8 @@ def over_seeds(values: Sequence[float | None]) -> Estimate:
     return Estimate(statistics.fmean(known), seed_sd=spread)
 
 
-def subject_tables(runs: Sequence[RunRecord]) -> list[Lines]:
-    """Read the tables of subjects that :func:`subject_estimate` needs: none for one seed.
-
-    Raises
-    ------
-    UserError
-        When a table cannot be read.
-    """
-    if len(runs) < 2:
-        return []
-    tables = [
-        read_subjects(run.folder, run.protocol.grid) for run in runs if run.folder is not None
-    ]
-    return [
-        {
-            (str(chain), str(point)): lines
-            for (chain, point), lines in table.groupby(["chain", "point"])
-        }
-        for table in tables
-    ]
-
-
 def subject_estimate(
-    runs: Sequence[RunRecord], tables: Sequence[Lines], chain: str, metric: str
+    runs: Sequence[RunRecord], tables: Sequence[SubjectTable], chain: str, metric: str
 ) -> Estimate:
     """Return a per-subject metric's mean over subjects and seeds.
 
@@ -90,8 +64,8 @@ def subject_estimate(
     ----------
     runs : sequence of RunRecord
         The seeds.
-    tables : sequence of Lines
-        From :func:`subject_tables`.
+    tables : sequence of SubjectTable
+        From :func:`leaderboard.subject_values.subject_tables`.
     chain : str
         Post-processing.
     metric : str
@@ -100,27 +74,19 @@ def subject_estimate(
     summaries = [_summary(run, chain, metric) for run in runs]
     mean = over_seeds([summary.mean for summary in summaries])
     undefined = max(summary.undefined for summary in summaries)
-    low, high = summaries[0].low, summaries[0].high
-    if tables and mean.value is not None and low is not None:
-        low, high = _interval([_per_subject(table, chain, metric) for table in tables])
-    return Estimate(mean.value, low, high, mean.seed_sd, undefined)
+    low, high, median = summaries[0].low, summaries[0].high, summaries[0].median
+    if len(tables) > 1 and mean.value is not None:
+        values = over_the_seeds([table.values(chain, metric) for table in tables])
+        median = statistics.median(values.values()) if values else None
+        if low is not None:
+            low, high = _interval(list(values.values()))
+    return Estimate(mean.value, low, high, mean.seed_sd, undefined, median)
 
 
 def _summary(run: RunRecord, chain: str, metric: str) -> SubjectSummary:
     results = run.summary.get(chain)
     found = results.subjects.get(metric) if results is not None else None
     return found or SubjectSummary()
-
-
-def _per_subject(table: Lines, chain: str, metric: str) -> dict[str, float]:
-    name, _, point = metric.partition("@")
-    # figures without a threshold stand on every line of the subject: any point will do
-    keys = [key for key in table if key[0] == chain and key[1] == (point or key[1])]
-    if not keys or name not in table[keys[0]].columns:
-        return {}
-    subjects, values = table[keys[0]]["subject"].tolist(), table[keys[0]][name].tolist()
-    pairs = zip(subjects, values, strict=True)
-    return {subject: value for subject, value in pairs if not math.isnan(value)}
 
 
 @lru_cache(maxsize=8)
@@ -131,11 +97,9 @@ def _draws(subjects: int) -> NDArray[np.int64]:
     return resample_counts(subjects, RESAMPLES, np.random.default_rng(0))
 
 
-def _interval(seeds: list[dict[str, float]]) -> tuple[float | None, float | None]:
-    """Return the interval over the subjects for which every seed has a value."""
-    subjects = sorted(set.intersection(*(set(values) for values in seeds)))
-    if not subjects:
+def _interval(values: list[float]) -> tuple[float | None, float | None]:
+    if not values:
         return None, None
-    means = np.array([[values[subject] for values in seeds] for subject in subjects]).mean(axis=1)
-    low, high = np.percentile(_draws(len(subjects)) @ means / len(subjects), [2.5, 97.5])
+    means = _draws(len(values)) @ np.asarray(values) / len(values)
+    low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)

@@ -13,8 +13,8 @@ from benchmark.errors import UserError, unknown_name
 from benchmark.previews import find_previews
 from benchmark.records import RunRecord, read_record, read_subjects
 from leaderboard.columns import DASH
+from leaderboard.comparability import comparability
 from leaderboard.run_facts import facts_of, guards_of, plain, points_of
-from leaderboard.table import comparability
 
 if TYPE_CHECKING:
     import pandas as pd

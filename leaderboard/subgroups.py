@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from benchmark.errors import unknown_name
 from benchmark.records import Group, Pooled, RunRecord
-from leaderboard.seeds import Estimate, Lines, over_seeds, subject_estimate, subject_tables
-from leaderboard.table import RANKING, Row, Table
+from leaderboard.measures import RANKING
+from leaderboard.seeds import Estimate, over_seeds, subject_estimate
+from leaderboard.subject_values import SubjectTable, subject_tables
+from leaderboard.table import Row, Table
 
 METRICS = (RANKING, "ap", "sensitivity@val-dice", "precision@val-dice", "lesion_f1@val-dice")
 """Per-subject figures of a sub-group; ``pooled_ap`` comes on top."""
@@ -74,7 +76,7 @@ def group_tables(tables: Sequence[Table], by: str) -> tuple[GroupTable, ...]:
 def _rows(table: Table, by: str) -> list[GroupRow]:
     names = dict.fromkeys(group.name for run in table.runs for group in run.groups.get(by, ()))
     # rows of one method share its runs, whose tables of subjects are then read once
-    read: dict[tuple[str, ...], list[Lines]] = {}
+    read: dict[tuple[str, ...], list[SubjectTable]] = {}
     out = []
     for name in names:
         for row in table.rows:
@@ -93,17 +95,14 @@ def _part(run: RunRecord, by: str, name: str) -> Group | None:
     return next((group for group in run.groups.get(by, ()) if group.name == name), None)
 
 
-def _row(row: Row, groups: Sequence[Group], tables: Sequence[Lines]) -> GroupRow:
+def _row(row: Row, groups: Sequence[Group], tables: Sequence[SubjectTable]) -> GroupRow:
     """Estimate as the leaderboard does, on the records cut down to the group."""
     members = groups[0].subjects
     runs = [
         run.model_copy(update={"summary": group.results})
         for run, group in zip(row.runs, groups, strict=True)
     ]
-    lines = [
-        {key: part[part["subject"].isin(members)] for key, part in table.items()}
-        for table in tables
-    ]
+    lines = [table.only(members) for table in tables]
     figures = {metric: subject_estimate(runs, lines, row.chain, metric) for metric in METRICS}
     pooled = [
         group.results[row.chain].pooled if row.chain in group.results else Pooled()

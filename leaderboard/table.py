@@ -1,35 +1,25 @@
-"""From run records to ranked rows: which runs compare, which are seeds of one method, who is ahead."""
+"""From run records to ranked rows: which runs compare, who is ahead, and who has no rank."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from benchmark.errors import unknown_name
 from benchmark.records import Pooled, Protocol, RunRecord
-from leaderboard.seeds import Estimate, Lines, over_seeds, subject_estimate, subject_tables
-
-RANKING = "dice@val-dice"
-SUBJECT_METRICS = (
-    RANKING, "dice@val-fpr1", "dice@val-fpr5", "dice@yen", "dice@oracle",
-    "sensitivity@val-dice", "precision@val-dice", "ap", "auroc", "hd95@val-dice", "assd@val-dice",
-    "lesion_sensitivity@val-dice", "lesion_precision@val-dice", "lesion_f1@val-dice",
-    "false_positive_lesions@val-dice", "false_positive_ml_lesion_free@val-dice",
-)  # fmt: skip
-FALSE_POSITIVE_RATES = {"val-fpr1": 0.01, "val-fpr5": 0.05}
-"""Operating points with a nominal false-positive rate."""
-POOLED_METRICS = ("ap", "auroc", "prevalence")
-_IDLE = (
-    ("seed",), ("device",), ("workers",), ("scoring", "batch_size"),
-    *(("evaluation", key) for key in (
-        "grid", "exact", "protocol", "paper_window", "paper_min_max", "bootstraps",
-        "previews",
-    )),
-)  # fmt: skip
-"""Configuration that tells no two methods apart: seeds are averaged, the others change no map and no detection."""
+from leaderboard.comparability import comparability, methods_of
+from leaderboard.measures import (
+    FALSE_POSITIVE_RATES,
+    POOLED_METRICS,
+    RANKING,
+    SUBJECT_METRICS,
+    TITLES,
+    sign,
+)
+from leaderboard.seeds import Estimate, over_seeds, subject_estimate
+from leaderboard.subject_values import SubjectTable, over_the_seeds, subject_tables
 
 
 @dataclass(frozen=True)
@@ -50,6 +40,9 @@ class Row:
         Why the row has no rank.
     runs : tuple of RunRecord
         In the order of their seeds.
+    values : mapping of str to mapping of str to float
+        By per-subject metric: each subject's value, averaged over the seeds; without undefined ones. Also
+        ``lesion_ml``.
     """
 
     rank: int | None
@@ -60,6 +53,12 @@ class Row:
     costs: dict[str, Any]
     reason: str | None
     runs: tuple[RunRecord, ...]
+    values: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What names the row in its table: label and chain."""
+        return self.label, self.chain
 
     @property
     def seeds(self) -> tuple[int, ...]:
@@ -87,6 +86,8 @@ class Table:
         What all runs of the table share.
     differs : tuple of str
         In what the table differs from the data set's main table; () for the main one.
+    metric : str
+        What ranks.
     """
 
     dataset: str
@@ -96,9 +97,12 @@ class Table:
     rows: tuple[Row, ...]
     differs: tuple[str, ...] = ()
     runs: tuple[RunRecord, ...] = field(default=(), repr=False)
+    metric: str = RANKING
 
 
-def build_tables(records: Iterable[RunRecord], chain: str | None = None) -> list[Table]:
+def build_tables(
+    records: Iterable[RunRecord], chain: str | None = None, metric: str = RANKING
+) -> list[Table]:
     """Sort records into tables of comparable runs and rank each.
 
     Per data set the first table is the one with the most methods (of equally many, the working grid's before the
@@ -111,6 +115,8 @@ def build_tables(records: Iterable[RunRecord], chain: str | None = None) -> list
         As read by :func:`benchmark.records.find_records`.
     chain : str, optional
         Show this post-processing alone.
+    metric : str
+        What ranks; see :func:`leaderboard.measures.ranking_metric`.
 
     Raises
     ------
@@ -124,34 +130,13 @@ def build_tables(records: Iterable[RunRecord], chain: str | None = None) -> list
     if chain is not None and chain not in chains:
         raise unknown_name("chain", chain, chains)
     return [
-        table for name in sorted(by_dataset) for table in _dataset_tables(by_dataset[name], chain)
+        table
+        for name in sorted(by_dataset)
+        for table in _dataset_tables(by_dataset[name], chain, metric)
     ]
 
 
-def comparability(run: RunRecord) -> dict[str, str]:
-    """Return everything two runs must share to stand in one table, in words, by name."""
-    protocol = run.protocol
-    return {
-        "dataset": run.run.dataset,
-        "split": run.run.split,
-        "protocol": protocol.name,
-        "region": protocol.region,
-        "grid": protocol.grid,
-        "spacing": _times(protocol.spacing_mm, " mm"),
-        "shape": _times(protocol.shape),
-        "post-processing": ", ".join(protocol.chains),
-        "median filter": _times(protocol.median_mm, " mm"),
-        "erosion": f"{protocol.erosion} voxels",
-        "smallest component": f"{protocol.min_component_ml:g} ml",
-        "split fingerprint": protocol.split_fingerprint[:12] or "none",
-    }
-
-
-def _times(numbers: tuple[float, ...] | None, unit: str = "") -> str:
-    return "x".join(f"{value:.4g}" for value in numbers) + unit if numbers else "varying"
-
-
-def _dataset_tables(records: list[RunRecord], chain: str | None) -> list[Table]:
+def _dataset_tables(records: list[RunRecord], chain: str | None, metric: str) -> list[Table]:
     groups: dict[tuple[str, ...], list[RunRecord]] = defaultdict(list)
     for record in records:
         groups[tuple(comparability(record).values())].append(record)
@@ -162,10 +147,10 @@ def _dataset_tables(records: list[RunRecord], chain: str | None) -> list[Table]:
 
     ordered = sorted(sorted(groups.items()), key=lambda item: weight(item[1]), reverse=True)
     main = comparability(ordered[0][1][0])
-    return [_table(runs, main, chain) for _, runs in ordered]
+    return [_table(runs, main, chain, metric) for _, runs in ordered]
 
 
-def _table(records: list[RunRecord], main: dict[str, str], chain: str | None) -> Table:
+def _table(records: list[RunRecord], main: dict[str, str], chain: str | None, metric: str) -> Table:
     first = records[0]
     own = comparability(first)
     differs = tuple(
@@ -173,32 +158,48 @@ def _table(records: list[RunRecord], main: dict[str, str], chain: str | None) ->
     )
     rows: list[Row] = []
     shown: list[RunRecord] = []
-    for label, runs in _methods(records):
+    for label, runs in methods_of(records):
         tables = subject_tables(runs)
         shown += runs
         rows += [
-            _row(runs, tables, label, name)
+            _row(runs, tables, label, name, metric)
             for name in first.protocol.chains
             if chain is None or name == chain
         ]
     return Table(
         first.run.dataset, first.data.title or first.run.dataset, first.run.split, first.protocol,
-        tuple(ranked(rows)), differs,
-        tuple(sorted(shown, key=lambda run: run.run.folder_name)),
+        tuple(ranked(rows, metric)), differs,
+        tuple(sorted(shown, key=lambda run: run.run.folder_name)), metric,
     )  # fmt: skip
 
 
-def ranked(rows: Iterable[Row]) -> list[Row]:
-    """Order rows by mean Dice at ``val-dice``, best first, and number them; unranked ones come last."""
+def with_limits(table: Table, limits: Mapping[tuple[str, str], tuple[float, float]]) -> Table:
+    """Fill in the limits of pooled average precision where a row of several seeds has none."""
+
+    def filled(row: Row) -> Row:
+        figure = row.figures["pooled_ap"]
+        if figure.low is not None or row.key not in limits:
+            return row
+        low, high = limits[row.key]
+        return replace(
+            row, figures={**row.figures, "pooled_ap": replace(figure, low=low, high=high)}
+        )
+
+    return replace(table, rows=tuple(map(filled, table.rows)))
+
+
+def ranked(rows: Iterable[Row], metric: str = RANKING) -> list[Row]:
+    """Order rows by a metric, best first, and number them; unranked ones come last."""
 
     def key(row: Row) -> tuple[bool, float, str, str]:
-        value = row.figures[RANKING].value
-        return row.reason is not None, -value if value is not None else 0.0, row.label, row.chain
+        value = row.figures[metric].value
+        worth = -sign(metric) * value if value is not None else 0.0
+        return row.reason is not None, worth, row.label, row.chain
 
     out: list[Row] = []
     last, rank = None, 0
     for place, row in enumerate(sorted(rows, key=key), start=1):
-        value = row.figures[RANKING].value
+        value = row.figures[metric].value
         if row.reason is not None or value is None:
             out.append(replace(row, rank=None))
             continue
@@ -209,83 +210,18 @@ def ranked(rows: Iterable[Row]) -> list[Row]:
     return out
 
 
-def _methods(records: list[RunRecord]) -> list[tuple[str, list[RunRecord]]]:
-    """Group the seeds of each method; return its label, made unique, and its runs by seed.
-
-    Of several records of the same maps the newest stands for all: they differ in what else was measured.
-    """
-    groups: dict[tuple[str, ...], list[RunRecord]] = defaultdict(list)
-    measured: set[tuple[str, ...]] = set()
-    newest_first = sorted(records, key=lambda r: (r.run.created, r.run.identity), reverse=True)
-    for record in newest_first:
-        name = (record.run.method, record.run.label, record.run.preset, _settings(record))
-        if record.run.maps and (*name, record.run.maps) in measured:
-            continue  # the same maps, measured the same way once more
-        measured.add((*name, record.run.maps))
-        # the same seed twice is no second seed: something else differs, so it is another row
-        copy = 0
-        while record.run.seed in {other.run.seed for other in groups[(*name, str(copy))]}:
-            copy += 1
-        groups[(*name, str(copy))].append(record)
-    runs_of = {key: sorted(runs, key=lambda r: r.run.seed) for key, runs in groups.items() if runs}
-    by_label: dict[str, list[list[RunRecord]]] = defaultdict(list)
-    for key, runs in runs_of.items():
-        by_label[key[1]].append(runs)
-    return [
-        (name, runs)
-        for label, same in by_label.items()
-        for name, runs in zip(_distinct(label, same), same, strict=True)
-    ]
-
-
-def _settings(record: RunRecord) -> str:
-    kept = {path: value for path, value in _flat(record.config).items() if path not in _IDLE}
-    return json.dumps([[list(k), v] for k, v in sorted(kept.items())], sort_keys=True)
-
-
-def _flat(config: dict[str, Any], path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
-    out: dict[tuple[str, ...], Any] = {}
-    for key, value in config.items():
-        if isinstance(value, dict) and value:
-            out |= _flat(value, (*path, key))
-        else:
-            out[(*path, key)] = value
-    return out
-
-
-def _distinct(label: str, groups: Sequence[list[RunRecord]]) -> list[str]:
-    """Name rows of one label by what differs: preset, then the settings, at most two; else the identity."""
-    if len(groups) == 1:
-        return [label]
-    settings = [
-        {("method",): runs[0].run.method, ("preset",): runs[0].run.preset, **_flat(runs[0].config)}
-        for runs in groups
-    ]
-    keys = [
-        key
-        for key in dict.fromkeys(key for values in settings for key in values)
-        if key not in _IDLE and len({json.dumps(values.get(key)) for values in settings}) > 1
-    ]
-    names = []
-    for values in settings:
-        words = [f"{key[-1]}={json.dumps(values.get(key))}" for key in keys[:2]]
-        names.append(f"{label} ({', '.join(words)})".replace('"', ""))
-    if keys and len(set(names)) == len(names):
-        return names
-    return [f"{label} #{runs[0].run.identity[:8]}" for runs in groups]
-
-
-def _row(runs: list[RunRecord], tables: list[Lines], label: str, chain: str) -> Row:
-    figures = {metric: subject_estimate(runs, tables, chain, metric) for metric in SUBJECT_METRICS}
+def _row(
+    runs: list[RunRecord], tables: list[SubjectTable], label: str, chain: str, metric: str
+) -> Row:
+    figures = {name: subject_estimate(runs, tables, chain, name) for name in SUBJECT_METRICS}
     pooled = [run.summary[chain].pooled if chain in run.summary else Pooled() for run in runs]
-    for metric in POOLED_METRICS:
-        name = metric if metric == "prevalence" else f"pooled_{metric}"
-        figures[name] = over_seeds([getattr(seed, metric) for seed in pooled])
+    for part in POOLED_METRICS:
+        name = part if part == "prevalence" else f"pooled_{part}"
+        figures[name] = over_seeds([getattr(seed, part) for seed in pooled])
     if len(runs) == 1:
-        for metric in ("ap", "auroc"):
-            low, high = getattr(pooled[0], f"{metric}_low"), getattr(pooled[0], f"{metric}_high")
-            name = f"pooled_{metric}"
-            figures[name] = replace(figures[name], low=low, high=high)
+        for part in ("ap", "auroc"):
+            low, high = getattr(pooled[0], f"{part}_low"), getattr(pooled[0], f"{part}_high")
+            figures[f"pooled_{part}"] = replace(figures[f"pooled_{part}"], low=low, high=high)
     for name in FALSE_POSITIVE_RATES:
         points = [run.operating_points.get(chain, {}).get(name) for run in runs]
         rates = [point.test_fpr if point else None for point in points]
@@ -304,8 +240,21 @@ def _row(runs: list[RunRecord], tables: list[Lines], label: str, chain: str) -> 
     row_costs["device"] = _joined(cost.device for cost in costs)
     row_costs["healthy_source"] = _joined(run.data.healthy_source for run in runs)
     row_costs["trained_on"] = _joined(run.data.trained_on for run in runs)
-    reason = _reason(runs, chain, figures[RANKING])
-    return Row(None, runs[0].run.method, label, chain, figures, row_costs, reason, tuple(runs))
+    values = {
+        name: over_the_seeds([table.values(chain, name) for table in tables])
+        for name in (*SUBJECT_METRICS, "lesion_ml")
+    }
+    reason = _reason(runs, chain)
+    missing = next(filter(None, (_incomplete(run, chain) for run in runs)), None)
+    if missing is not None:
+        # what is there is not averaged: the missing subjects may be the hard ones
+        figures, values = {name: Estimate() for name in figures}, {name: {} for name in values}
+        reason = reason or missing
+    elif reason is None and figures[metric].value is None:
+        reason = f"{TITLES[metric]} is undefined"
+    return Row(
+        None, runs[0].run.method, label, chain, figures, row_costs, reason, tuple(runs), values
+    )
 
 
 def _shared_or_mean(values: list[float | None]) -> float | None:
@@ -316,7 +265,7 @@ def _joined(words: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(word for word in words if word))
 
 
-def _reason(runs: list[RunRecord], chain: str, figure: Estimate) -> str | None:
+def _reason(runs: list[RunRecord], chain: str) -> str | None:
     """Return the first thing that keeps a row from being ranked."""
     for run in runs:
         found = run.unranked
@@ -327,4 +276,17 @@ def _reason(runs: list[RunRecord], chain: str, figure: Estimate) -> str | None:
             found = f"no results for {chain}"
         if found is not None:
             return f"seed {run.run.seed}: {found}" if len(runs) > 1 else found
-    return None if figure.value is not None else "Dice@val-dice is undefined"
+    return None
+
+
+def _incomplete(run: RunRecord, chain: str) -> str | None:
+    """Say so where a run lacks subjects of the split that its protocol counts."""
+    wanted = run.protocol.subjects.get(run.run.split)
+    results = run.summary.get(chain)
+    if wanted is None or results is None:
+        return None
+    counts = [part.n + part.undefined for part in results.subjects.values()]
+    found = max(counts, default=0)
+    if found >= wanted:
+        return None
+    return f"incomplete: seed {run.run.seed} has {found} of {wanted} subjects"

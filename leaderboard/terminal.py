@@ -16,6 +16,8 @@ from leaderboard.group_text import (
     group_cells,
     paper_cells,
 )
+from leaderboard.statistics import TableStatistics
+from leaderboard.statistics_text import agreements_text, rank_cells
 from leaderboard.table import Row, Table
 
 if TYPE_CHECKING:
@@ -24,6 +26,14 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 LONGEST_LABEL = 30
+_RANK_HEADS = (
+    "Method",
+    "Mean",
+    "Rank\nby mean",
+    "by mean\nrank",
+    "by\ntests",
+    "Significantly better than",
+)
 _GAP = 2
 
 
@@ -46,14 +56,55 @@ def print_comparison(comparison: Comparison, file: IO[str] | None = None) -> Non
     console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
     for table in comparison.tables:
         _print_table(console, table)
+        _print_statistics(console, comparison.statistics_of(table))
         for part in comparison.groups:
             if part.table is table:
                 console.print(escape(_printable(f"\nBy {part.by}")), style="bold")
                 console.print(_grid(GROUP_HEADS, group_cells(part), GROUP_NUMBERS))
+    if comparison.agreements:
+        console.print("\nKendall's tau between data sets", style="bold")
+        for one in comparison.agreements:
+            text = f"{one.chain}: {agreements_text([one])} ({one.methods} methods)"
+            console.print(f"  {escape(_printable(text))}")
     if comparison.skipped:
         console.print(f"\nLeft out, {len(comparison.skipped)}:", style="bold")
         for reason in comparison.skipped:
             console.print(f"  {escape(_printable(reason))}", soft_wrap=True)
+
+
+def _print_statistics(console: Console, statistics: TableStatistics) -> None:
+    """Print ranks and warnings of each family of methods; pairs are left to the exports."""
+    from rich.markup import escape
+
+    shown = False
+    for family in statistics.families:
+        if family.rankings:
+            console.print()
+            console.print(escape(_printable(f"Ranks of {family.name}")), style="bold")
+            cells = [[*line[:-1], _shortened(line[-1])] for line in rank_cells(family)]
+            console.print(_grid(_RANK_HEADS, cells, _RANK_HEADS[1:5]))
+        elif family.wilcoxon:
+            found = sum(test.better is not None for test in family.wilcoxon)
+            text = f"{family.name}: {found} of {len(family.wilcoxon)} differences significant"
+            console.print()
+            console.print(escape(_printable(text[0].upper() + text[1:])) + ".")
+        for warning in family.warnings:
+            console.print(f"  {escape(_printable(warning))}.", style="yellow")
+        shown = shown or bool(family.rankings)
+    for warning in statistics.warnings:
+        console.print(f"  {escape(_printable(warning))}.", style="yellow")
+    if shown:
+        text = (
+            "Ranks: in brackets 95 % over bootstraps of the subjects; by the mean, by the mean of the ranks within subjects, "
+            "by how many methods are significantly worse (paired Wilcoxon, Holm, 5 %). All pairs, effect sizes and pooled AP: "
+            "--markdown, --json."
+        )
+        console.print(escape(text), style="dim")
+
+
+def _shortened(names: str) -> str:
+    room = 36
+    return names if len(names) <= room else names[: room - 1].rpartition(", ")[0] + ", …"
 
 
 def fitting(columns: list[Column], table: Table, width: int) -> list[Column]:

@@ -123,6 +123,9 @@ def _binned(
     counts[:, 0] = np.bincount(bin_of, minlength=len(first))
     counts[:, 1] = voxels - counts[:, 0]
     start = keys[first] >> shift << shift
+    # where the width grows along the keys, a wide bin may begin before a narrow one to its left
+    order = np.lexsort((shift, start))
+    start, shift, counts = start[order], shift[order], counts[order]
     if len(lesion_keys) > EXACT_TOTAL or not resolution:
         return ScoreHistogram(start, shift, counts)
     # Few lesion voxels weigh much each: they leave the shared bins for bins of their own.

@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
-from benchmark.records import RunRecord, read_subjects
+from benchmark.records import RunRecord
 from leaderboard.columns import Column, columns_of, heading_of, notes_of
 from leaderboard.compare import Comparison
-from leaderboard.group_text import PAPER_HEADS, PAPER_NOTE, paper_cells
+from leaderboard.group_text import (
+    GROUP_HEADS,
+    PAPER_HEADS,
+    PAPER_NOTE,
+    group_cells,
+    paper_cells,
+)
+from leaderboard.page.comparisons import statistics_content
 from leaderboard.page.curves import recall_curve
 from leaderboard.run_facts import facts_of, guards_of, plain, points_of
 from leaderboard.seeds import Estimate
+from leaderboard.statistics import TableStatistics
+from leaderboard.statistics_text import HOW, agreements_text
+from leaderboard.subgroups import GroupTable
 from leaderboard.table import Row, Table
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 POINTS = {
     "val-dice": "Threshold of the highest mean Dice over the validation subjects, then frozen. This one ranks.",
@@ -30,9 +37,10 @@ POINTS = {
 }
 """Operating points, in order, and what each one means."""
 
-_AT_POINTS = ("dice", "sensitivity", "precision")
-_ONCE = ("ap", "auroc")
-_AT_PRIMARY = ("hd95", "lesion_f1", "false_positive_lesions")
+_PER_SUBJECT = (
+    *(f"dice@{point}" for point in POINTS), "sensitivity@val-dice", "precision@val-dice", "ap", "hd95@val-dice",
+    "lesion_f1@val-dice", "false_positive_lesions@val-dice",
+)  # fmt: skip
 _MAIN_PRIORITY = 3
 """Columns of a higher number stand in the page's table only when all columns are asked for."""
 _LEADING = re.compile(r"[<(\[]*\s*([+-]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)", re.IGNORECASE)
@@ -64,7 +72,15 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
     places = {name: k for k, name in enumerate(runs)}
     return {
         "points": POINTS,
-        "tables": [_table(k, table, places) for k, table in enumerate(comparison.tables)],
+        "tables": [
+            {
+                **_table(k, table, comparison.statistics_of(table), places),
+                "groups": [_groups(part) for part in comparison.groups if part.table is table],
+            }
+            for k, table in enumerate(comparison.tables)
+        ],
+        "agreement": plain(agreements_text(comparison.agreements)) if comparison.agreements else "",
+        "how": list(HOW),
         "runs": [_run(run) for run in runs.values()],
         "skipped": [plain(reason) for reason in comparison.skipped],
     }
@@ -76,10 +92,16 @@ def leading_number(text: str) -> float | None:
     return float(found[1].replace(",", "")) if found else None
 
 
-def _table(number: int, table: Table, places: dict[str, int]) -> dict[str, Any]:
+def _table(
+    number: int, table: Table, statistics: TableStatistics, places: dict[str, int]
+) -> dict[str, Any]:
     columns = columns_of(table)
-    frames = {run.run.folder_name: _indexed(run) for run in table.runs}
-    subjects, sites, volumes = _subjects(frames.values())
+    scored = {name for row in table.rows for found in row.values.values() for name in found}
+    subjects = sorted(scored.union(*(run.data.test for run in table.runs)))
+    sites = _sites(table.runs)
+    volumes: dict[str, float] = {}
+    for row in table.rows:
+        volumes |= row.values.get("lesion_ml", {})
     return {
         "id": number,
         "dataset": plain(table.dataset),
@@ -95,11 +117,12 @@ def _table(number: int, table: Table, places: dict[str, int]) -> dict[str, Any]:
         "notes": [plain(note) for note in notes_of(table)],
         "paper": _paper(table),
         "guards": _guards(table.runs),
-        "subjects": subjects,
-        "sites": sites,
-        "lesion_ml": volumes,
+        "statistics": statistics_content(table, statistics),
+        "subjects": [plain(name) for name in subjects],
+        "sites": [sites.get(name, "") for name in subjects],
+        "lesion_ml": [_short(volumes.get(name)) for name in subjects],
         "methods": [plain(label) for label in dict.fromkeys(row.label for row in table.rows)],
-        "rows": [_row(row, columns, subjects, frames, places) for row in table.rows],
+        "rows": [_row(row, columns, subjects, places) for row in table.rows],
     }
 
 
@@ -121,25 +144,10 @@ def _column(column: Column) -> dict[str, Any]:
 
 
 def _row(
-    row: Row,
-    columns: Sequence[Column],
-    subjects: Sequence[str],
-    frames: dict[str, dict[tuple[str, str], pd.DataFrame]],
-    places: dict[str, int],
+    row: Row, columns: Sequence[Column], subjects: Sequence[str], places: dict[str, int]
 ) -> dict[str, Any]:
     names = [run.run.folder_name for run in row.runs]
     cells = [plain(column.cell(row)) for column in columns]
-    per_subject: dict[str, list[float | None]] = {}
-    for point in POINTS:
-        for metric in _AT_POINTS:
-            per_subject[f"{metric}@{point}"] = _values(
-                frames, names, row.chain, point, metric, subjects
-            )
-    for metric in _AT_PRIMARY:
-        key = f"{metric}@val-dice"
-        per_subject[key] = _values(frames, names, row.chain, "val-dice", metric, subjects)
-    for metric in _ONCE:
-        per_subject[metric] = _values(frames, names, row.chain, None, metric, subjects)
     return {
         "label": plain(row.label),
         "chain": plain(row.chain),
@@ -151,7 +159,9 @@ def _row(
         "estimates": {key: _estimate(figure) for key, figure in row.figures.items()},
         "seconds": row.costs["seconds_per_volume"],
         "subjects": {
-            key: values for key, values in per_subject.items() if any(v is not None for v in values)
+            key: [_short(row.values[key].get(name)) for name in subjects]
+            for key in _PER_SUBJECT
+            if row.values.get(key)
         },
         "curve": recall_curve(row.runs[0], row.chain),
         "thresholds": [
@@ -173,69 +183,14 @@ def _short(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(f"{value:.5g}")
 
 
-def _indexed(run: RunRecord) -> dict[tuple[str, str], pd.DataFrame]:
-    """Read a record's table of subjects, by chain and point, indexed by subject."""
-    if run.folder is None:
-        return {}
-    lines = read_subjects(run.folder, run.protocol.grid)
+def _sites(runs: Sequence[RunRecord]) -> dict[str, str]:
+    """Return the site of each subject, where the runs tell sites apart."""
     return {
-        (str(chain), str(point)): part.drop_duplicates("subject").set_index("subject")
-        for (chain, point), part in lines.groupby(["chain", "point"])
+        name: plain(group.name)
+        for run in runs
+        for group in run.groups.get("site", ())
+        for name in group.subjects
     }
-
-
-def _subjects(
-    frames: Iterable[dict[tuple[str, str], pd.DataFrame]],
-) -> tuple[list[str], list[str], list[float | None]]:
-    """Return the subjects of all runs, their sites, and lesion volumes where they are known."""
-    sites: dict[str, str] = {}
-    volumes: dict[str, float | None] = {}
-    for frame in frames:
-        part = next(
-            iter(frame.values()), None
-        )  # the lines of one chain and point name every subject
-        if part is None:
-            continue
-        nothing = [None] * len(part)
-        site = part["site"].tolist() if "site" in part.columns else nothing
-        ml = part["lesion_ml"].tolist() if "lesion_ml" in part.columns else nothing
-        for name, where, volume in zip(part.index.tolist(), site, ml, strict=True):
-            sites[name] = sites.get(name) or plain(where or "")
-            if volumes.get(name) is None:
-                volumes[name] = _short(volume) if isinstance(volume, float) else None
-    names = sorted(sites)
-    return (
-        [plain(name) for name in names],
-        [sites[name] for name in names],
-        [volumes[name] for name in names],
-    )
-
-
-def _values(
-    frames: dict[str, dict[tuple[str, str], pd.DataFrame]],
-    names: Sequence[str],
-    chain: str,
-    point: str | None,
-    metric: str,
-    subjects: Sequence[str],
-) -> list[float | None]:
-    """Return a figure subject by subject, averaged over the seeds; None as soon as one seed lacks it."""
-    import numpy as np
-
-    seeds = []
-    for name in names:
-        found = [
-            part
-            for (own, at), part in frames[name].items()
-            if own == chain and at == (point or at) and metric in part.columns
-        ]
-        if not found or found[0][metric].dtype.kind != "f":
-            return [None] * len(subjects)
-        part = found[0]
-        shown = {plain(key): value for key, value in zip(part.index, part[metric], strict=True)}
-        seeds.append([shown.get(subject, math.nan) for subject in subjects])
-    means = np.mean(np.array(seeds, dtype=np.float64), axis=0)
-    return [_short(float(value)) for value in means]
 
 
 def _guards(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
@@ -258,6 +213,11 @@ def _guards(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
                     }
                 )
     return list(found.values())
+
+
+def _groups(part: GroupTable) -> dict[str, Any]:
+    lines = [[plain(cell) for cell in line] for line in group_cells(part)]
+    return {"by": plain(part.by), "heads": list(GROUP_HEADS), "lines": lines}
 
 
 def _paper(table: Table) -> dict[str, Any] | None:

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
-from benchmark.errors import UserError
-from benchmark.metrics.histogram import ARRAYS, ScoreHistogram
-from benchmark.metrics.pooled import precision_recall_curve
-from benchmark.records import HISTOGRAMS, RunRecord
-
-POINTS = 150
-_TESTED = {"working": "test/", "native": "native/test/"}
+from benchmark.records import RunRecord
+from leaderboard.pooled import grouped_counts
 
 
 def recall_curve(run: RunRecord, chain: str) -> dict[str, list[float]] | None:
-    """Return recall and precision pooled over the brain voxels of all subjects; None without histograms or lesions.
+    """Return recall and precision pooled over the voxels of all subjects; None without histograms or lesions.
 
     Parameters
     ----------
@@ -30,30 +23,14 @@ def recall_curve(run: RunRecord, chain: str) -> dict[str, list[float]] | None:
     UserError
         When the record's histograms cannot be read.
     """
-    if run.folder is None:
+    counts = grouped_counts(run, chain)
+    if counts is None:
         return None
-    path = run.folder / HISTOGRAMS
-    try:
-        # one by one: the histograms of a large data set are never all in memory
-        merged = ScoreHistogram.merge(_histograms(run, chain))
-    except Exception as error:  # zipfile, zlib and numpy each raise their own
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path}: not a file of histograms ({reason})") from error
-    curve = precision_recall_curve(merged, points=POINTS) if len(merged.start) else None
-    if curve is None:
+    (recall,), (precision,) = counts.curves(np.ones((1, len(counts.subjects)), dtype=np.int64))
+    known = np.isfinite(recall) & np.isfinite(precision)
+    if not known.any():
         return None
     return {
-        name: [float(f"{value:.4g}") for value in values]
-        for name, values in (("recall", curve.recall), ("precision", curve.precision))
+        name: [float(f"{value:.4g}") for value in values[known]]
+        for name, values in (("recall", recall), ("precision", precision))
     }
-
-
-def _histograms(run: RunRecord, chain: str) -> Iterator[ScoreHistogram]:
-    start = f"{_TESTED[run.protocol.grid]}{chain}/"
-    assert run.folder is not None
-    with np.load(run.folder / HISTOGRAMS, allow_pickle=False) as archive:
-        owners = dict.fromkeys(
-            name.rpartition("/")[0] for name in archive.files if name.startswith(start)
-        )
-        for owner in owners:
-            yield ScoreHistogram.from_arrays({name: archive[f"{owner}/{name}"] for name in ARRAYS})

@@ -53,13 +53,14 @@ def make_run(records_dir: Path) -> Make:
         split: str = "test",
         **changes: Any,
     ) -> Path:
+        counted = next(iter(dice.values())) if isinstance(dice, dict) else [dice] * 4
         measured = Protocol(
             **{
                 "spacing_mm": (3.75, 3.75, 2.5),
                 "shape": (64, 64, 62),
                 "median_mm": (18.75, 18.75, 12.5),
                 "split_fingerprint": "f" * 64,
-                "subjects": {"val": 6, "test": 10},
+                "subjects": {"val": 6, split: len(counted) or 4},
                 **(protocol or {}),
             }
         )

@@ -174,6 +174,7 @@ def test_a_hostile_record_stays_text(tmp_path):
     assert not set(data) & set("<>&\u2028\u2029")
     labels = {row["label"] for table in json.loads(data)["tables"] for row in table["rows"]}
     assert labels == {plain(text) for text in HOSTILE}
+    assert "{{ 7 * 7 }}{% raw %}" in labels  # no template of a record's is filled in
     assert "49" not in {
         row["label"] for table in json.loads(data)["tables"] for row in table["rows"]
     }
@@ -294,3 +295,42 @@ def test_a_subject_without_a_value_in_one_seed_has_none(tmp_path):
     assert table["subjects"] == ["A", "B"]
     assert table["rows"][0]["subjects"]["dice@val-dice"][0] is not None
     assert table["rows"][0]["subjects"]["dice@val-dice"][1] is None
+
+
+def test_the_page_says_what_the_differences_are_worth(tmp_path):
+    folder = tmp_path / "records"
+    subjects = [f"S{k:03d}" for k in range(40)]
+    for method, skill in (("good", 0.75), ("poor", 0.3), ("worse", 0.25)):
+        write_run(folder, method, skill=skill, subjects=subjects)
+    comparison = compare(folder)
+    content = page_content(comparison)
+    (table,) = content["tables"]
+    names = [(row["label"], row["chain"]) for row in table["rows"]]
+    assert {names[place] for place in table["statistics"]["best"]} == {
+        ("good", "raw"),
+        ("good", "median5"),
+    }
+    family = comparison.statistics[0].family("raw")
+    (shown,) = [one for one in table["statistics"]["families"] if one["chain"] == "raw"]
+    for test, found in zip(family.wilcoxon, shown["tests"], strict=True):
+        assert (names[found["first"]], names[found["second"]]) == (test.first, test.second)
+        assert found["p"] == pytest.approx(test.adjusted, rel=1e-3)
+        assert (found["better"] is None) == (test.better is None)
+    text = page_of(folder, tmp_path)
+    assert text.count('class="best"') == 2
+    for sentence in shown["sentences"]:
+        assert sentence in text.replace("&#39;", "'").replace("&lt;", "<")
+
+
+def test_sub_groups_stand_below_the_ranking_where_they_were_asked_for(tmp_path, cli):
+    folder = tmp_path / "records"
+    write_run(
+        folder,
+        "andi",
+        groups={"sex": ({"name": "f<b>", "subjects": ("S000", "S001"), "results": {}},)},
+    )
+    answer = cli("compare", "--records", folder, "--by", "sex", "--html", tmp_path / "page.html")
+    assert answer.code == 0, answer.err
+    text = (tmp_path / "page.html").read_text()
+    assert "<h3>By sex</h3>" in text
+    assert "<td>f&lt;b&gt;</td>" in text

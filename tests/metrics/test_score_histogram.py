@@ -299,3 +299,18 @@ def test_thresholds_below_an_edge_are_exceeded_just_by_the_scores_from_the_edge_
     edges = histogram.edges()
     for edge, threshold in zip(edges, histogram.thresholds(edges), strict=True):
         assert np.array_equal(scores > threshold, score_keys(scores) >= edge)
+
+
+@pytest.mark.parametrize("lesion_voxels", [0, 9_000])
+def test_bins_are_sorted_where_the_brain_fills_the_volume_and_lesion_bins_are_shared(
+    lesion_voxels: int,
+) -> None:
+    """Bins of several widths meet; nothing else is added that would sort them."""
+    for seed in range(12):
+        rng = np.random.default_rng([0, seed])
+        scores = np.exp(rng.normal(size=20_000)).astype(np.float32)
+        lesion = np.arange(20_000) < lesion_voxels
+        histogram = score_histogram(scores, np.ones(20_000, dtype=bool), lesion)
+        assert (np.diff(histogram.code.astype(np.int64)) > 0).all()
+        again = ScoreHistogram.from_arrays(histogram.to_arrays())
+        assert again == histogram

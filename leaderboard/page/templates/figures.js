@@ -189,7 +189,89 @@
         };
       },
     },
-    ...(bench.moreFigures ? bench.moreFigures({ safe, cut, label, color, symbol, layout, tall, rowAxis, narrow }) : []),
+    {
+      name: "tests", title: () => "Which differences are significant", family: true,
+      text: "A cell compares its row with its column: ▲ better, ▼ worse, significant at 5 % after Holm's correction within the family; the number is the adjusted p. No mark is no proof that two methods are equal.",
+      draw(rows, pair, family) {
+        if (!family || !family.tests.length) return { traces: [], empty: "No tests: they need two ranked rows and two subjects." };
+        const table = bench.table();
+        const size = family.rows.length;
+        const z = Array.from({ length: size }, () => Array(size).fill(null));
+        const words = Array.from({ length: size }, () => Array(size).fill(""));
+        const hover = Array.from({ length: size }, () => Array(size).fill(""));
+        const shortP = (p) => (p < 0.001 ? "<.001" : p > 0.9995 ? "1" : p.toFixed(3).replace(/^0/, ""));
+        for (const test of family.tests) {
+          const [i, j] = [family.rows.indexOf(test.first), family.rows.indexOf(test.second)];
+          for (const [a, b, own, sign] of [[i, j, test.first, 1], [j, i, test.second, -1]]) {
+            z[a][b] = test.better === null ? 0 : test.better === own ? 1 : -1;
+            words[a][b] = `${["▼ ", "", "▲ "][z[a][b] + 1]}${shortP(test.p)}`;
+            const limits = [sign * test.low, sign * test.high].sort((x, y) => x - y);
+            hover[a][b] = `${label(table.rows[own])}<br>less ${label(table.rows[own === test.first ? test.second : test.first])}<br>${safe(family.metric)} ${sign * test.difference > 0 ? "+" : ""}${bench.number(sign * test.difference)} [${bench.number(limits[0])}, ${bench.number(limits[1])}]<br>p (Holm) ${shortP(test.p)}`;
+          }
+        }
+        const places = family.rows.map((_, k) => k);
+        const names = family.rows.map((row) => label(table.rows[row]));
+        const ground = bench.theme.color("--raised");
+        const [worse, better] = [bench.theme.color("--c1"), bench.theme.color("--c0")];
+        const many = size > 9 || narrow();
+        return {
+          note: family.warnings.join(" "),
+          traces: [{
+            type: "heatmap", x: places, y: places, z, zmin: -1, zmax: 1, hovertext: hover, hoverinfo: "text", xgap: 2, ygap: 2, showscale: false, hoverongaps: false,
+            colorscale: [[0, worse], [0.33, worse], [0.34, ground], [0.66, ground], [0.67, better], [1, better]],
+          }],
+          layout: {
+            height: Math.max(280, 130 + (narrow() ? 34 : 40) * size),
+            xaxis: { tickvals: places, ticktext: places.map((k) => String(k + 1)), side: "top", showgrid: false, zeroline: false },
+            yaxis: { tickvals: places, ticktext: names.map((name, k) => `${name}  ${k + 1}`), autorange: "reversed", showgrid: false, zeroline: false },
+            annotations: places.flatMap((a) => places.filter((b) => words[a][b]).map((b) => ({
+              x: b, y: a, text: many ? words[a][b].slice(0, 1).replace(/[^▲▼]/, "·") : words[a][b], showarrow: false,
+              font: { size: 11, color: z[a][b] === 0 ? bench.theme.color("--text") : bench.theme.color("--ground") },
+            }))),
+          },
+        };
+      },
+    },
+    {
+      name: "ranks", title: () => "How stable the ranks are", family: true,
+      text: "Each mark is a rank under one scheme, with the interval that holds 95 % of the ranks when the subjects are resampled. Circle: by the mean over subjects; square: by the mean of ranks within subjects; diamond: by tests won. Schemes that disagree: the order depends on how one counts.",
+      draw(rows, pair, family) {
+        if (!family || !family.rankings.length) return { traces: [], empty: "No rankings: they need two ranked rows and two subjects." };
+        const table = bench.table();
+        const order = family.rows.map((_, k) => k).sort((a, b) => family.rankings[0].ranks[a] - family.rankings[0].ranks[b]);
+        const looks = [["circle", "--c0", 0.22], ["square", "--c1", 0], ["diamond", "--c2", -0.22]];
+        const traces = family.rankings.map((ranking, s) => ({
+          x: order.map((k) => ranking.ranks[k]), y: order.map((_, place) => -place + looks[s % 3][2]), mode: "markers", type: "scatter", name: safe(ranking.scheme), hoverinfo: "text",
+          text: order.map((k) => `${label(table.rows[family.rows[k]])}<br>${safe(ranking.scheme)}: rank ${ranking.ranks[k]} [${ranking.low[k]}, ${ranking.high[k]}]`),
+          marker: { symbol: looks[s % 3][0], size: 9, color: bench.theme.color(looks[s % 3][1]) },
+          error_x: { type: "data", symmetric: false, array: order.map((k) => ranking.high[k] - ranking.ranks[k]), arrayminus: order.map((k) => ranking.ranks[k] - ranking.low[k]), color: bench.theme.color(looks[s % 3][1]), thickness: 2, width: 4 },
+        }));
+        const shown = order.map((k) => ({ row: table.rows[family.rows[k]] }));
+        return { traces, layout: { height: tall(shown, 40, 280) + 40, showlegend: true, legend: { orientation: "h", y: 1, yanchor: "bottom", x: 0, font: { size: 11 } }, xaxis: { title: "rank", dtick: 1, range: [0.5, family.rows.length + 0.5] }, yaxis: rowAxis(shown) } };
+      },
+    },
+    {
+      name: "blobs", title: () => "How often each rank", family: true,
+      text: "Share of 1,000 resamples of the subjects in which a method had each rank, by the mean over subjects; the area of a mark is its share, the ring is the rank itself.",
+      draw(rows, pair, family) {
+        if (!family || !family.rankings.length) return { traces: [], empty: "No rankings: they need two ranked rows and two subjects." };
+        const table = bench.table();
+        const ranking = family.rankings[0];
+        const order = family.rows.map((_, k) => k).sort((a, b) => ranking.ranks[a] - ranking.ranks[b]);
+        const shown = order.map((k) => ({ row: table.rows[family.rows[k]] }));
+        const traces = order.map((k, place) => {
+          const row = table.rows[family.rows[k]];
+          const known = ranking.frequencies[k].map((share, rank) => [share, rank + 1]).filter(([share]) => share > 0);
+          return {
+            x: known.map(([, rank]) => rank), y: known.map(() => -place), mode: "markers", type: "scatter", hoverinfo: "text",
+            text: known.map(([share, rank]) => `${label(row)}<br>rank ${rank}: ${(100 * share).toFixed(1)} %`),
+            marker: { size: known.map(([share]) => Math.max(3, 30 * Math.sqrt(share))), color: color(row), opacity: 0.85, line: { width: 0 } },
+          };
+        });
+        traces.push({ x: order.map((k) => ranking.ranks[k]), y: order.map((_, place) => -place), mode: "markers", type: "scatter", hoverinfo: "skip", marker: { symbol: "circle-open", size: 34, color: bench.theme.color("--text"), line: { width: 1.5 } } });
+        return { traces, layout: { height: tall(shown, 40, 280), xaxis: { title: "rank", dtick: 1, range: [0.3, family.rows.length + 0.7] }, yaxis: rowAxis(shown) } };
+      },
+    },
   ];
 
   const stale = new Set();
@@ -209,6 +291,11 @@
       });
       figure.card.append(bench.make("div", { class: "pair" }, ...figure.picks.map((select, k) => bench.make("label", {}, k ? "vertical" : "horizontal", select))));
     }
+    if (figure.family) {
+      figure.pick = bench.make("select", { id: `family-${figure.name}` });
+      figure.pick.addEventListener("change", () => redraw(figure));
+      figure.card.append(bench.make("div", { class: "pair" }, bench.make("label", {}, "among", figure.pick)));
+    }
     figure.card.append(figure.more, figure.place);
     bench.byId("cards").append(figure.card);
     watcher.observe(figure.card);
@@ -221,11 +308,19 @@
     bench.fill(figure.picks[1], options, 0);
   }
 
+  // families of the methods of one chain; across chains there is no matrix of all pairs
+  function offerFamilies(figure) {
+    const families = bench.table().statistics.families.map((family, k) => [k, family]).filter(([, family]) => family.kind === "methods");
+    const best = bench.table().rows[0].chain;
+    const chosen = families.find(([, family]) => family.chain === (state.chain || best)) || families[0];
+    bench.fill(figure.pick, families.map(([k, family]) => [k, family.name]), chosen ? chosen[0] : "");
+  }
+
   function redraw(figure) {
     stale.delete(figure);
     figure.head.textContent = figure.title();
     const rows = bench.shownRows();
-    const { traces, layout: wanted, empty, note } = figure.draw(rows, figure.pair ? figure.picks.map((select) => Number(select.value)) : null);
+    const { traces, layout: wanted, empty, note } = figure.draw(rows, figure.pair ? figure.picks.map((select) => Number(select.value)) : null, figure.family && figure.pick.value !== "" ? bench.table().statistics.families[Number(figure.pick.value)] : null);
     figure.more.textContent = traces.length ? note || "" : empty || "Nothing to show.";
     figure.more.hidden = !figure.more.textContent;
     figure.place.hidden = traces.length === 0;
@@ -262,6 +357,7 @@
   figures.forEach(build);
   state.onChange((changed) => {
     if (changed.includes("table")) figures.filter((figure) => figure.pair).forEach(offerPairs);
+    if (changed.includes("table") || changed.includes("chain")) figures.filter((figure) => figure.family).forEach(offerFamilies);
     if (changed.some((key) => ["table", "chain", "point", "method"].includes(key))) refresh();
   });
   bench.theme.onChange(refresh);
