@@ -52,6 +52,7 @@
     return { title, type: "log", range: [low - pad, high + pad], tickvals: marks, ticktext: marks.map((mark) => bench.score(mark)), minor: { showgrid: false, ticks: "" } };
   }
   const tall = (rows, each, least) => Math.max(least, 80 + each * rows.length);
+  const lesionOf = (s) => { const ml = bench.table().lesion_ml[s]; return ml === null ? "" : ml === 0 ? "<br>no lesion" : `<br>lesion ${bench.number(ml, 2)} ml`; };
   const jitter = (k) => (((k * 0.6180339887) % 1) - 0.5) * 0.5;
 
   const figures = [
@@ -87,7 +88,7 @@
       },
     },
     {
-      name: "strip", wide: true, title: () => `Dice@${state.point} of every subject`, text: "One point a subject, mean over seeds; the bar is the median. Select a point to see that subject.",
+      name: "strip", wide: true, title: () => `Dice@${state.point} of every subject`, text: "One point a subject, mean over seeds; the bar is the median. A subject without a lesion has Dice 1 if nothing is detected, else 0. Select a point to see that subject.",
       draw(rows) {
         const table = bench.table();
         const traces = rows.map(({ row, index }, k) => {
@@ -95,7 +96,7 @@
           const known = values.map((value, s) => [value, s]).filter(([value]) => value !== null);
           return {
             x: known.map(([value]) => value), y: known.map(([, s]) => -k + jitter(s)), mode: "markers", type: "scatter", hoverinfo: "text",
-            text: known.map(([value, s]) => `${safe(table.subjects[s])}: ${bench.number(value)}<br>${label(row)}${table.lesion_ml[s] === null ? "" : `<br>lesion ${bench.number(table.lesion_ml[s], 2)} ml`}`),
+            text: known.map(([value, s]) => `${safe(table.subjects[s])}: ${bench.number(value)}<br>${label(row)}${lesionOf(s)}`),
             customdata: known.map(([, s]) => [index, s]), marker: { color: color(row), symbol: symbol(row), size: known.length > 60 ? 5 : 8, opacity: known.length > 60 ? 0.6 : 0.9 },
           };
         });
