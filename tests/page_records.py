@@ -121,7 +121,7 @@ def write_run(
     )  # fmt: skip
     folder = write_record(records, record, pd.DataFrame(lines), histograms or {})
     for name in previews:
-        add_preview(folder, name, skill)
+        add_preview(folder, name, skill, shape)
     return folder
 
 
@@ -151,9 +151,11 @@ def scene(subject: str, skill: float, shape: tuple[int, int, int] = SHAPE) -> di
     return {"scan": scan, "brain": brain, "lesion": lesion & brain, "raw": raw, "median5": raw}
 
 
-def add_preview(folder: Path, subject: str, skill: float = 0.6) -> None:
+def add_preview(
+    folder: Path, subject: str, skill: float = 0.6, shape: tuple[int, int, int] = SHAPE
+) -> None:
     """Add the preview of a subject to a record."""
-    found = scene(subject, skill)
+    found = scene(subject, skill, shape)
     preview = make_preview(
         found["scan"], found["brain"], found["lesion"], {chain: found[chain] for chain in CHAINS},
         {chain: list(THRESHOLDS.values()) for chain in CHAINS}, (4.0, 4.0, 3.0),

@@ -18,6 +18,7 @@ from leaderboard.group_text import (
     group_cells,
     paper_cells,
 )
+from leaderboard.measures import TITLES
 from leaderboard.page.comparisons import statistics_content
 from leaderboard.page.curves import recall_curve
 from leaderboard.run_facts import facts_of, guards_of, plain, points_of
@@ -28,7 +29,7 @@ from leaderboard.subgroups import GroupTable
 from leaderboard.table import Row, Table
 
 POINTS = {
-    "val-dice": "Threshold of the highest mean Dice over the validation subjects, then frozen. This one ranks.",
+    "val-dice": "Threshold of the highest mean Dice over the validation subjects, then frozen.",
     "val-fpr1": "Threshold that 1 % of the lesion-free brain voxels of the validation split exceed, then frozen.",
     "val-fpr5": "Threshold that 5 % of the lesion-free brain voxels of the validation split exceed, then frozen.",
     "yen": "Yen's threshold of each volume's own scores, then one dilation by the 6 neighbours.",
@@ -107,6 +108,8 @@ def _table(
         "dataset": plain(table.dataset),
         "split": plain(table.split),
         "title": plain(table.title),
+        "metric": table.metric,
+        "ranked_by": TITLES.get(table.metric, table.metric),
         "region": plain(table.protocol.region),
         "grid": plain(table.protocol.grid),
         "protocol": plain(table.protocol.name),

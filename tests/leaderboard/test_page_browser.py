@@ -117,6 +117,7 @@ def test_rows_are_filtered_by_maps_region_operating_point_and_name(browser, site
             if head.is_visible()
         ]
         assert len(shown) == 6
+        assert "The rank is by Dice@val-dice" in page.locator("#point-means").inner_text()
         page.select_option("#pick-region", "all")
         assert page.locator("#ranking article[data-table='1']").is_visible()
         assert not page.locator("#ranking article[data-table='0']").is_visible()

@@ -20,6 +20,8 @@
     const inRegion = inSet.filter((table) => table.region === now.region);
     bench.fill(pick("table"), inRegion.map((table) => [table.id, measured(table)]), now.id);
     bench.byId("label-table").hidden = inRegion.length < 2;
+    const role = (point) => (`dice@${point}` === now.metric ? " (ranks)" : point === "oracle" ? " (upper bound)" : "");
+    bench.fill(pick("point"), Object.keys(content.points).map((point) => [point, `${point}${role(point)}`]), state.point);
     bench.fill(pick("chain"), [["", "all"], ...now.chains.map((name) => [name, name])], state.chain);
   }
 
@@ -94,7 +96,7 @@
       cell.hidden = !all && (other || extra);
     });
     article.querySelector(".count").textContent = `${kept.size} of ${bench.table().rows.length} rows`;
-    bench.byId("point-means").textContent = `${state.point}: ${content.points[state.point]}`;
+    bench.byId("point-means").textContent = `${state.point}: ${content.points[state.point]} The rank is by ${bench.table().ranked_by}, whatever is chosen here.`;
   }
 
   // --- subjects -----------------------------------------------------------------------------------------------
