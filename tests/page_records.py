@@ -148,7 +148,8 @@ def scene(subject: str, skill: float, shape: tuple[int, int, int] = SHAPE) -> di
     scan = np.where(brain, rng.uniform(0.4, 0.6, shape) + 0.4 * lesion, 0).astype(np.float32)
     drawn = np.random.default_rng(int(1000 * skill)).random(shape)
     raw = np.where(brain, 0.6 * drawn + skill * 0.6 * lesion, 0).astype(np.float32)
-    return {"scan": scan, "brain": brain, "lesion": lesion & brain, "raw": raw, "median5": raw}
+    filtered = np.float32(0.9) * raw
+    return {"scan": scan, "brain": brain, "lesion": lesion & brain, "raw": raw, "median5": filtered}
 
 
 def add_preview(

@@ -322,6 +322,8 @@ def test_the_page_says_what_the_differences_are_worth(tmp_path):
         assert (found["better"] is None) == (test.better is None)
     text = page_of(folder, tmp_path)
     assert text.count('class="best"') == 2
+    assert text.count("Bold: in Dice@val-dice significantly better") == 1
+    assert len(re.findall(r'<td class="number tested" data-points="val-dice"', text)) == len(names)
     for sentence in shown["sentences"]:
         assert sentence in text.replace("&#39;", "'").replace("&lt;", "<")
 
@@ -365,7 +367,7 @@ def test_twelve_methods_250_subjects_and_three_seeds_make_a_page_of_30_mb_in_30_
         for seed in range(3):
             write_run(
                 folder, f"method-{method}", seed=seed, skill=0.8 - 0.04 * method, subjects=subjects,
-                previews=subjects[::60] if seed == 0 else (), shape=(70, 76, 72),
+                previews=subjects[::40] if seed == 0 else (), shape=(76, 80, 76),
             )  # fmt: skip
     begun = time.process_time()
     left = write_page(tmp_path / "page.html", compare(folder))
