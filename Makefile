@@ -24,7 +24,8 @@ leaderboard: install
 		$(BIN)/python -m benchmark run $(METHODS:%=--method %) --seed 0 --seed 1 --seed 2 \
 			--dataset $$data --preset quick || exit 1; \
 	done
-	$(BIN)/python -m benchmark compare --markdown leaderboard/phantom.md --figures leaderboard/phantom
+	$(BIN)/python -m benchmark compare --markdown leaderboard/phantom.md --figures leaderboard/phantom \
+		--html workspace/leaderboard/phantom.html
 
 test: install lint
 	$(BIN)/python -m pytest -m 'not slow' -n auto --maxprocesses 4 --dist worksteal

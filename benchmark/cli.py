@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark.cli_compare import compare
+from benchmark.cli_compare import compare, show
 from benchmark.cli_options import (
     Checkpoint,
     Config,
@@ -47,6 +47,7 @@ app = typer.Typer(
 )
 app.add_typer(prepare_app, name="prepare")
 app.command("compare")(compare)
+app.command("show")(show)
 
 COMPANIONS = ("thresholding", "voxel-statistics")
 """Methods that take seconds and run along, so that no method stands in a table alone."""

@@ -42,6 +42,12 @@ def compare(
     figures: Annotated[
         Path | None, typer.Option(help="folder to draw figures into, as SVG and PNG")
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            help="write a page with figures and viewers: one file.html, or a folder without limit of size"
+        ),
+    ] = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -75,10 +81,38 @@ def compare(
         if path is not None:
             write_text(path, render(comparison))
             print(f"written: {path}", file=sys.stderr)
+    if html is not None:
+        from leaderboard.page.render import write_page
+
+        left_out = write_page(html, comparison)
+        print(f"written: {html}" + (f" ({left_out})" if left_out else ""), file=sys.stderr)
     if json:
         print(to_json(comparison))
     else:
         print_comparison(comparison)
+
+
+def show(
+    run: Annotated[
+        str, typer.Argument(help="a record: its folder's name, how that begins, or its path")
+    ],
+    records: Annotated[
+        Path | None, typer.Option(help="folder of run records; default: the workspace's")
+    ] = None,
+    workspace: WorkspaceFolder = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Show one run: protocol, subjects, guards, costs, where it comes from and where its files are."""
+    from benchmark.workspace import Workspace
+    from leaderboard.show import find_one, print_run, run_as_json
+
+    place = Workspace(workspace) if workspace else Workspace.default()
+    found = find_one(run, records or place.records)
+    if json:
+        print(run_as_json(found))
+    else:
+        print_run(found)
 
 
 def _seeds(text: str) -> list[int]:

@@ -116,6 +116,12 @@ class EvaluationConfig(Section):
     paper_min_max: bool | None = Field(
         None, description="scale all maps to [0, 1] in the paper's protocol; null: as published"
     )
+    previews: int = Field(
+        8,
+        ge=0,
+        le=1000,
+        description="subjects whose reduced scan, maps and lesion the record keeps for viewers; 0: none",
+    )
 
     @field_validator("paper_window")
     @classmethod

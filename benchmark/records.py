@@ -14,8 +14,9 @@ A record's folder holds
 ``SHA256SUMS``
     Digests of these, for ``sha256sum -c``: a record edited by hand is noticed.
 
-and whatever the run attaches: ``config.yaml``, ``loss.csv``, ``figures/*.png``. Folders whose name begins with a dot
-are unfinished and never read. Two runs of the same command differ in :data:`MEASURED` fields only.
+and whatever the run attaches: ``config.yaml``, ``loss.csv``, ``figures/*.png``, ``previews/*.npz``
+(:mod:`benchmark.previews`). Folders whose name begins with a dot are unfinished and never read.
+Two runs of the same command differ in :data:`MEASURED` fields only.
 """
 
 from __future__ import annotations

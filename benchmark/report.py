@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import yaml
 from numpy.typing import NDArray
 
@@ -18,6 +19,7 @@ from benchmark.guards import Guard
 from benchmark.learning import read_losses, still_falling
 from benchmark.map_store import MapStore
 from benchmark.paper_run import PaperRun
+from benchmark.previews import FOLDER, choose, make_preview, write_preview
 from benchmark.provenance import provenance
 from benchmark.records import (
     Costs,
@@ -146,6 +148,8 @@ def leave_record(
             dice_curves(figures / "dice-threshold.png", result.sweeps)
         for subject in finished.test[:FIGURE_SUBJECTS]:
             _montages(figures, subject, finished, result, maps, reader)
+        for subject in _shown(finished, result):
+            _preview(folder / FOLDER / f"{subject}.npz", subject, result, maps, reader)
         if results.paper is not None:
             for name, text in results.paper.files(finished.info.method).items():
                 (folder / name).write_text(text, encoding="ascii")
@@ -181,6 +185,39 @@ def _montages(
             threshold,
             f"{finished.info.label}, {chain.name}, {finished.dataset} {subject}",
         )
+
+
+def _shown(finished: Finished, result: Evaluation) -> list[str]:
+    """Choose the subjects of the previews, by lesion volume and by the mean Dice of the chains."""
+    most = finished.run.evaluation.previews
+    table = result.subjects
+    # without a validation split there is no val-dice
+    point = "val-dice" if (table["point"] == "val-dice").any() else "oracle"
+    lines = table[table["point"] == point]
+    volumes: dict[str, float] = {}
+    dice: dict[str, list[float]] = {}
+    for name, ml, value in zip(lines["subject"], lines["lesion_ml"], lines["dice"], strict=True):
+        volumes[name] = ml
+        dice.setdefault(name, []).append(value)
+    means = {name: sum(values) / len(values) for name, values in dice.items()}
+    return choose(finished.test, volumes, means, most) if most else []
+
+
+def _preview(path: Path, subject: str, result: Evaluation, maps: MapStore, reader: Reader) -> None:
+    scored, volume = maps.load(subject), reader(subject)
+    points = result.operating_points
+    preview = make_preview(
+        volume.image[0],
+        volume.brain,
+        volume.lesion if volume.lesion is not None else np.zeros_like(volume.brain),
+        {chain.name: chain.apply(scored.map, scored.brain) for chain in result.chains},
+        {
+            chain: [point.threshold for point in found.values() if point.threshold is not None]
+            for chain, found in points.items()
+        },
+        volume.spacing,
+    )
+    write_preview(path, preview)
 
 
 def _record(finished: Finished, results: Results, config: dict[str, Any]) -> RunRecord:

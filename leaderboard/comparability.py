@@ -13,6 +13,7 @@ _IDLE = (
     ("seed",), ("device",), ("workers",), ("scoring", "batch_size"),
     *(("evaluation", key) for key in (
         "grid", "exact", "protocol", "paper_window", "paper_min_max", "bootstraps",
+        "previews",
     )),
 )  # fmt: skip
 """Configuration that tells no two methods apart: seeds are averaged, the others change no map and no detection."""
