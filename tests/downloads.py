@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
 from small_scans import write_subject
 
 
@@ -52,3 +53,12 @@ def tree(root: Path) -> dict[str, str]:
         elif path.is_file() and name != ".lock":
             out[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return out
+
+
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the report's pictures out: drawing takes most of the time of a small preparation."""
+    from datasets.prepare import report_figures
+
+    monkeypatch.setattr(report_figures, "lesions", lambda prepared, part_of: b"")
+    monkeypatch.setattr(report_figures, "intensities", lambda prepared: b"")
+    monkeypatch.setattr(report_figures, "examples", lambda prepared, output: None)

@@ -18,10 +18,16 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from downloads import brats, member, tar_of, tree
+from downloads import brats, member, tar_of, tree, without_figures
 from small_scans import AFFINE, SHAPE, save, write_subject
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch, request):
+    if "report" not in request.node.name:
+        without_figures(monkeypatch)
 
 
 def lines_of(answer):

@@ -9,10 +9,16 @@ import tarfile
 import nibabel as nib
 import numpy as np
 import pytest
-from downloads import brats, tar_of, tree, zip_of
+from downloads import brats, tar_of, tree, without_figures, zip_of
 from small_scans import AFFINE, SHAPE, save, write_splits, write_subject
 
 KINDS = ("flair", "seg", "t1", "t1ce", "t2")
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch, request):
+    if "report" not in request.node.name:
+        without_figures(monkeypatch)
 
 
 def prepare(cli, *arguments, output):
@@ -67,6 +73,7 @@ def test_every_packing_gives_the_same_data_set(cli, tmp_path, packing):
     assert sorted(rows) == names
 
 
+@pytest.mark.slow
 def test_what_is_prepared_runs_and_gives_the_figures_that_the_download_gives(cli, tmp_path):
     inner = brats(tmp_path / "download", count=8)
     parts = [f"BraTS2021_{k:05d}" for k in range(8)]

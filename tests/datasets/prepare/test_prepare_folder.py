@@ -8,7 +8,7 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from downloads import tree
+from downloads import tree, without_figures
 from scipy import ndimage
 from small_scans import AFFINE, SHAPE, save, write_subject
 
@@ -19,6 +19,12 @@ from datasets.prepare.stripping import derive_brain, is_stripped
 from datasets.template import load_template
 
 SPACING = 3.0
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch, request):
+    if "report" not in request.node.name:
+        without_figures(monkeypatch)
 
 
 def prepare(cli, *arguments, output):
