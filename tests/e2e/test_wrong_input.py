@@ -287,7 +287,7 @@ def test_a_full_disk_while_the_record_is_written_leaves_none(cli, scans, tmp_pat
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(records, "_write_arrays", full)
+    monkeypatch.setattr(records, "write_histograms", full)
     refused(run(cli, scans), "No space left on device")
     assert list((tmp_path / "workspace" / "records").iterdir()) == []
     monkeypatch.undo()
