@@ -29,6 +29,7 @@ class SubjectTable:
     ) -> None:
         self._lines = lines
         self._columns = columns
+        self._found: dict[tuple[str, str], dict[str, float]] = {}
 
     def values(self, chain: str, metric: str) -> dict[str, float]:
         """Return a metric by subject, without the subjects for which it is undefined.
@@ -40,6 +41,11 @@ class SubjectTable:
         metric : str
             As in the record's summary: ``dice@val-dice``, ``ap``.
         """
+        if (chain, metric) not in self._found:
+            self._found[chain, metric] = self._read(chain, metric)
+        return self._found[chain, metric]
+
+    def _read(self, chain: str, metric: str) -> dict[str, float]:
         name, _, point = metric.partition("@")
         place = self._columns.get(name)
         # figures without a threshold stand on every line of the subject: any point will do
@@ -114,6 +120,8 @@ def over_the_seeds(seeds: Sequence[dict[str, float]]) -> dict[str, float]:
     """Average each subject's values over the seeds; only subjects for which every seed has one, by name."""
     if not seeds:
         return {}
+    if len(seeds) == 1:
+        return {subject: seeds[0][subject] for subject in sorted(seeds[0])}
     subjects = sorted(set.intersection(*(set(values) for values in seeds)))
     return {
         subject: math.fsum(values[subject] for values in seeds) / len(seeds) for subject in subjects
