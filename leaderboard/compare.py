@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from benchmark.errors import UserError, unknown_name
 from benchmark.records import find_records
 from leaderboard.measures import RANKING, ranking_metric
@@ -104,7 +106,9 @@ def compare(
                 )
         records = [record for record in records if record.run.seed in seeds]
     built = build_tables(records, chain, metric)
-    statistics = tuple(map(table_statistics, built))
+    # The products are small: a second thread would mostly wait, and rounds sums in another order.
+    with threadpool_limits(1, "blas"):
+        statistics = tuple(map(table_statistics, built))
     tables = tuple(
         with_limits(table, found.pooled_intervals)
         for table, found in zip(built, statistics, strict=True)
