@@ -28,13 +28,14 @@ Progress = Callable[[str, int, int], None]
 """Called with what is done, the number done, and the number of all."""
 
 MASK = "mask"
-_NAMES = {
+BRATS_KINDS = {
     "flair": "flair", "t2f": "flair",
     "t1": "t1", "t1n": "t1",
     "t1ce": "t1ce", "t1c": "t1ce",
     "t2": "t2", "t2w": "t2",
     "seg": MASK,
 }  # fmt: skip
+"""What the last word of a BraTS file's name says, of any year."""
 _ENDING = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
 
 
@@ -289,7 +290,7 @@ class FolderAdapter:
             "-",
         ):
             return None
-        return _NAMES.get(stem[len(subject) + 1 :].lower())
+        return BRATS_KINDS.get(stem[len(subject) + 1 :].lower())
 
     def _subjects_on_disk(self) -> list[Subject]:
         if self._found is None:

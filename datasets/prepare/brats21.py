@@ -9,20 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.errors import UserError
+from datasets.adapter import BRATS_KINDS
 from datasets.prepare.collection import Gathered
 from datasets.prepare.placing import MASK, Incoming
 from datasets.prepare.sources import Finding, SourceFile, find_files
 from datasets.volume import MODALITIES
 
-KINDS = {
-    "flair": "flair", "t2f": "flair",
-    "t1": "t1", "t1n": "t1",
-    "t1ce": "t1ce", "t1c": "t1ce",
-    "t2": "t2", "t2w": "t2",
-    "seg": MASK,
-}  # fmt: skip
 _NAME = re.compile(
-    rf"^(?P<id>[A-Za-z0-9][A-Za-z0-9._-]*?)[_-](?P<kind>{'|'.join(KINDS)})\.nii(\.gz)?$",
+    rf"^(?P<id>[A-Za-z0-9][A-Za-z0-9._-]*?)[_-](?P<kind>{'|'.join(BRATS_KINDS)})\.nii(\.gz)?$",
     re.IGNORECASE,
 )
 _MISNAMED = re.compile(r"seg(m|mentation)?\.nii(\.gz)?$", re.IGNORECASE)
@@ -64,7 +58,7 @@ def sort_out(found: Finding) -> Gathered:
         if match is None:
             strays.append(file)
             continue
-        _add(files, match["id"], KINDS[match["kind"].lower()], file, refused, out)
+        _add(files, match["id"], BRATS_KINDS[match["kind"].lower()], file, refused, out)
     for file in strays:
         subject = next((p for p in reversed(file.path.parts[:-1]) if p in files), None)
         if subject and MASK not in files[subject] and _MISNAMED.search(file.path.name):
@@ -127,7 +121,7 @@ def _with_named_strangers(out: Gathered, found: Finding) -> Gathered:
     for place, subject in enumerate(out.subjects):
         lacking = [m for m in MODALITIES if m not in subject.files]
         for kind in lacking:
-            endings = [k for k, v in KINDS.items() if v == kind]
+            endings = [k for k, v in BRATS_KINDS.items() if v == kind]
             names = [
                 label for name, label in others
                 if any(name.lower().startswith(f"{subject.id}{s}{e}.".lower()) for e in endings for s in "_-")

@@ -15,7 +15,7 @@ from leaderboard.statistics import draws_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from leaderboard.figures.gallery import Scene
+    from leaderboard.figures.scene import Scene
 
 _RESAMPLES = 500
 _BANDS = 3

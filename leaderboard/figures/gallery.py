@@ -5,46 +5,16 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leaderboard.compare import Comparison
 from leaderboard.figures import curves, points, ranks, subjects
+from leaderboard.figures.scene import Scene
 from leaderboard.figures.style import Looks, save, styled
-from leaderboard.statistics import TableStatistics
-from leaderboard.table import Row, Table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What a figure is drawn from.
-
-    Parameters
-    ----------
-    table : Table
-        Of the leaderboard.
-    statistics : TableStatistics
-        The table's.
-    looks : Looks
-        Colours and marks of the methods.
-    """
-
-    table: Table
-    statistics: TableStatistics
-    looks: Looks
-
-    @property
-    def chains(self) -> list[str]:
-        """Chains that have a ranked row."""
-        return [chain for chain in self.table.protocol.chains if self.rows(chain)]
-
-    def rows(self, chain: str) -> list[Row]:
-        """Return the ranked rows of a chain, best first."""
-        return [row for row in self.table.rows if row.chain == chain and row.rank is not None]
 
 
 FIGURES: dict[str, Callable[[Scene], Figure | None]] = {

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from leaderboard.figures.gallery import Scene
+    from leaderboard.figures.scene import Scene
 
 
 def oracle_gap(scene: Scene) -> Figure | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
-    from leaderboard.figures.gallery import Scene
+    from leaderboard.figures.scene import Scene
     from leaderboard.statistics import Family
 
 

@@ -13,7 +13,7 @@ from leaderboard.subgroups import group_tables
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from leaderboard.figures.gallery import Scene
+    from leaderboard.figures.scene import Scene
 
 LESION_SIZE = "lesion-size"
 _LINE = {"color": "#333333", "lw": 0.7}
