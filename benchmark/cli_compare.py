@@ -54,9 +54,10 @@ def compare(
     """Rank all runs of a data set; reads run records only, never a volume."""
     from benchmark.workspace import Workspace
     from leaderboard.compare import compare as read_and_rank
-    from leaderboard.export import to_csv, to_json, to_markdown, write_text
+    from leaderboard.export import to_csv, to_json, to_markdown
     from leaderboard.latex import to_latex
     from leaderboard.terminal import print_comparison
+    from leaderboard.writing import write_text
 
     place = Workspace(workspace) if workspace else Workspace.default()
     comparison = read_and_rank(

@@ -56,8 +56,9 @@ def summarise(
         print(json.dumps(rows, indent=1))
     if evaluated:
         from leaderboard.compare import compare
-        from leaderboard.export import to_markdown, write_text
+        from leaderboard.export import to_markdown
         from leaderboard.terminal import print_comparison
+        from leaderboard.writing import write_text
 
         comparison = compare(place.records, dataset)
         markdown = place.leaderboards / f"{dataset}.md"

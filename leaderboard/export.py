@@ -5,13 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from benchmark.errors import UserError
 from benchmark.records import RunRecord
 from leaderboard.columns import Column, columns_of, heading_of, notes_of
 from leaderboard.compare import Comparison
@@ -154,26 +151,6 @@ def to_markdown(
     if comparison.skipped:
         parts.append("## Left out\n\n" + _list(comparison.skipped))
     return "\n\n".join(parts) + "\n"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all.
-
-    Raises
-    ------
-    UserError
-        When it cannot be written.
-    """
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_text(text, encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
 
 
 def _table_parts(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmark.errors import UserError
+from leaderboard.writing import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -115,17 +114,8 @@ def save(figure: Figure, stem: Path) -> list[Path]:
         ("png", {"Software": None}),
     ):
         path = stem.with_name(f"{stem.name}.{kind}")
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                partial.write_bytes(buffer.getvalue())
-                partial.replace(path)
-            finally:
-                partial.unlink(missing_ok=True)
-        except OSError as error:
-            raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+        write_bytes(path, buffer.getvalue())
         written.append(path)
     return written

@@ -17,9 +17,9 @@ from typing import Any
 
 from benchmark.errors import UserError
 from leaderboard.compare import Comparison
-from leaderboard.export import write_text
 from leaderboard.page.content import page_content
 from leaderboard.page.images import Images, collect_images
+from leaderboard.writing import write_text
 
 LARGEST = 29_000_000
 """Bytes of a page in one file; previews that do not fit are left out, and the page says so."""

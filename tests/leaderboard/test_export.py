@@ -15,8 +15,9 @@ import pytest
 from benchmark.errors import UserError
 from leaderboard.columns import COLUMNS
 from leaderboard.compare import compare
-from leaderboard.export import flat, to_csv, to_json, to_markdown, write_text
+from leaderboard.export import flat, to_csv, to_json, to_markdown
 from leaderboard.terminal import print_comparison
+from leaderboard.writing import write_text
 
 
 @pytest.fixture
@@ -162,7 +163,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_text", full)
+    monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(
         UserError, match=r"table\.md: cannot be written \(No space left on device\)"
     ):
