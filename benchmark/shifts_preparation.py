@@ -129,8 +129,8 @@ class ShiftsPreparation:
         _say(console, f"registered to {self.target.name}", outcome, folder)
         for name in done:
             found = read_preparation(folder / name)
-            if found is not None and found.registration is not None and found.registration.warning:
-                console.note(f"warning: {name}: {found.registration.warning}")
+            for line in found.all_warnings if found is not None else ():
+                console.note(f"warning: {name}: {line}")
         if pages:
             console.note(f"contact sheet, to be looked at: {', '.join(map(str, pages))}")
         return list(outcome.failures)

@@ -17,14 +17,13 @@ from datasets.brain import brain_mask
 from datasets.fingerprints import scan_hash
 from datasets.lesion_mask import LesionRule, lesion_voxels
 from datasets.nifti import NiftiScan, read_nifti, require_same_grid
+from datasets.prepare.swapped import exchanged
 from datasets.preprocessing import positive_quantile, require_contrast
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 """Of each modality's voxels above 0; the last one is what the benchmark divides by."""
 FEW_VALUES = 8
 """An image with no more different values than this is a mask that took a scan's place."""
-SWAPPED = 0.3
-"""T2 correlates with T1ce by so much more than T1 does: their names are swapped, it seems."""
 
 
 @dataclass
@@ -221,22 +220,5 @@ def _warnings(checked: Checked) -> list[str]:
         outside = float((checked.lesion & ~checked.brain).sum() / checked.lesion.sum())
         if outside > 0.1:
             out.append(f"{outside:.0%} of the lesion mask lies outside the brain")
-    if {"t1", "t1ce", "t2"} <= set(checked.images):
-        t1, t2 = (_correlation(checked, name, "t1ce") for name in ("t1", "t2"))
-        if t2 > t1 + SWAPPED:
-            out.append(
-                f"t1 and t2 look swapped: t1ce correlates with t2 ({t2:.2f}) better than with t1 ({t1:.2f})"
-            )
-    return out
-
-
-def _correlation(checked: Checked, one: str, other: str) -> float:
-    inside = checked.brain if checked.lesion is None else checked.brain & ~checked.lesion
-    picked = np.flatnonzero(inside.ravel("F"))
-    picked = picked[:: max(1, picked.size // 50_000)]
-    values = [
-        checked.images[name].values.ravel("F")[picked].astype(np.float64) for name in (one, other)
-    ]
-    if picked.size < 100 or min(float(v.std()) for v in values) == 0:
-        return 0.0
-    return float(np.corrcoef(values[0], values[1])[0, 1])
+    line = exchanged(checked.images, checked.brain, checked.lesion)
+    return out if line is None else [*out, line]

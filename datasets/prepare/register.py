@@ -24,7 +24,8 @@ from datasets.prepare.sidecar import (
     versions,
 )
 from datasets.prepare.step import FoundSubject, StepOutcome, run_step
-from datasets.prepare.template import RegistrationTemplate
+from datasets.prepare.swapped import exchanged
+from datasets.prepare.template import RegistrationTemplate, brain_of
 from datasets.prepare.whole_folder import sweep, whole_folder
 
 MASKS = ("seg", "fg_mask")
@@ -64,6 +65,10 @@ def register_subject(
     for scan in scans.values():
         require_same_grid(subject.id, first, scan)
     found = register_affine(first.values, first.affine, template)
+    line = exchanged(
+        {kind: scan for kind, scan in scans.items() if kind not in MASKS},
+        brain_of(first.values, first.affine),
+    )
     sources: dict[str, SourceFile] = {}
     with whole_folder(target) as folder:
         for kind, scan in scans.items():
@@ -79,6 +84,7 @@ def register_subject(
             sources=sources,
             registration=registration_record(found, template, moving),
             matching=None,
+            warnings=() if line is None else (line,),
             versions=versions(),
         )
         preparation.write(folder)

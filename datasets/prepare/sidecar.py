@@ -97,6 +97,7 @@ class Preparation(Section):
         None, description="null: the prepared files lie where the sources do"
     )
     matching: MatchRecord | None = Field(None, description="null: intensities are the sources'")
+    warnings: tuple[str, ...] = Field((), description="of the sources: what to look at")
     versions: dict[str, str] = Field(description="of what the figures depend on")
 
     @property
@@ -105,6 +106,12 @@ class Preparation(Section):
         if self.registration is None:
             return np.eye(4)
         return np.array(self.registration.to_template)
+
+    @property
+    def all_warnings(self) -> tuple[str, ...]:
+        """Those of the sources, then the registration's."""
+        of_registration = self.registration.warning if self.registration is not None else None
+        return self.warnings if of_registration is None else (*self.warnings, of_registration)
 
     def write(self, folder: Path) -> None:
         """Write the sidecar into a subject's folder, atomically.

@@ -241,21 +241,25 @@ def test_a_file_whose_ending_belies_its_content_is_given_the_right_one(cli, tmp_
     assert "BraTS2021_00000_t1.nii is compressed" in answer.err
 
 
-def test_t1_and_t2_under_each_others_names_are_pointed_at(cli, tmp_path):
+@pytest.mark.parametrize("pair", [("t1", "t2"), ("flair", "t2"), ("t1ce", "t2")])
+def test_modalities_under_each_others_names_are_pointed_at(cli, tmp_path, pair):
     rng = np.random.default_rng(0)
+    there = {pair[0]: pair[1], pair[1]: pair[0]}
     for name, swapped in (("BraTS2021_00000", False), ("BraTS2021_00001", True)):
         folder = write_subject(tmp_path / "scans", name, len(name) + swapped)
         brain = nib.load(folder / f"{name}_t1.nii.gz").get_fdata() > 0
-        tissue = rng.uniform(1, 2, SHAPE)
-        for kind, image in (("t1", tissue), ("t1ce", tissue + 0.1), ("t2", 3 - tissue)):
-            other = {"t1": "t2", "t2": "t1"}.get(kind, kind) if swapped else kind
+        tissue, lesser = rng.uniform(1, 2, SHAPE), rng.uniform(1, 2, SHAPE)
+        for kind, image in (
+            ("t1", tissue), ("t1ce", tissue + 0.1), ("t2", 3 - tissue), ("flair", tissue + 1.5 * lesser),
+        ):  # fmt: skip
             noise = rng.normal(0, 0.05, SHAPE)
             save(
-                folder / f"{name}_{other}.nii.gz",
+                folder / f"{name}_{there.get(kind, kind) if swapped else kind}.nii.gz",
                 ((image + noise) * brain).astype(np.float32),
                 AFFINE,
             )
     answer = prepare(cli, tmp_path / "scans", output=tmp_path / "prepared")
+    assert answer.code == 0, answer.err
     pointed = [line for line in answer.err.splitlines() if "look swapped" in line]
     assert len(pointed) == 1
-    assert "BraTS2021_00001" in pointed[0]
+    assert f"BraTS2021_00001: {pair[0]} and {pair[1]} look swapped" in pointed[0]

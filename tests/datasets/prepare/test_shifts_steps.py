@@ -67,7 +67,7 @@ def test_from_the_published_layout_to_patients_that_the_benchmark_reads(
         assert worst_landmark(sidecar.to_prepared, truth, in_scan) < 2.0  # half a voxel of 4 mm
         assert angle_between(sidecar.to_prepared, truth) < 1.0
         assert sidecar.registration.dice_after > 0.9 > sidecar.registration.dice_before
-        assert sidecar.registration.warning is None
+        assert sidecar.all_warnings == ()
         assert set(sidecar.sources) == {"flair", "t1", "t1ce", "t2", "pd", "seg", "fg_mask"}
         assert sidecar.sources["t1"].path == str(raw_path(raw_shifts, key, "t1"))
         for path in (finished / "patients" / subject.id).glob("*.nii.gz"):
@@ -225,6 +225,17 @@ def test_a_damaged_patient_is_one_line_and_the_others_go_on(prepare, raw_shifts,
         assert [path.name for path in (out / step).iterdir()] == [IDS[0]]
     assert [s.id for s in ShiftsAdapter("shifts", out).subjects()] == [IDS[0]]
     assert (out / "contact-sheet-01.png").is_file()
+
+
+def test_modalities_under_each_others_names_are_pointed_at(prepare, raw):
+    shutil.rmtree(raw / "best")
+    t1ce, t2 = (raw_path(raw, KEY, kind) for kind in ("t1ce", "t2"))
+    one, other = t1ce.read_bytes(), t2.read_bytes()
+    t1ce.write_bytes(other)
+    t2.write_bytes(one)
+    answer = prepare("", "--raw", raw)
+    assert answer.code == 0, answer.err
+    assert f"warning: {IDS[1]}: t1ce and t2 look swapped" in answer.err
 
 
 @pytest.mark.parametrize("step", ["registered", "patients"])
