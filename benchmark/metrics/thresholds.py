@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from benchmark.metrics.histogram import ScoreHistogram
 from benchmark.metrics.morphology import dilate_faces
-from benchmark.metrics.pooled import Bounded
 from benchmark.metrics.scores import Region, as_scores, key_scores, same_shape, score_keys
 
 Read = Callable[[], Iterable[tuple[NDArray[Any], NDArray[np.bool_]]]]
@@ -275,23 +274,6 @@ def calibrate(
     if any(histogram.totals(region)[1] for histogram in histograms):
         points |= false_positive_thresholds(histograms, RATES, region, read)
     return points
-
-
-def rate_above(
-    histogram: ScoreHistogram, threshold: float, region: Region = "brain"
-) -> Bounded | None:
-    """Return the share of lesion-free voxels above any threshold, such as a frozen one on the test subjects.
-
-    Exact (error 0) unless the threshold falls inside a bin. None where there is no lesion-free voxel.
-    """
-    negatives = histogram.labels(region)[1]
-    total = int(negatives.sum())
-    if not total:
-        return None
-    key = score_keys(np.asarray([threshold], dtype=np.float32))[0]
-    certain = int(negatives[histogram.start > key].sum()) / total
-    possible = int(negatives[histogram.last > key].sum()) / total
-    return Bounded((certain + possible) / 2, (possible - certain) / 2)
 
 
 def detect(

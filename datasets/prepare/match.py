@@ -24,7 +24,7 @@ from datasets.prepare.sidecar import (
     readable,
     versions,
 )
-from datasets.prepare.step import FoundSubject, StepOutcome, run_step
+from datasets.prepare.step import FoundSubject, StepOutcome, made_unless_current, run_step
 from datasets.prepare.whole_folder import sweep, whole_folder
 from datasets.preprocessing import read_scan
 from datasets.subject import Subject
@@ -120,14 +120,11 @@ class _Match:
 
     def __call__(self, subject: FoundSubject) -> bool:
         target = self.output / subject.id
-        if target.exists():
-            found = read_preparation(target)
-            if found is None:
-                raise UserError(f"{target} is not from a preparation: left alone")
-            if self._current(found, subject, target):
-                return False
-        match_subject(subject, target, self.reference)
-        return True
+        return made_unless_current(
+            target,
+            lambda found: self._current(found, subject, target),
+            lambda: match_subject(subject, target, self.reference),
+        )
 
     def _current(self, found: Preparation, subject: FoundSubject, target: Path) -> bool:
         before = read_preparation(next(iter(subject.files.values())).parent)

@@ -23,7 +23,7 @@ from datasets.prepare.sidecar import (
     source_file,
     versions,
 )
-from datasets.prepare.step import FoundSubject, StepOutcome, run_step
+from datasets.prepare.step import FoundSubject, StepOutcome, made_unless_current, run_step
 from datasets.prepare.swapped import exchanged
 from datasets.prepare.template import RegistrationTemplate, brain_of
 from datasets.prepare.whole_folder import sweep, whole_folder
@@ -98,14 +98,11 @@ class _Register:
 
     def __call__(self, subject: FoundSubject) -> bool:
         target = self.output / subject.id
-        if target.exists():
-            found = read_preparation(target)
-            if found is None:
-                raise UserError(f"{target} is not from a preparation: left alone")
-            if self._current(found, subject, target):
-                return False
-        register_subject(subject, target, self.template)
-        return True
+        return made_unless_current(
+            target,
+            lambda found: self._current(found, subject, target),
+            lambda: register_subject(subject, target, self.template),
+        )
 
     def _current(self, found: Preparation, subject: FoundSubject, target: Path) -> bool:
         """Whether a prepared subject comes from these very files, and is all there."""

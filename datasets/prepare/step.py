@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.errors import UserError
 from datasets.adapter import Progress
 from datasets.prepare.crew import Failure, Item, each
+from datasets.prepare.sidecar import Preparation, read_preparation
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,40 @@ class StepOutcome:
     made: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     failures: tuple[Failure, ...] = ()
+
+
+def made_unless_current(
+    target: Path, current: Callable[[Preparation], bool], make: Callable[[], object]
+) -> bool:
+    """Make a subject's folder, unless it is there as it would be made.
+
+    Parameters
+    ----------
+    target : Path
+        The folder.
+    current : callable
+        Whether what is there, by its sidecar, needs no work.
+    make : callable
+        Makes the folder, or replaces it.
+
+    Returns
+    -------
+    bool
+        Whether it was made.
+
+    Raises
+    ------
+    UserError
+        When what is there is not from a preparation, which is left alone, or its sidecar is damaged.
+    """
+    if target.exists():
+        found = read_preparation(target)
+        if found is None:
+            raise UserError(f"{target} is not from a preparation: left alone")
+        if current(found):
+            return False
+    make()
+    return True
 
 
 def run_step(
