@@ -40,12 +40,20 @@ def brain_mask(
     bool (X, Y, Z)
         All False where no voxel is foreground.
     """
-    mean = np.zeros(images[0].shape, dtype=np.float32, order="F")
+    out = np.zeros(images[0].shape, dtype=bool, order="F")
+    # Most of a file is empty, and no brain lies where no modality is above 0.
+    positive = images[0] > 0
+    for image in images[1:]:
+        positive |= image > 0
+    if not positive.any():
+        return out
+    around = bounding_box(positive)
+    mean = np.zeros(positive[around].shape, dtype=np.float32, order="F")
     for image, scale in zip(images, scales, strict=True):
-        mean += image * np.float32(1 / (scale * len(images)))
+        mean += np.asfortranarray(image[around]) * np.float32(1 / (scale * len(images)))
     foreground = mean > FOREGROUND
     if not foreground.any():
-        return foreground
+        return out
     radii = [max(1, round(CLOSING_MM / edge)) for edge in spacing]
     box = bounding_box(foreground)
     # A margin wider than the closing: neither it nor the outside of the brain touches the border.
@@ -54,8 +62,7 @@ def brain_mask(
     work = ~_spread(~work, radii)
     work = _largest_component(work)
     work = _filled(work)
-    out = np.zeros(foreground.shape, dtype=bool, order="F")
-    out[box] = work[tuple(slice(r + 1, -r - 1) for r in radii)]
+    out[around][box] = work[tuple(slice(r + 1, -r - 1) for r in radii)]
     return out
 
 
@@ -72,7 +79,7 @@ def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
 def _spread(mask: NDArray[np.bool_], radii: Sequence[int]) -> NDArray[np.bool_]:
     """Dilate by a box, axis by axis: shifts of whole arrays, many times faster than a footprint."""
     for axis, radius in enumerate(radii):
-        grown = mask.copy()
+        grown = mask.copy(order="K")
         for shift in range(1, radius + 1):
             ahead = [slice(None)] * 3
             behind = [slice(None)] * 3
@@ -84,7 +91,9 @@ def _spread(mask: NDArray[np.bool_], radii: Sequence[int]) -> NDArray[np.bool_]:
 
 
 def _largest_component(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    labels = cc3d.connected_components(mask, connectivity=6)
+    labels, count = cc3d.connected_components(mask, connectivity=6, return_N=True)
+    if count == 1:
+        return mask
     sizes = np.bincount(labels.ravel(order="K"))
     sizes[0] = 0
     return labels == sizes.argmax()

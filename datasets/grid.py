@@ -72,19 +72,28 @@ def turned(values: NDArray[Any], native: NativeGrid) -> NDArray[Any]:
     return apply_orientation(values, native.orientation)
 
 
-def to_working(values: NDArray[Any], native: NativeGrid, size: int) -> NDArray[np.float32]:
+def to_working(
+    values: NDArray[Any], native: NativeGrid, size: int, slices: NDArray[np.int64] | None = None
+) -> NDArray[np.float32]:
     """Bring intensities to the working grid: bilinear in the plane, antialiased.
 
     Parameters
     ----------
     values : (X, Y, Z) array
         On the scan's own grid.
+    native : NativeGrid
+        From :func:`plan`.
+    size : int
+        Edge of the plane, voxels.
+    slices : int64 (N,) or None
+        Numbers of the slices wanted; None: all.
 
     Returns
     -------
     float32 (size, size, Z)
+        Or (size, size, N).
     """
-    return _resized(_padded(values, native, np.float32), (size, size))
+    return _resized(_padded(values, native, np.float32, slices), (size, size))
 
 
 def mask_to_working(mask: NDArray[np.bool_], native: NativeGrid, size: int) -> NDArray[np.bool_]:
@@ -111,8 +120,15 @@ def lost_voxels(native: NativeGrid, size: int) -> NDArray[np.bool_]:
     return ~_turned_back(read, native)
 
 
-def _padded(values: NDArray[Any], native: NativeGrid, dtype: type) -> NDArray[Any]:
+def _padded(
+    values: NDArray[Any],
+    native: NativeGrid,
+    dtype: type,
+    slices: NDArray[np.int64] | None = None,
+) -> NDArray[Any]:
     inner = turned(values, native)
+    if slices is not None:
+        inner = inner[:, :, slices]
     (left, right), (front, back) = native.padding
     x, y, z = inner.shape
     # Fortran order, a file's own: the copy runs straight through, and torch takes the result as it is.

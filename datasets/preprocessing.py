@@ -23,7 +23,7 @@ from datasets.lesion_mask import LesionRule, lesion_voxels
 from datasets.lost_lesions import lesion_loss
 from datasets.nifti import NiftiScan, read_nifti, require_same_grid, write_nifti
 from datasets.subject import Subject
-from datasets.volume import Volume
+from datasets.volume import NativeGrid, Volume
 
 VERSION = 1
 """Raised when the same files would give other slices: stored slices are then built anew."""
@@ -151,14 +151,49 @@ def require_contrast(file: NiftiScan, subject: str) -> None:
 def positive_quantile(values: NDArray[Any], quantile: float) -> float:
     """Return a quantile of 1-D values, with linear interpolation as ``numpy.quantile`` does by default.
 
-    By partition: ``torch.quantile`` refuses more than 16 million values. The result is above 0 for
+    By counting or partition: ``torch.quantile`` refuses more than 16 million values. The result is above 0 for
     values above 0.
     """
     place = quantile * (values.size - 1)
     low = int(place)
-    high = min(low + 1, values.size - 1)
-    parted = np.partition(values, (low, high))
-    return float(parted[low]) + (place - low) * (float(parted[high]) - float(parted[low]))
+    if values.dtype.kind in "iu" and values.dtype.itemsize <= 2 and values.min() >= 0:
+        upto = np.cumsum(np.bincount(values))
+        last = min(low + 1, values.size - 1)
+        first, second = (float(upto.searchsorted(k, side="right")) for k in (low, last))
+    else:
+        parted = np.partition(values, low)
+        first = float(parted[low])
+        second = float(parted[low + 1 :].min()) if low + 1 < values.size else first
+    return first + (place - low) * (second - first)
+
+
+@dataclass(frozen=True)
+class TrainingSlices:
+    """A subject's healthy slices, as detectors learn from them.
+
+    Parameters
+    ----------
+    depth : int
+        Number of slices of its volume.
+    numbers : int64 (N,)
+        Of the healthy ones, rising.
+    images : float32 (C, X, Y, N)
+        These slices.
+    """
+
+    depth: int
+    numbers: NDArray[np.int64]
+    images: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Where a scan comes to lie on the working grid: its plan, its brain there, and what divides its images."""
+
+    scales: list[float]
+    native: NativeGrid
+    affine: NDArray[np.float64]
+    brain: NDArray[np.bool_]
 
 
 def preprocess(scan: Scan, config: PreprocessingConfig, *, training: bool = False) -> Volume:
@@ -184,6 +219,25 @@ def preprocess(scan: Scan, config: PreprocessingConfig, *, training: bool = Fals
     UserError
         When no brain is found.
     """
+    placed = _placed(scan, config, training)
+    lesion = scan.lesion
+    return Volume(
+        subject=scan.subject.id,
+        image=_images(scan, placed, config),
+        brain=placed.brain,
+        lesion=None if lesion is None else grid.mask_to_working(lesion, placed.native, config.size),
+        affine=placed.affine,
+        native=placed.native,
+        modalities=scan.modalities,
+        site=scan.subject.attributes.get("site") or scan.subject.site,
+        attributes=dict(scan.subject.attributes),
+        loss=None
+        if lesion is None or training
+        else lesion_loss(lesion, placed.native, config.size),
+    )
+
+
+def _placed(scan: Scan, config: PreprocessingConfig, training: bool) -> _Placed:
     scales = scan.scales(config.quantile)
     brain = scan.brain(scales)
     if not brain.any():
@@ -194,34 +248,31 @@ def preprocess(scan: Scan, config: PreprocessingConfig, *, training: bool = Fals
         scales = scan.scales(config.quantile, off_lesion=True)
     x, y, z = scan.images[0].shape
     native, affine = grid.plan((x, y, z), scan.affine, config.size)
-    # (C, Z, Y, X) in memory, as resizing leaves it; the axes are only named anew.
-    depth = native.shape[int(np.argsort(native.orientation[:, 0])[2])]
-    image = np.empty((len(scales), depth, config.size, config.size), dtype=np.float32)
-    image = image.transpose(0, 3, 2, 1)
-    for channel, raw, scale in zip(image, scan.images, scales, strict=True):
-        resized = grid.to_working(raw, native, config.size)
-        np.multiply(resized, np.float32(1 / scale), out=channel)
-    if config.clip is not None:
-        np.minimum(image, np.float32(config.clip), out=image)
-    lesion = scan.lesion
     small = grid.mask_to_working(brain, native, config.size)
     if not small.any():
         raise UserError(
             f"subject {scan.subject.id}: its brain of {np.count_nonzero(brain)} voxels has none on the working grid "
-            f"({config.size}x{config.size}x{depth}): 1 or more wanted"
+            f"({config.size}x{config.size}x{small.shape[2]}): 1 or more wanted"
         )
-    return Volume(
-        subject=scan.subject.id,
-        image=image,
-        brain=small,
-        lesion=None if lesion is None else grid.mask_to_working(lesion, native, config.size),
-        affine=affine,
-        native=native,
-        modalities=scan.modalities,
-        site=scan.subject.attributes.get("site") or scan.subject.site,
-        attributes=dict(scan.subject.attributes),
-        loss=None if lesion is None or training else lesion_loss(lesion, native, config.size),
-    )
+    return _Placed(scales, native, affine, small)
+
+
+def _images(
+    scan: Scan,
+    placed: _Placed,
+    config: PreprocessingConfig,
+    slices: NDArray[np.int64] | None = None,
+) -> NDArray[np.float32]:
+    depth = placed.brain.shape[2] if slices is None else len(slices)
+    # (C, Z, Y, X) in memory, as resizing leaves it; the axes are only named anew.
+    image = np.empty((len(scan.images), depth, config.size, config.size), dtype=np.float32)
+    image = image.transpose(0, 3, 2, 1)
+    for channel, raw, scale in zip(image, scan.images, placed.scales, strict=True):
+        resized = grid.to_working(raw, placed.native, config.size, slices)
+        np.multiply(resized, np.float32(1 / scale), out=channel)
+    if config.clip is not None:
+        np.minimum(image, np.float32(config.clip), out=image)
+    return image
 
 
 def read_volume(
@@ -237,10 +288,8 @@ def read_volume(
     return preprocess(scan, config, training=training)
 
 
-def healthy_slices(
-    scan: Scan, volume: Volume, min_brain_fraction: float = 0.0
-) -> NDArray[np.int64]:
-    """Return the numbers of the slices that are fit to learn from, in rising order.
+def training_slices(scan: Scan, config: PreprocessingConfig) -> TrainingSlices:
+    """Bring the slices that are fit to learn from to the working grid, and no other.
 
     A slice is healthy when it holds brain (a share above ``min_brain_fraction`` of the slice's area) and no
     lesion voxel on the scan's own grid: a lesion that resizing lost still makes its slice unhealthy.
@@ -249,24 +298,25 @@ def healthy_slices(
     ----------
     scan : Scan
         With its lesion mask.
-    volume : Volume
-        The same scan on the working grid.
-    min_brain_fraction : float
-        In [0, 1).
+    config : PreprocessingConfig
+        As for :func:`preprocess`, whose slices (``training`` set) these are.
 
     Raises
     ------
     UserError
-        When the scan has no lesion mask: nobody knows which slices are healthy.
+        When the scan has no lesion mask, so that nobody knows which slices are healthy; and as
+        :func:`preprocess`.
     """
     if scan.lesion is None:
         raise UserError(
             f"subject {scan.subject.id}: no lesion mask, so its healthy slices are not known: a mask, or "
             "the data set's option missing_mask: healthy, wanted for training"
         )
-    share = volume.brain.mean(axis=(0, 1))
-    ill = grid.turned(scan.lesion, volume.native).any(axis=(0, 1))
-    return np.flatnonzero((share > min_brain_fraction) & ~ill)
+    placed = _placed(scan, config, training=True)
+    share = placed.brain.mean(axis=(0, 1))
+    ill = grid.turned(scan.lesion, placed.native).any(axis=(0, 1))
+    numbers = np.flatnonzero((share > config.min_brain_fraction) & ~ill)
+    return TrainingSlices(placed.brain.shape[2], numbers, _images(scan, placed, config, numbers))
 
 
 def to_native(values: NDArray[Any], volume: Volume) -> NDArray[np.float32]:

@@ -189,15 +189,17 @@ def pack_subject(adapter: FolderAdapter, subject: Subject, config: Preprocessing
         For a subject that cannot be read, has no mask, or is too bright for float16.
     """
     scan = adapter.read_scan(subject, config.modalities)
-    volume = preprocessing.preprocess(scan, config, training=True)
-    numbers = preprocessing.healthy_slices(scan, volume, config.min_brain_fraction)
+    slices = preprocessing.training_slices(scan, config)
     try:
-        values = [slice_format.pack(volume.image[..., z], config.store_dtype) for z in numbers]
+        values = [
+            slice_format.pack(slices.images[..., place], config.store_dtype)
+            for place in range(len(slices.numbers))
+        ]
     except ValueError as error:
         raise UserError(
             f"subject {subject.id}: {error}: preprocessing.store_dtype: float32 wanted"
         ) from error
-    return volume.shape[2], [int(z) for z in numbers], values
+    return slices.depth, slices.numbers.tolist(), values
 
 
 class _Writer:

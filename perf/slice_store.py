@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from benchmark.config import PreprocessingConfig
 from datasets import slice_builder
 from datasets.adapter import FolderAdapter
-from datasets.preprocessing import healthy_slices, preprocess, read_scan
+from datasets.preprocessing import read_scan, training_slices
 from datasets.shifts import ShiftsAdapter
 from datasets.slice_builder import Packed
 from datasets.slice_format import pack
@@ -101,19 +101,16 @@ def measure_reading(root: Path) -> None:
         marks.append(time.perf_counter())
         scan.brain(scales)
         marks.append(time.perf_counter())
-        volume = preprocess(scan, CONFIG, training=True)
+        slices = training_slices(scan, CONFIG)
         marks.append(time.perf_counter())
-        numbers = (
-            healthy_slices(scan, volume) if scan.lesion is not None else range(volume.shape[2])
-        )
-        for z in numbers:
-            pack(volume.image[..., z], CONFIG.store_dtype)
+        for place in range(len(slices.numbers)):
+            pack(slices.images[..., place], CONFIG.store_dtype)
         marks.append(time.perf_counter())
         read, scale, brain, whole, packed = np.diff(marks) * 1000
         print(
             f"{subject.id}: {size:.1f} MB compressed; ms: read and check {read:.0f}, quantiles {scale:.0f}, "
             f"brain {brain:.0f}, resize and normalise {whole - scale - brain:.0f}, "
-            f"pack {len(numbers)} slices {packed:.0f}"
+            f"pack {len(slices.numbers)} slices {packed:.0f}"
         )
 
 

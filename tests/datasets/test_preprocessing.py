@@ -17,7 +17,6 @@ from benchmark.errors import UserError
 from datasets import grid
 from datasets.adapter import FolderAdapter
 from datasets.preprocessing import (
-    healthy_slices,
     mask_to_native,
     positive_quantile,
     preprocess,
@@ -25,6 +24,7 @@ from datasets.preprocessing import (
     read_volume,
     save_map,
     to_native,
+    training_slices,
 )
 from datasets.shifts import ShiftsAdapter
 from datasets.subject import Subject
@@ -207,6 +207,20 @@ def test_the_quantile_is_numpys(values: list[float], quantile: float) -> None:
     )
 
 
+@settings(max_examples=100, deadline=None)
+@given(
+    values=st.lists(st.integers(1, 255), min_size=1, max_size=60),
+    quantile=st.floats(0.01, 1.0),
+    dtype=st.sampled_from(["uint8", "int16", "uint16", "int32", "uint64"]),
+)
+def test_the_quantile_of_whole_numbers_is_numpys(
+    values: list[int], quantile: float, dtype: str
+) -> None:
+    assert positive_quantile(np.array(values, dtype=dtype), quantile) == pytest.approx(
+        float(np.quantile(np.array(values, dtype=np.float64), quantile)), rel=1e-12
+    )
+
+
 def test_the_quantile_is_of_voxels_above_0_at_native_resolution(tmp_path: Path) -> None:
     image = head((40, 30, 8))
     image[18:22, 14:17, 3:5] = 400  # fewer than 1 % of the voxels
@@ -304,10 +318,10 @@ def test_a_lesion_that_resizing_loses_still_makes_its_slice_unhealthy(tmp_path: 
     volume = preprocess(scan, config)
     assert not volume.lesion.any()
     brain = np.flatnonzero(volume.brain.any(axis=(0, 1))).tolist()
-    assert healthy_slices(scan, volume).tolist() == [z for z in brain if z != 4]
+    assert training_slices(scan, config).numbers.tolist() == [z for z in brain if z != 4]
     most = volume.brain.mean(axis=(0, 1)).max()
-    wide = healthy_slices(scan, volume, min_brain_fraction=0.9 * most)
-    assert 0 < len(wide) < len(brain) - 1
+    wide = config.model_copy(update={"min_brain_fraction": 0.9 * most})
+    assert 0 < len(training_slices(scan, wide).numbers) < len(brain) - 1
 
 
 def test_healthy_slices_are_found_in_a_scan_stored_with_its_slices_first(tmp_path: Path) -> None:
@@ -320,7 +334,7 @@ def test_healthy_slices_are_found_in_a_scan_stored_with_its_slices_first(tmp_pat
         stored = np.flip(values.transpose(2, 0, 1), axis=0)
         write(tmp_path / "a" / f"a_{kind}.nii.gz", stored, affine)
     scan = read_scan(subject(tmp_path / "a", mask=True), ("flair",))
-    healthy = healthy_slices(scan, preprocess(scan, FLAIR))
+    healthy = training_slices(scan, FLAIR).numbers
     assert 3 not in healthy
     assert {2, 4} <= set(healthy.tolist())
 
@@ -329,7 +343,7 @@ def test_without_a_mask_no_slice_is_called_healthy(tmp_path: Path) -> None:
     folder = write_subject(tmp_path, "a", lesion=None)
     scan = read_scan(subject(folder), ("flair",))
     with pytest.raises(UserError, match="subject a: no lesion mask"):
-        healthy_slices(scan, preprocess(scan, FLAIR))
+        training_slices(scan, FLAIR)
 
 
 def test_a_saved_map_lies_on_the_scans_own_grid(tmp_path: Path) -> None:
