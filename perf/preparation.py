@@ -22,6 +22,7 @@ from typing import TypeVar
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +34,7 @@ from datasets.prepare.organise import find_raw, organise, organised_subjects
 from datasets.prepare.register import register
 from datasets.prepare.registration import register_affine, resample
 from datasets.prepare.sidecar import Reference, ReferenceFile
-from datasets.prepare.step import FoundSubject
+from datasets.prepare.step import FoundSubject, StepOutcome
 from datasets.prepare.template import RegistrationTemplate, brain_of, icbm_template
 from datasets.shifts import ShiftsAdapter
 from datasets.slice_builder import pack_subject
@@ -135,37 +136,53 @@ def measure_steps(raw: Path, template: RegistrationTemplate, folder: Path, subje
     )  # fmt: skip
     for workers in (1, 2):
         place = folder / str(workers)
-        _, clock, core = _timed(
+        done, clock, core = _timed(
             lambda p=place, n=workers: register(some, p / "registered", template, workers=n)
         )
         alone = core / subjects if workers == 1 else None
         _show(f"step register, {workers} processes, a subject", clock / subjects, alone)
+        _require_all(done)
         registered, _ = registered_subjects(place / "registered")
-        _, clock, core = _timed(
+        done, clock, core = _timed(
             lambda p=place, r=registered, n=workers: match_all(
                 r, p / "patients", reference, workers=n
             )
         )
+        _require_all(done)
         alone = core / subjects if workers == 1 else None
         _show(f"step match, {workers} processes, a subject", clock / subjects, alone)
     adapter = ShiftsAdapter("prepared", folder / "1")
     patients, config = adapter.subjects(), PreprocessingConfig()
 
-    def decompress() -> None:
-        for patient in patients:
-            for path in (*patient.paths.values(), patient.mask):
-                if path is not None:
-                    read_nifti(path)
-
-    _, clock, reading = _timed(decompress)
+    paths = [path for p in patients for path in (*p.paths.values(), p.mask) if path is not None]
+    pack_subject(adapter, patients[0], config)  # imports
+    _, clock, theirs = _timed(lambda: [np.asanyarray(_load(path).dataobj) for path in paths])
+    _show("prepared files read by nibabel, a subject", clock / subjects, theirs / subjects)
+    _, clock, reading = _timed(lambda: [read_nifti(path) for path in paths])
     _show("prepared files decompressed, a subject", clock / subjects, reading / subjects)
     _, clock, core = _timed(
         lambda: [pack_subject(adapter, patient, config) for patient in patients]
     )
     _show("slices made, a subject", clock / subjects, core / subjects)
+    _, clock, _ = _timed(lambda: SliceStore.build(folder / "2", adapter, patients, config, 2))
+    _show("slice store built, 2 processes, a subject", clock / subjects, None)
     _, clock, core = _timed(lambda: SliceStore.build(folder, adapter, patients, config, 1))
     _show("slice store built, a subject", clock / subjects, core / subjects)
-    print(f"slice store: {core / reading:.2f} times the core time of decompression alone")
+    print(
+        f"slice store: {core / reading:.2f} times the core time of decompression alone, "
+        f"{core / theirs:.2f} times that of nibabel's reading"
+    )
+
+
+def _load(path: Path) -> nib.Nifti1Image:
+    image = nib.load(path)
+    assert isinstance(image, nib.Nifti1Image)
+    return image
+
+
+def _require_all(done: StepOutcome) -> None:
+    if done.failures:
+        raise SystemExit(f"{len(done.failures)} subjects failed, the first: {done.failures[0]}")
 
 
 def main() -> None:
