@@ -49,6 +49,9 @@ NATIVE = "native/"
 FIGURE_SUBJECTS = 12
 """Montages per record; more would make records heavy without telling more."""
 
+ENOUGH_VALIDATION = 4
+"""Subjects of the validation split below which the leaderboard's notes say how few they are."""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -226,7 +229,7 @@ def _record(finished: Finished, results: Results, config: dict[str, Any]) -> Run
     source = find_entry(finished.trained_on) if finished.trained_on else None
     evaluation = finished.run.evaluation
     spacing = result.spacing
-    shared = [*finished.notes, *_learning(finished)]
+    shared = [*finished.notes, *_learning(finished), *_few(len(finished.val))]
     if finished.unlabelled:
         shared.append(f"{finished.unlabelled} subjects without a lesion mask: scored only")
     return RunRecord(
@@ -293,6 +296,16 @@ def _healthy_source(source: DatasetEntry | None, finished: Finished) -> str:
         return "none needed"
     patients = source.healthy_source == "patients"
     return "lesion-free slices of patients" if patients else "healthy people"
+
+
+def _few(validation: int) -> list[str]:
+    """Say so where thresholds hang on so few subjects that their choice is a draw of the lot."""
+    if not 0 < validation < ENOUGH_VALIDATION:
+        return []
+    subjects = "subject" if validation == 1 else "subjects"
+    return [
+        f"thresholds were frozen on {validation} validation {subjects}: another choice of them may change every Dice"
+    ]
 
 
 def _learning(finished: Finished) -> list[str]:

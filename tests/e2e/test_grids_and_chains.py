@@ -90,6 +90,7 @@ def test_a_lesion_that_the_working_grid_loses_is_counted_and_named(cli, scans, t
     (note,) = [note for note in record.notes if "no voxel on the working grid" in note]
     assert note.startswith(f"{len(record.lesions.lost)} of {total} lesions")
     assert "S06 0.064 ml" in note
+    assert any("frozen on 2 validation subjects" in note for note in record.notes)
 
 
 def test_erosion_and_small_components_are_taken_off_for_every_chain_alike(cli, scans, tmp_path):
