@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 from benchmark.measurement import Loader
+from datasets.cores import default_workers
 
 PARALLEL_VOXELS = 30_000_000
 """With fewer voxels in all, starting processes costs more than it saves."""
@@ -31,7 +31,7 @@ def workforce(load: Loader, subjects: Sequence[str], workers: int | None) -> Ite
     workers : int or None
         Processes; None: as many as the work is worth.
     """
-    count = min(workers or os.cpu_count() or 1, len(subjects))
+    count = min(workers or default_workers(), len(subjects))
     if workers is None and count > 1:
         voxels = load(subjects[0]).brain.size * len(subjects)
         count = count if voxels > PARALLEL_VOXELS else 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from pydantic import Field, model_validator
 from benchmark.config import PreprocessingConfig, Section, validated
 from benchmark.errors import UserError
 from benchmark.registry import DATASETS, register
+from datasets.cores import default_workers
 from datasets.fingerprints import FingerprintCache
 from datasets.lesion_mask import LesionRule
 from datasets.preprocessing import Scan, preprocess, read_scan
@@ -253,7 +253,7 @@ class FolderAdapter:
     ) -> dict[str, str]:
         """Return :meth:`fingerprint` of many subjects, by id; several are read at once."""
         out: dict[str, str] = {}
-        with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        with ThreadPoolExecutor(default_workers()) as pool:
             hashes = pool.map(self.fingerprint, subjects)
             for done, (subject, found) in enumerate(zip(subjects, hashes, strict=True), start=1):
                 out[subject.id] = found

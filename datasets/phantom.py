@@ -11,7 +11,6 @@ from __future__ import annotations
 import csv
 import json
 import multiprocessing
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -25,6 +24,7 @@ import numpy as np
 from scipy import ndimage
 
 from benchmark.errors import UserError
+from datasets.cores import default_workers
 from datasets.phantom_subject import (
     PHANTOM,
     PHANTOM_MS,
@@ -187,17 +187,11 @@ def _build_missing(
         progress("phantom", done, len(subjects))
     template = load_template().smoothed(missing[0].config.spacing)
     if workers is None:
-        workers = min(8, _cpus())
+        workers = default_workers()
     for _ in _written(root, missing, template, min(workers, len(missing))):
         done += 1
         if progress is not None:
             progress("phantom", done, len(subjects))
-
-
-def _cpus() -> int:
-    if hasattr(os, "sched_getaffinity"):  # not on every system
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _written(

@@ -5,12 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-import multiprocessing
-import os
-import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,11 +19,11 @@ from benchmark.errors import UserError
 from datasets import preprocessing, slice_format
 from datasets.adapter import FolderAdapter, Progress
 from datasets.atomic import write_atomically
+from datasets.cores import default_workers
 from datasets.subject import Subject
 
 FIRST_MAP_SIZE = 64 << 20
 """Bytes that a new database may grow to before its map is doubled."""
-_LITTLE = 100 << 20  # bytes of files that one process reads before others have started
 
 Packed = tuple[int, list[int], list[bytes]]
 """Depth of a subject's volume, numbers of its healthy slices, and these as they are stored."""
@@ -133,51 +129,39 @@ def _packed(
     config: PreprocessingConfig,
     workers: int | None,
 ) -> Iterator[tuple[int, Packed]]:
-    count = min(len(jobs), _default_workers(jobs) if workers is None else max(1, workers))
-    # A spawned process cannot import a class that only this process knows.
-    if type(adapter).__module__.startswith(("andi_bench_plugin_", "__main__")):
-        count = 1
+    count = min(len(jobs), workers or default_workers())
     if count <= 1:
         for number, subject in jobs:
             yield number, pack_subject(adapter, subject, config)
         return
-    # Spawned, as torch's threads do not survive a fork.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=_one_thread)
-    try:
+    # Threads: files, zlib, numpy and torch let each other run, while processes would cost seconds to start, and a
+    # copy of every slice to hand over.
+    with _one_torch_thread_each(), ThreadPoolExecutor(count) as pool:
         waiting = iter(jobs)
         running: dict[Future[Packed], int] = {}
-        while True:
-            # Few at a time: what is read and not yet written lies in memory.
-            while len(running) < count + 1 and (job := next(waiting, None)) is not None:
-                running[pool.submit(pack_subject, adapter, job[1], config)] = job[0]
-            if not running:
-                return
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                number = running.pop(future)
-                yield number, future.result()
-    except BrokenProcessPool as error:
-        raise UserError(
-            f"slice store: one of {count} reading processes ended abruptly (memory?): fewer workers wanted; "
-            "finished subjects are kept"
-        ) from error
+        try:
+            while True:
+                # Few at a time: what is read and not yet written lies in memory.
+                while len(running) < count + 1 and (job := next(waiting, None)) is not None:
+                    running[pool.submit(pack_subject, adapter, job[1], config)] = job[0]
+                if not running:
+                    return
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    yield running.pop(future), future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _one_torch_thread_each() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _default_workers(jobs: Sequence[tuple[int, Subject]]) -> int:
-    files = [path for _, subject in jobs for path in subject.paths.values()]
-    if sum(path.stat().st_size for path in files) < _LITTLE:
-        return 1
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return min(8, cores or 1)
-
-
-def _one_thread() -> None:
-    # One process a core already; torch, when a scan first needs it, reads this.
-    os.environ["OMP_NUM_THREADS"] = "1"
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
+        torch.set_num_threads(before)
 
 
 def pack_subject(adapter: FolderAdapter, subject: Subject, config: PreprocessingConfig) -> Packed:

@@ -110,8 +110,7 @@ class SliceStore:
         config : PreprocessingConfig
             How scans become slices.
         workers : int or None
-            Processes that read; None: one for little data, else one a core, at most 8. The store does not
-            depend on it.
+            Threads that read; None: one a core, at most 8. The store does not depend on it.
         progress : callable or None
             Told the number of subjects done.
         part : str

@@ -165,7 +165,7 @@ def measure_steps(raw: Path, template: RegistrationTemplate, folder: Path, subje
     )
     _show("slices made, a subject", clock / subjects, core / subjects)
     _, clock, _ = _timed(lambda: SliceStore.build(folder / "2", adapter, patients, config, 2))
-    _show("slice store built, 2 processes, a subject", clock / subjects, None)
+    _show("slice store built, 2 threads, a subject", clock / subjects, None)
     _, clock, core = _timed(lambda: SliceStore.build(folder, adapter, patients, config, 1))
     _show("slice store built, a subject", clock / subjects, core / subjects)
     print(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from benchmark.errors import UserError
+from datasets.cores import default_workers
 
 
 class Named(Protocol):
@@ -65,7 +66,7 @@ def each(
     UserError
         When a process was ended from outside.
     """
-    count = min(workers or min(8, cpus()), len(items))
+    count = min(workers or default_workers(), len(items))
     if count <= 1:
         for item in items:
             yield item, _guarded(task, item)
@@ -83,13 +84,6 @@ def each(
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def cpus() -> int:
-    """Return the number of CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on every system
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _guarded(task: Callable[[Item], Result], item: Item) -> Result | Failure:
