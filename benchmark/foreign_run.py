@@ -140,7 +140,7 @@ def evaluate_maps(request: RunRequest, given: ForeignMaps, console: Console) -> 
             test=[s.id for s in known], unlabelled=len(data.test) - len(known),
             fingerprints={s.id: data.fingerprints[s.id] for s in everyone},
             guards=[*data.guards, unseen_in_training(None, data.fingerprints, True)],
-            costs=Costs(), notes=tuple(notes), elsewhere=True,
+            costs=Costs(), notes=(*data.notes, *notes), elsewhere=True,
             unfrozen=_NO_MAPS if given.val_maps is None else None,
         ),
         maps, data, everyone, workers=request.workers, console=console,

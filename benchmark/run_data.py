@@ -28,6 +28,7 @@ class RunData:
     test: list[Subject]
     guards: list[Guard]
     fingerprints: dict[str, str]
+    notes: tuple[str, ...]
 
 
 def _pick(adapter: FolderAdapter, request: RunRequest) -> tuple[list[Subject], list[Subject]]:
@@ -108,7 +109,8 @@ def open_data(
                 (f"{source_name} (training)", request.dataset),
             )
         )
-    return RunData(adapter, source, source_name, val, test, guards, evaluated)
+    notes = tuple(f"split of {request.dataset}: {note}" for note in adapter.split().notes)
+    return RunData(adapter, source, source_name, val, test, guards, evaluated, notes)
 
 
 def _prepare(adapter: FolderAdapter, request: RunRequest, console: Console) -> None:

@@ -256,7 +256,7 @@ def run_method(request: RunRequest, console: Console) -> Outcome:
             training=learnt.training, training_report=learnt.report,
             calibration=detector.calibration, train=sorted(learnt.subjects or ()), val=[s.id for s in calibration],
             test=[s.id for s in known], unlabelled=len(data.test) - len(known),
-            fingerprints=data.fingerprints, guards=guards, costs=costs,
+            fingerprints=data.fingerprints, guards=guards, costs=costs, notes=data.notes,
         ),
         maps, data, [*calibration, *known], workers=request.workers, console=console,
     )  # fmt: skip

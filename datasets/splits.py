@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import csv
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,12 +46,15 @@ class Split:
         In the order of the files.
     source : str
         Where the split comes from: a folder, or "hash of the subject id".
+    notes : tuple of str
+        What a reader of its results should know.
     """
 
     train: tuple[SplitRow, ...] = ()
     val: tuple[SplitRow, ...] = ()
     test: tuple[SplitRow, ...] = ()
     source: str = ""
+    notes: tuple[str, ...] = ()
 
     def part(self, name: str) -> tuple[SplitRow, ...]:
         """Return one part by name.
@@ -201,7 +206,8 @@ def hash_place(id_: str) -> float:
 def hash_split(ids: Sequence[str], fractions: tuple[float, float, float] = FRACTIONS) -> Split:
     """Split by a hash of each subject's id.
 
-    A subject's part depends on its id alone, so it stays when other subjects come or go.
+    A subject's part depends on its id alone, so it stays when other subjects come or go. Where few subjects leave a
+    part empty, the one whose hash lies nearest to that part stands there, and a note says so.
 
     Parameters
     ----------
@@ -210,20 +216,23 @@ def hash_split(ids: Sequence[str], fractions: tuple[float, float, float] = FRACT
     fractions : (float, float, float)
         Shares of train, val and test, summing to 1; held in expectation.
     """
-    parts: dict[str, list[SplitRow]] = {name: [] for name in PARTS}
-    for id_ in sorted(ids):
-        place = hash_place(id_)
-        if place < fractions[0]:
-            name = "train"
-        elif place < fractions[0] + fractions[1]:
-            name = "val"
-        else:
-            name = "test"
-        parts[name].append(SplitRow(id_))
-    return Split(
-        tuple(parts["train"]), tuple(parts["val"]), tuple(parts["test"]),
-        source="hash of the subject id",
-    )  # fmt: skip
+    edges = (0.0, fractions[0], fractions[0] + fractions[1])
+    part_of = {id_: PARTS[bisect.bisect(edges, hash_place(id_)) - 1] for id_ in sorted(ids)}
+    notes = []
+    for name in reversed(PARTS):
+        counts = Counter(part_of.values())
+        share = fractions[PARTS.index(name)]
+        spare = [id_ for id_, part in part_of.items() if counts[part] > 1]
+        if counts[name] or share == 0 or not spare:
+            continue
+        centre = edges[PARTS.index(name)] + share / 2
+        moved = min(spare, key=lambda id_: abs(hash_place(id_) - centre))
+        part_of[moved] = name
+        notes.append(f"the hash gave {name} nobody: {moved} stands there")
+    train, val, test = (
+        tuple(SplitRow(id_) for id_, part in part_of.items() if part == name) for name in PARTS
+    )
+    return Split(train, val, test, "hash of the subject id", tuple(notes))
 
 
 def find_split(

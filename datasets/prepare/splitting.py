@@ -14,7 +14,6 @@ from datasets.splits import (
     PARTS,
     Split,
     SplitRow,
-    hash_place,
     hash_split,
     read_split,
     split_files,
@@ -105,17 +104,7 @@ def _hashed(
     labelled = {s["person"] for s in prepared if s["facts"]["lesion_ml"] is not None}
     by_hash = hash_split(sorted(labelled), fractions)
     place = {id_: part for part in PARTS for id_ in by_hash.ids(part)}
-    notes = []
-    edges = (0.0, fractions[0], fractions[0] + fractions[1], 1.0)
-    for k, part in ((2, "test"), (1, "val"), (0, "train")):
-        counts = [list(place.values()).count(name) for name in PARTS]
-        if counts[k] or fractions[k] == 0 or max(counts, default=0) < 2:
-            continue
-        centre = (edges[k] + edges[k + 1]) / 2
-        spare = [p for p in sorted(place) if counts[PARTS.index(place[p])] > 1]
-        moved = min(spare, key=lambda person: abs(hash_place(person) - centre))
-        place[moved] = part
-        notes.append(f"the hash gave {part} nobody: {moved} stands there")
+    notes = list(by_hash.notes)
     out = {}
     unknown = []
     for sidecar in prepared:
