@@ -109,7 +109,7 @@ def open_data(
                 (f"{source_name} (training)", request.dataset),
             )
         )
-    notes = tuple(f"split of {request.dataset}: {note}" for note in adapter.split().notes)
+    notes = adapter.split().notes
     return RunData(adapter, source, source_name, val, test, guards, evaluated, notes)
 
 

@@ -228,7 +228,7 @@ def hash_split(ids: Sequence[str], fractions: tuple[float, float, float] = FRACT
         centre = edges[PARTS.index(name)] + share / 2
         moved = min(spare, key=lambda id_: abs(hash_place(id_) - centre))
         part_of[moved] = name
-        notes.append(f"the hash gave {name} nobody: {moved} stands there")
+        notes.append(f"the hash gave {name} nobody, so {moved} stands there")
     train, val, test = (
         tuple(SplitRow(id_) for id_, part in part_of.items() if part == name) for name in PARTS
     )
