@@ -286,7 +286,7 @@ def _family(
             f"{left_out} subjects have no {TITLES[metric]} for some row and are left out of the tests"
         )
     lacking = [key for key in keys if key not in pooled]
-    if lacking:
+    if lacking and len(_all_subjects(rows)) > 1:
         named = ", ".join(f"{label} ({own})" for label, own in lacking)
         warnings.append(f"no test of pooled average precision: no score histograms of {named}")
     return replace(

@@ -125,6 +125,14 @@ def test_records_without_histograms_have_no_pooled_tests_and_say_so(make_run, re
     assert any("no score histograms of b (raw), a (raw)" in line for line in family.warnings)
 
 
+def test_one_subject_is_one_line_and_no_test(make_run, records_dir):
+    make_run("a", {"raw": [0.5], "median5": [0.5]})
+    make_run("b", {"raw": [0.6], "median5": [0.6]})
+    family = compare(records_dir).statistics[0].families[0]
+    assert (family.wilcoxon, family.pooled) == ((), ())
+    assert family.warnings == ("fewer than two subjects have Dice@val-dice for every row: no test",)
+
+
 def test_unranked_rows_take_no_part_in_any_test(make_run, records_dir):
     make_run("a", 0.5)
     make_run("b", 0.6)
