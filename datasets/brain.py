@@ -40,20 +40,12 @@ def brain_mask(
     bool (X, Y, Z)
         All False where no voxel is foreground.
     """
-    out = np.zeros(images[0].shape, dtype=bool, order="F")
-    # Most of a file is empty, and no brain lies where no modality is above 0.
-    positive = images[0] > 0
-    for image in images[1:]:
-        positive |= image > 0
-    if not positive.any():
-        return out
-    around = bounding_box(positive)
-    mean = np.zeros(positive[around].shape, dtype=np.float32, order="F")
+    mean = np.zeros(images[0].shape, dtype=np.float32, order="F")
     for image, scale in zip(images, scales, strict=True):
-        mean += np.asfortranarray(image[around]) * np.float32(1 / (scale * len(images)))
+        mean += np.asfortranarray(image) * np.float32(1 / (scale * len(images)))
     foreground = mean > FOREGROUND
     if not foreground.any():
-        return out
+        return foreground
     radii = [max(1, round(CLOSING_MM / edge)) for edge in spacing]
     box = bounding_box(foreground)
     # A margin wider than the closing: neither it nor the outside of the brain touches the border.
@@ -62,18 +54,19 @@ def brain_mask(
     work = ~_spread(~work, radii)
     work = _largest_component(work)
     work = _filled(work)
-    out[around][box] = work[tuple(slice(r + 1, -r - 1) for r in radii)]
+    out = np.zeros(foreground.shape, dtype=bool, order="F")
+    out[box] = work[tuple(slice(r + 1, -r - 1) for r in radii)]
     return out
 
 
-def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
     """Return the smallest box that holds all of a mask; one slice an axis. The mask is not empty."""
     box = []
     for axis in range(3):
         others = tuple(k for k in range(3) if k != axis)
         hits = np.flatnonzero(mask.any(axis=others))
         box.append(slice(int(hits[0]), int(hits[-1]) + 1))
-    return tuple(box)
+    return box[0], box[1], box[2]
 
 
 def _spread(mask: NDArray[np.bool_], radii: Sequence[int]) -> NDArray[np.bool_]:

@@ -10,6 +10,7 @@ centres, as in ``torch.nn.functional.interpolate(align_corners=False)``.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,9 @@ from nibabel.orientations import (
 from numpy.typing import NDArray
 
 from datasets.volume import NativeGrid
+
+Box = tuple[slice, slice, slice]
+"""Part of a grid; both ends of each slice are given."""
 
 
 def plan(
@@ -73,7 +77,11 @@ def turned(values: NDArray[Any], native: NativeGrid) -> NDArray[Any]:
 
 
 def to_working(
-    values: NDArray[Any], native: NativeGrid, size: int, slices: NDArray[np.int64] | None = None
+    values: NDArray[Any],
+    native: NativeGrid,
+    size: int,
+    slices: NDArray[np.int64] | None = None,
+    extent: Box | None = None,
 ) -> NDArray[np.float32]:
     """Bring intensities to the working grid: bilinear in the plane, antialiased.
 
@@ -87,18 +95,37 @@ def to_working(
         Edge of the plane, voxels.
     slices : int64 (N,) or None
         Numbers of the slices wanted; None: all.
+    extent : box or None
+        Part of the scan's own grid outside which all values are 0; to save work, the result is the same.
 
     Returns
     -------
     float32 (size, size, Z)
         Or (size, size, N).
     """
-    return _resized(_padded(values, native, np.float32, slices), (size, size))
+    inner = turned(values, native)
+    chosen = np.arange(inner.shape[2]) if slices is None else slices
+    box = None if extent is None else _turned_box(extent, native)
+    windows = [
+        _window(count, size, None if box is None else (box[axis], native.padding[axis][0]))
+        for axis, count in enumerate(_padded_plane(native))
+    ]
+    (x, out_x), (y, out_y) = windows
+    part = _padded(inner, native, np.float32, chosen, (x, y))
+    resized = _resized(part, (out_x.stop - out_x.start, out_y.stop - out_y.start))
+    if resized.shape[:2] == (size, size):
+        return resized
+    out = np.zeros((size, size, len(chosen)), dtype=np.float32, order="F")
+    out[out_x, out_y] = resized
+    return out
 
 
 def mask_to_working(mask: NDArray[np.bool_], native: NativeGrid, size: int) -> NDArray[np.bool_]:
     """Bring a mask to the working grid by "nearest-exact"; bool (size, size, Z)."""
-    return _nearest(_padded(mask, native, np.bool_), (size, size))
+    inner = turned(mask, native)
+    x, y = (slice(0, count) for count in _padded_plane(native))
+    padded = _padded(inner, native, np.bool_, np.arange(inner.shape[2]), (x, y))
+    return _nearest(padded, (size, size))
 
 
 def map_to_native(values: NDArray[Any], native: NativeGrid) -> NDArray[np.float32]:
@@ -121,20 +148,52 @@ def lost_voxels(native: NativeGrid, size: int) -> NDArray[np.bool_]:
 
 
 def _padded(
-    values: NDArray[Any],
+    inner: NDArray[Any],
     native: NativeGrid,
     dtype: type,
-    slices: NDArray[np.int64] | None = None,
+    slices: NDArray[np.int64],
+    window: tuple[slice, slice],
 ) -> NDArray[Any]:
-    inner = turned(values, native)
-    if slices is not None:
-        inner = inner[:, :, slices]
-    (left, right), (front, back) = native.padding
-    x, y, z = inner.shape
+    """Return a window of the padded plane, of some slices of a turned array."""
+    to, source = [], []
+    for axis, part in enumerate(window):
+        before = native.padding[axis][0]
+        low, high = max(part.start, before), min(part.stop, before + inner.shape[axis])
+        to.append(slice(low - part.start, high - part.start))
+        source.append(slice(low - before, high - before))
     # Fortran order, a file's own: the copy runs straight through, and torch takes the result as it is.
-    out = np.zeros((left + x + right, front + y + back, z), dtype=dtype, order="F")
-    out[left : left + x, front : front + y] = inner
+    shape = (*(part.stop - part.start for part in window), len(slices))
+    out = np.zeros(shape, dtype=dtype, order="F")
+    for place, z in enumerate(slices.tolist()):
+        out[to[0], to[1], place] = inner[source[0], source[1], z]
     return out
+
+
+def _turned_box(box: Box, native: NativeGrid) -> Box:
+    out = list(box)
+    for part, (target, flip), count in zip(box, native.orientation, native.shape, strict=True):
+        turned_part = slice(count - part.stop, count - part.start) if flip < 0 else part
+        out[int(target)] = turned_part
+    return out[0], out[1], out[2]
+
+
+def _window(count: int, size: int, filled: tuple[slice, int] | None) -> tuple[slice, slice]:
+    """Return which of an axis's voxels are resized, and to which voxels of the working grid; the rest is 0.
+
+    ``filled`` is the part that holds anything, and the padding before it. A window begins and ends where the two
+    grids' voxels do, so that it is resized by the same weights as the whole axis: exactly the same only where these
+    are binary fractions, which they are for a size that is a power of two. Elsewhere the window is the axis.
+    """
+    if filled is None or size & (size - 1):
+        return slice(0, count), slice(0, size)
+    part, before = filled
+    blocks = math.gcd(count, size)
+    step, out_step = count // blocks, size // blocks
+    # A voxel's weights reach one voxel of the coarser grid to either side, and those of a voxel that they reach.
+    margin = math.ceil(2 * max(count / size, 1)) + 1
+    first = max(0, (before + part.start - margin) // step)
+    last = min(blocks, -(-(before + part.stop + margin) // step))
+    return slice(first * step, last * step), slice(first * out_step, last * out_step)
 
 
 def _padded_plane(native: NativeGrid) -> tuple[int, int]:

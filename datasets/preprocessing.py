@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from benchmark.config import PreprocessingConfig
 from benchmark.errors import UserError
 from datasets import grid
-from datasets.brain import brain_mask
+from datasets.brain import bounding_box, brain_mask
 from datasets.lesion_mask import LesionRule, lesion_voxels
 from datasets.lost_lesions import lesion_loss
 from datasets.nifti import NiftiScan, read_nifti, require_same_grid, write_nifti
@@ -59,6 +60,17 @@ class Scan:
         x, y, z = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
         return float(x), float(y), float(z)
 
+    @cached_property
+    def extent(self) -> grid.Box:
+        """The smallest box outside which every image is 0: most of a file is empty."""
+        filled = self.images[0] != 0
+        for image in self.images[1:]:
+            filled |= image != 0
+        if not filled.any():
+            x, y, z = filled.shape
+            return slice(0, x), slice(0, y), slice(0, z)
+        return bounding_box(filled)
+
     def scales(self, quantile: float, *, off_lesion: bool = False) -> list[float]:
         """Return for each modality the quantile of its voxels > 0, off the lesion if so asked.
 
@@ -68,10 +80,12 @@ class Scan:
             When the lesion leaves no voxel to take it from.
         """
         # Flat in the files' own (Fortran) order, in which picking by mask is many times faster.
-        outside = ~self.lesion.ravel("F") if off_lesion and self.lesion is not None else None
+        outside = (
+            ~self.lesion[self.extent].ravel("F") if off_lesion and self.lesion is not None else None
+        )
         out = []
         for name, image in zip(self.modalities, self.images, strict=True):
-            flat = image.ravel("F")
+            flat = image[self.extent].ravel("F")
             foreground = flat[flat > 0 if outside is None else (flat > 0) & outside]
             if foreground.size == 0:
                 raise UserError(
@@ -83,7 +97,10 @@ class Scan:
 
     def brain(self, scales: Sequence[float]) -> NDArray[np.bool_]:
         """Return the brain mask, bool (X, Y, Z); ``scales`` as from :meth:`scales`."""
-        return brain_mask(self.images, scales, self.spacing)
+        out = np.zeros(self.images[0].shape, dtype=bool, order="F")
+        parts = [image[self.extent] for image in self.images]
+        out[self.extent] = brain_mask(parts, scales, self.spacing)
+        return out
 
 
 def read_scan(
@@ -268,7 +285,7 @@ def _images(
     image = np.empty((len(scan.images), depth, config.size, config.size), dtype=np.float32)
     image = image.transpose(0, 3, 2, 1)
     for channel, raw, scale in zip(image, scan.images, placed.scales, strict=True):
-        resized = grid.to_working(raw, placed.native, config.size, slices)
+        resized = grid.to_working(raw, placed.native, config.size, slices, scan.extent)
         np.multiply(resized, np.float32(1 / scale), out=channel)
     if config.clip is not None:
         np.minimum(image, np.float32(config.clip), out=image)

@@ -128,6 +128,30 @@ def test_without_resizing_the_way_back_is_exact(orientation, shape) -> None:
     )
 
 
+@settings(max_examples=80, deadline=None)
+@given(
+    orientation=ORIENTATIONS,
+    shape=st.tuples(*[st.integers(14, 70)] * 3),
+    edges=st.tuples(*[st.sampled_from([0.8, 1.0, 2.5])] * 3),
+    size=st.sampled_from([16, 24, 32, 64]),
+    data=st.data(),
+)
+def test_knowing_where_a_scan_is_empty_changes_no_bit(
+    orientation, shape, edges, size, data
+) -> None:
+    corners = [sorted(data.draw(st.tuples(*[st.integers(0, n)] * 2))) for n in shape]
+    box = tuple(slice(low, max(high, low + 1)) for low, high in corners)
+    image = np.zeros(shape, dtype=np.int16)
+    image[box] = np.random.default_rng(1).integers(-50, 900, image[box].shape)
+    native, _ = grid.plan(shape, affine_of(*orientation, edges), size)
+    whole = grid.to_working(image, native, size)
+    np.testing.assert_array_equal(grid.to_working(image, native, size, extent=box), whole)
+    some = np.array([0, whole.shape[2] - 1])
+    np.testing.assert_array_equal(
+        grid.to_working(image, native, size, some, box), whole[:, :, some]
+    )
+
+
 def test_the_same_head_stored_in_all_48_orientations_gives_one_volume(tmp_path: Path) -> None:
     image = head((20, 26, 8))
     reference = None
