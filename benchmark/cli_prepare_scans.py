@@ -12,6 +12,7 @@ from benchmark.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
     from benchmark.console import Console
+    from datasets.adapter import Progress
     from datasets.prepare.collection import Collected, Gathered, Order
 
 Output = Annotated[
@@ -174,6 +175,7 @@ def _prepare(order: Order) -> None:
     with exclusive(order.output, console), console.reporting() as report:
         done = collect(order, report)
         page = write_report(order.output, order.dataset, done)
+        sheets = _contact_sheets(order, done, report)
     lines = [f"{name}: {line}" for name, found in done.failed.items() for line in found]
     for line in [*done.problems, *lines]:
         console.note(f"not prepared: {line}")
@@ -188,12 +190,29 @@ def _prepare(order: Order) -> None:
     )
     if done.prepared:
         print(f"report: {page}")
+        if sheets:
+            print(f"contact sheet, to be looked at: {', '.join(map(str, sheets))}")
         print(
             f"next: python -m benchmark run --dataset {order.dataset} --data-root {order.output}"
             + _subset(done)
         )
     if not done.sound:
         raise typer.Exit(1)
+
+
+def _contact_sheets(order: Order, done: Collected, report: Progress) -> list[Path]:
+    """Draw what was brought to a template; nothing where subjects lie as they were."""
+    if not order.recipe.register or not (done.prepared or done.failed):
+        return []
+    from datasets.prepare.contact_sheet import write_contact_sheets
+    from datasets.prepare.crew import Failure
+    from datasets.prepare.registering import template_at
+
+    failures = [Failure(name, "; ".join(lines)) for name, lines in done.failed.items()]
+    return write_contact_sheets(
+        order.output, [s["subject"] for s in done.prepared], failures,
+        template_at(order.recipe.template), order.output / "report", report,
+    )  # fmt: skip
 
 
 def _subset(done: Collected) -> str:

@@ -90,7 +90,7 @@ def write_contact_sheets(
     pages: Path,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Draw every registered subject's T1, and a line for every failed one.
+    """Draw of every subject the image that was registered (its T1, as a rule), and a line for every failed one.
 
     Parameters
     ----------
@@ -187,8 +187,8 @@ def _draw_page(
         )  # fmt: skip
     figure.text(
         0.1 / (5.2 * columns + 0.2), 1 - 0.3 / total,
-        f"Registered T1, page {page[0]} of {page[1]}. Outlines: brain (yellow) and brighter tissue (blue) of the template"
-        if columns > 1 else f"Registered T1, page {page[0]} of {page[1]}. Outlines: the template's",
+        f"Registered scans, page {page[0]} of {page[1]}. Outlines: brain (yellow) and brighter tissue (blue) of the template"
+        if columns > 1 else f"Registered scans, page {page[0]} of {page[1]}. Outlines: the template's",
         color="white", fontsize=10, va="center",
     )  # fmt: skip
     figure.text(

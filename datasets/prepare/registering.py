@@ -103,7 +103,7 @@ def bring_to_template(
     found = register_affine(np.where(brain, first.values, 0), first.affine, template)
     record = sidecar.registration_record(found, template, moving)
     if record.warning:
-        out.warnings.append(record.warning.split(":")[0])
+        out.warnings.append(record.warning)
     if not applied:
         out.warnings += _apart(moving, first, scans)
     kept = (

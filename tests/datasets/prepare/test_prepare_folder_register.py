@@ -5,6 +5,7 @@ import json
 import nibabel as nib
 import numpy as np
 import pytest
+from matplotlib.image import imread
 from small_scans import save
 
 from datasets.nifti import read_nifti
@@ -80,6 +81,9 @@ def test_modalities_on_grids_of_their_own_come_to_lie_on_the_template(cli, tmp_p
     assert np.abs(corners @ back.T - corners)[:, :3].max() < 2
     marker = json.loads((output / "dataset.json").read_text())
     assert marker["recipe"]["registered to"]
+    sheet = output / "report" / "contact-sheet-01.png"
+    assert f"contact sheet, to be looked at: {sheet}" in answer.out
+    assert imread(sheet).shape[0] > 100
 
 
 @pytest.mark.slow
