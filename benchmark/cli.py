@@ -90,7 +90,7 @@ def run(
     """Train, score, evaluate and rank a method. What is finished is found again, not repeated."""
     from benchmark.run_plan import RunPlan, run_plan
 
-    names, digest = _plugins(plugin)
+    names = _plugins(plugin)
     methods = list(dict.fromkeys(method))
     if plugin and method == ["andi"]:
         methods = names
@@ -101,7 +101,7 @@ def run(
         seeds=tuple(dict.fromkeys(seed)),
         request=_request(
             methods[0], dataset, train_on, preset, split, subject, data_root, train_root, splits,
-            workspace, set_, config, plugin, checkpoint, device, workers, track, export_maps, digest,
+            workspace, set_, config, plugin, checkpoint, device, workers, track, export_maps,
             _evaluation(grid, protocol),
         ),
     )  # fmt: skip
@@ -133,12 +133,12 @@ def train(
     from benchmark.console import Console
     from benchmark.runner import train as train_method
 
-    _, digest = _plugins(plugin)
+    _plugins(plugin)
     for name in dict.fromkeys(method):
         for number in dict.fromkeys(seed):
             request = _request(
                 name, dataset, dataset, preset, "test", None, data_root, None, splits, workspace,
-                set_, config, plugin, None, device, workers, track, None, digest,
+                set_, config, plugin, None, device, workers, track, None,
             )  # fmt: skip
             folder = train_method(replace(request, seed=number), Console())
             print(f"{name}: {folder}" if folder else f"{name}: learns nothing")
@@ -188,7 +188,7 @@ def evaluate(
     given = ForeignMaps(name, maps, val_maps)
     request = _request(
         given.slug, dataset, None, preset, split, subject, data_root, None, splits, workspace,
-        set_, config, None, None, "auto", workers, None, None, "", _evaluation(grid, protocol),
+        set_, config, None, None, "auto", workers, None, None, _evaluation(grid, protocol),
     )  # fmt: skip
     console, started = Console(), time.monotonic()
     outcome = evaluate_maps(replace(request, seed=seed), given, console)
@@ -235,7 +235,7 @@ def conformance(
     from benchmark.conformance.suite import conforms, run_suite, show
     from benchmark.console import Console
 
-    names, _ = _plugins(plugin)
+    names = _plugins(plugin)
     if method is None and len(names) != 1:
         found = f"the plug-in registers {', '.join(names)}" if names else "none given"
         raise UserError(f"--method NAME wanted: {found}")
@@ -257,12 +257,11 @@ def datasets(json: Json = False, debug: Debug = False) -> None:
     show_datasets(as_json=json)
 
 
-def _plugins(paths: list[Path] | None) -> tuple[list[str], str]:
-    if not paths:
-        return [], ""
-    from benchmark.runner import load_plugins
+def _plugins(paths: list[Path] | None) -> list[str]:
+    """Import plug-in files; return the names they register."""
+    from benchmark.registry import load_plugin
 
-    return load_plugins(paths)
+    return [name for path in paths or [] for name in load_plugin(path)]
 
 
 def _evaluation(grid: str | None, protocol: str | None) -> dict[str, str]:
@@ -300,7 +299,6 @@ def _request(
     workers: int | None,
     track: str | None,
     export: Path | None,
-    digest: str,
     evaluation: dict[str, str] | None = None,
 ) -> Any:
     from benchmark.config import parse_assignments, read_yaml
@@ -332,7 +330,6 @@ def _request(
         subjects=tuple(subject or ()), data_root=data_root, train_root=train_root, splits=splits,
         workspace=Workspace(workspace) if workspace else Workspace.default(), overrides=layers,
         checkpoint=checkpoint, device=device, workers=workers, tracker=track, export=export,
-        plugin_hash=digest,
     )  # fmt: skip
 
 

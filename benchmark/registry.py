@@ -8,6 +8,7 @@ of installed packages (group ``andi_bench.methods``). Adapters of data sets like
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -58,6 +59,15 @@ def register(name: str, *, group: str = METHODS) -> Callable[[T], T]:
 def _origin(cls: type) -> str:
     module = sys.modules.get(cls.__module__)
     return f"{getattr(module, '__file__', None) or cls.__module__}:{cls.__qualname__}"
+
+
+def source_hash(cls: type) -> str:
+    """Hash the file that defines a class, 32 hexadecimal digits; "" for a class that no file defines."""
+    module = sys.modules.get(cls.__module__)
+    path = Path(getattr(module, "__file__", None) or "")
+    if not path.is_file():
+        return ""
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
 
 def entry_points(group: str) -> dict[str, importlib.metadata.EntryPoint]:

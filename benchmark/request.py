@@ -64,7 +64,6 @@ class RunRequest:
     workers: int | None = None
     tracker: str | None = None
     export: Path | None = None
-    plugin_hash: str = ""
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def run_plan(plan: RunPlan, *, as_json: bool) -> None:
         ]
         request = replace(
             plan.request, method=name, seed=plan.seeds[0], overrides=layers, checkpoint=None,
-            export=None, tracker=None, plugin_hash="",
+            export=None, tracker=None,
         )  # fmt: skip
         try:
             outcomes[f"{name}, seed {plan.seeds[0]}"] = run_method(request, console)

@@ -16,7 +16,6 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
 from benchmark import config as configuration
-from benchmark import registry
 from benchmark.calibration import calibrate, load_calibration
 from benchmark.config import MethodEntry, RunConfig
 from benchmark.console import Console
@@ -267,15 +266,18 @@ def run_identity(
     request: RunRequest, run: RunConfig, learnt: _Learnt, data: RunData
 ) -> dict[str, Any]:
     """Return what identifies a run: data, method, hyper-parameters, seed; never device, workers, batch size."""
+    revision = learnt.detector.revision()
     return {
         "method": learnt.detector.name,
-        "plugin": request.plugin_hash,
+        "plugin": revision.pop("source", ""),
+        **revision,
         "detector": learnt.detector.config.model_dump(mode="json"),
         "training": learnt.identity,
         "preprocessing": run.preprocessing.model_dump(mode="json"),
         "reduction": run.scoring.reduction,
         "evaluation": run.evaluation.model_dump(mode="json"),
         "dataset": request.dataset,
+        **data.adapter.revision(),
         "split": request.split,
         "val": contents(data.val, data.fingerprints),
         "test": contents(data.test, data.fingerprints),
@@ -291,13 +293,3 @@ def scoring_identity(parts: dict[str, Any]) -> dict[str, Any]:
 def contents(subjects: Sequence[Subject], fingerprints: dict[str, str]) -> list[str]:
     """Return what identifies some evaluated subjects: name, scan, and whether the lesions are known."""
     return sorted(f"{s.id}:{fingerprints[s.id]}:{s.mask is not None}" for s in subjects)
-
-
-def load_plugins(paths: Sequence[Path]) -> tuple[list[str], str]:
-    """Import plug-in files; return the names they register and a hash of the files."""
-    names: list[str] = []
-    digest = hashlib.sha256()
-    for path in paths:
-        names += registry.load_plugin(path)
-        digest.update(path.read_bytes())
-    return names, digest.hexdigest() if paths else ""

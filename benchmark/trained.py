@@ -147,6 +147,7 @@ def locate_training(
         "size": list(detector.spec.size),
         "data": data,
         "seed": seed,
+        **detector.revision(),
     }
     if isinstance(detector, SliceDetector) and detector.has_network():
         # How often a checkpoint is written changes nothing in the result.

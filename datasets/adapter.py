@@ -13,7 +13,7 @@ from pydantic import Field, model_validator
 
 from benchmark.config import PreprocessingConfig, Section, validated
 from benchmark.errors import UserError
-from benchmark.registry import DATASETS, register
+from benchmark.registry import DATASETS, register, source_hash
 from datasets.cores import default_workers
 from datasets.fingerprints import FingerprintCache
 from datasets.lesion_mask import LesionRule
@@ -185,6 +185,11 @@ class FolderAdapter:
                 f"{len(subjects)} subjects: at least one wanted"
             )
         return common
+
+    @classmethod
+    def revision(cls) -> dict[str, str]:
+        """Return what identifies the code of an adapter from outside this package: its file, so that any edit counts."""
+        return {} if cls.__module__.startswith("datasets.") else {"adapter": source_hash(cls)}
 
     def split(self) -> Split:
         """Return the split, looked up as :func:`datasets.splits.find_split` says."""

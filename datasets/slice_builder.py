@@ -100,6 +100,7 @@ def store_identity(
         "dataset": adapter.name,
         "part": part,
         "options": adapter.options.model_dump(mode="json"),
+        **adapter.revision(),
         "preprocessing": config.model_dump(mode="json"),
         "subjects": [[s.id, adapter.content(s, config.modalities)] for s in subjects],
     }

@@ -19,7 +19,7 @@ from torch import nn
 
 from benchmark.errors import UserError
 from benchmark.randomness import SliceGenerator
-from benchmark.registry import register
+from benchmark.registry import register, source_hash
 from datasets.volume import Volume
 
 __all__ = [
@@ -167,6 +167,9 @@ class AnomalyDetector:
     """Modalities that the detector cannot do without; () for any."""
     training_name: ClassVar[str | None] = None
     """Methods that share one training (the same network, loss and noise) give the same name here."""
+    recipe: ClassVar[int | None] = None
+    """A number that is raised by hand when equal settings learn or score otherwise than before. None, and where a class
+    does not give its own: the file that defines the class stands for it, so that any edit trains and scores anew."""
 
     config: Any  # each subclass narrows it to its own Config
     calibration: dict[str, float]
@@ -187,6 +190,14 @@ class AnomalyDetector:
     def learns(cls) -> bool:
         """Whether the detector learns from training slices at all."""
         return cls.fit is not AnomalyDetector.fit
+
+    @classmethod
+    def revision(cls) -> dict[str, Any]:
+        """Return what identifies the code of the detector, beside its name; {} for a recipe of 1."""
+        number = vars(cls).get("recipe")
+        if number is None:
+            return {"source": source_hash(cls)}
+        return {"recipe": number} if number != 1 else {}
 
     def training_config(self) -> dict[str, Any]:
         """Return the hyper-parameters that a training depends on (see :func:`scoring_field`)."""

@@ -70,6 +70,7 @@ class ANDi(DDPMDetector):
     """
 
     Config = ANDiConfig
+    recipe = 1
 
     def time_steps(self) -> range:
         """Time steps scored, from the highest down: T_u - 1, T_u - 1 - stride, ..., T_l at the least."""

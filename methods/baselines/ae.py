@@ -69,6 +69,8 @@ class AE(AutoencoderDetector):
     Loss: the mean of |x_hat - x| over the whole slice (or of its square, see ``distance``).
     """
 
+    recipe = 1
+
     def network(self) -> nn.Module:
         """Build the autoencoder."""
         return Autoencoder(self.shape())

@@ -55,6 +55,7 @@ class AnoDDPM(DDPMDetector):
     """
 
     Config = AnoDDPMConfig
+    recipe = 1
 
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Return the residual (N, C, H, W), >= 0, for slices of about [0, 1]."""

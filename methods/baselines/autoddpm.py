@@ -83,6 +83,7 @@ class AutoDDPM(DDPMDetector):
     """
 
     Config = AutoDDPMConfig
+    recipe = 1
 
     def label(self) -> str:
         """Return the name with the perceptual distance, on which the map depends."""

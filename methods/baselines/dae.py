@@ -46,6 +46,7 @@ class DAE(SliceDetector):
     """
 
     Config = DAEConfig
+    recipe = 1
     config: Any
 
     def network(self) -> nn.Module:

@@ -28,6 +28,7 @@ class Thresholding(AnomalyDetector):
     """
 
     Config = ThresholdingConfig
+    recipe = 1
     requires = ("flair",)
     config: Any
 

@@ -57,6 +57,7 @@ class VAE(AutoencoderDetector):
     """
 
     Config = VAEConfig
+    recipe = 1
 
     def label(self) -> str:
         """Return the method's name, with the restoration where it is on."""

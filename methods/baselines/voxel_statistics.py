@@ -75,6 +75,7 @@ class VoxelStatistics(AnomalyDetector):
     """
 
     Config = VoxelStatisticsConfig
+    recipe = 1
     config: Any
     average: torch.Tensor
     deviation: torch.Tensor

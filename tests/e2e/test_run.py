@@ -170,6 +170,35 @@ def test_a_detector_of_one_file_gets_a_row_in_the_table(cli, scans, tmp_path):
     assert "mean-deviation" in [row["method"] for row in json.loads(listed.out)]
 
 
+def test_an_edited_detector_is_trained_and_scored_anew_and_no_other_is(cli, scans, tmp_path):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from methods.base import SliceDetector, register\n\n\n"
+        '@register("mine")\nclass Mine(SliceDetector):\n'
+        "    def fit(self, slices, context):\n        self.mean = slices.mean()\n\n"
+        "    def score_slices(self, batch, generator):\n        return (batch - self.mean).abs()\n"
+    )
+    options = (
+        "--plugin", plugin, "--alone", "--dataset", "folder", "--data-root", scans,
+        "--set", "preprocessing.size=32",
+    )  # fmt: skip
+    workspace = tmp_path / "workspace"
+
+    def found(kind):
+        return {path.name for path in (workspace / kind).iterdir()}
+
+    assert cli("run", "--method", "mine", "--method", "thresholding", *options).code == 0
+    trainings, records = found("trainings"), found("records")
+    assert cli("run", "--method", "mine", *options).code == 0
+    assert (found("trainings"), found("records")) == (trainings, records)
+    plugin.write_text(plugin.read_text().replace("slices.mean()", "2 * slices.mean()"))
+    assert cli("run", "--method", "mine", "--method", "thresholding", *options).code == 0
+    assert len(found("trainings") - trainings) == 1
+    (new,) = found("records") - records
+    assert new.startswith("mine__")
+    assert trainings < found("trainings")
+
+
 def test_one_seed_is_one_training_and_seeds_share_a_row(cli, scans, tmp_path):
     answer = cli(
         "run", "--method", "andi", "--alone", "--dataset", "folder", "--data-root", scans, *SMALL,
