@@ -6,7 +6,7 @@ volumes. No torch here: worker processes start quickly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -23,16 +23,12 @@ from benchmark.measurement import (
     bin_subject,
     brain_scores,
     measure_subject,
-    overlap_at,
-    overlap_figures,
 )
-from benchmark.metrics import thresholds
 from benchmark.metrics.exact import PooledPasses, Ranking
 from benchmark.metrics.histogram import ARRAYS, ScoreHistogram
-from benchmark.metrics.overlap import Overlap
 from benchmark.metrics.packed import PackedHistograms
 from benchmark.metrics.postprocessing import PostProcessing
-from benchmark.metrics.scores import score_keys
+from benchmark.operating_points import calibrate, oracle_rows, read_brains
 from benchmark.record_schema import (
     GRID,
     ChainSummary,
@@ -52,18 +48,10 @@ from benchmark.summaries import (
     shares_above,
     subject_figures,
 )
-from benchmark.workforce import Work, workforce
+from benchmark.workforce import workforce
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_HOW = {
-    "val-dice": "highest mean per-subject Dice of {n} validation subjects, over all scores",
-    "val-fpr1": "at most 1 % of the lesion-free brain voxels of {n} validation subjects above it",
-    "val-fpr5": "at most 5 % of the lesion-free brain voxels of {n} validation subjects above it",
-    "yen": "Yen's threshold of each volume's brain, then one dilation by the 6 neighbours",
-    "oracle": "highest mean per-subject Dice of the {n} test subjects themselves: an upper bound",
-}
 
 
 @dataclass(frozen=True)
@@ -180,7 +168,7 @@ def evaluate(
                 for chain in chains:
                     calibration[chain.name].append(found[chain.name])
                 advance(1, name)
-        points, unranked, notes = _calibrate(chains, calibration, partial(_read, load, val))
+        points, unranked, notes = calibrate(chains, calibration, partial(read_brains, load, val))
         frozen = {
             chain: {name: point.threshold for name, point in found.items()}
             for chain, found in points.items()
@@ -196,7 +184,7 @@ def evaluate(
                 advance(1, name)
         rows = [row for result in measured for row in result.rows]
         for chain in chains:
-            rows += _oracle(load, work, chain, points[chain.name], tested[chain.name], measured)
+            rows += oracle_rows(load, work, chain, points[chain.name], tested[chain.name], measured)
     table = _table(rows, measured)
     summary = {}
     for chain in chains:
@@ -288,94 +276,6 @@ def _table(rows: Sequence[Row], measured: Sequence[Measured]) -> pd.DataFrame:
         key=lambda column: column.map(order) if column.name == "point" else column,
         kind="stable",
     ).reset_index(drop=True)
-
-
-def _calibrate(
-    chains: Sequence[PostProcessing],
-    calibration: Mapping[str, Sequence[ScoreHistogram]],
-    read: Callable[[PostProcessing], Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]],
-) -> tuple[dict[str, dict[str, OperatingPoint]], str | None, list[str]]:
-    """Freeze the thresholds; say why there is no rank where they cannot be."""
-    points: dict[str, dict[str, OperatingPoint]] = {chain.name: {} for chain in chains}
-    first = calibration[chains[0].name]
-    if not len(first):
-        return points, "no validation subject with a lesion mask, so no frozen threshold", []
-    unranked = None
-    if not any(histogram.totals()[0] for histogram in first):
-        unranked = "the validation split holds no lesion voxel, so val-dice means nothing"
-    notes = []
-    for chain in chains:
-        found = thresholds.calibrate(calibration[chain.name], read=partial(read, chain))
-        for name, point in found.items():
-            points[chain.name][name] = OperatingPoint(
-                threshold=point.threshold,
-                edge=point.at_edge,
-                how=_HOW[name].format(n=point.subjects),
-            )
-        if chain.min_component_ml:
-            notes.append(f"{chain.name}: thresholds were found before small detections are removed")
-    return points, unranked, notes
-
-
-def _read(
-    load: Loader, subjects: Sequence[str], chain: PostProcessing
-) -> Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]:
-    """Read the brain voxels of all subjects once more, one subject in memory at a time."""
-    return (brain_scores(load, chain, subject) for subject in subjects)
-
-
-def _oracle(
-    load: Loader,
-    work: Work,
-    chain: PostProcessing,
-    points: dict[str, OperatingPoint],
-    tested: Sequence[ScoreHistogram],
-    measured: Sequence[Measured],
-) -> list[Row]:
-    """Check the frozen rates on the test split, add yen and the oracle, and return the oracle's rows."""
-    subjects = [m.subject for m in measured]
-    healthy = sum(histogram.totals()[1] for histogram in tested)
-    for name, point in points.items():
-        above = sum(m.above[chain.name][name] for m in measured)
-        points[name] = point.model_copy(update={"test_fpr": above / healthy if healthy else None})
-    points["yen"] = OperatingPoint(how=_HOW["yen"])
-    read = partial(_read, load, subjects, chain)
-    best = thresholds.best_dice(tested, name="oracle", read=read)
-    found = _overlaps(load, work, chain, best.threshold, tested, subjects)
-    above = sum(count for _, count in found)
-    points["oracle"] = OperatingPoint(
-        threshold=best.threshold,
-        edge=best.at_edge,
-        how=_HOW["oracle"].format(n=best.subjects),
-        test_fpr=above / healthy if healthy else None,
-    )
-    shared = {m.subject: r for m in measured for r in m.rows if r["chain"] == chain.name}
-    kept = ("subject", "site", "chain", "lesion_ml", "ap", "auroc")
-    return [
-        {key: shared[subject][key] for key in kept}
-        | {"point": "oracle", "threshold": best.threshold, **overlap_figures(overlap)}
-        for subject, (overlap, _) in zip(subjects, found, strict=True)
-    ]
-
-
-def _overlaps(
-    load: Loader,
-    work: Work,
-    chain: PostProcessing,
-    threshold: float,
-    tested: Sequence[ScoreHistogram],
-    subjects: Sequence[str],
-) -> list[tuple[Overlap, int]]:
-    """Count every test subject's voxels at a threshold: from the histograms, where these do, else from the maps."""
-    key = score_keys(np.asarray([threshold], dtype=np.float32))
-    cut = any(((h.start <= key) & (h.last > key)).any() for h in tested)
-    if cut or chain.min_component_ml:
-        return list(work(partial(overlap_at, load, chain, threshold), subjects))
-    found = []
-    for histogram in tested:
-        hits, misses = (int(count[0]) for count in histogram.counts_from(key + np.uint32(1)))
-        found.append((Overlap(hits, misses, histogram.totals()[0] - hits), misses))
-    return found
 
 
 def _shared(values: Sequence[Any]) -> Any:

@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from benchmark.config import DatasetEntry, MethodEntry, RunConfig
 from benchmark.evaluation import Evaluation
-from benchmark.figures import dice_curves, loss_curve, montage, pr_curve
+from benchmark.figures import dice_curves, loss_curve, pr_curve
 from benchmark.guards import Guard
 from benchmark.learning import read_losses, still_falling
 from benchmark.map_store import MapStore
+from benchmark.montage import montage
 from benchmark.paper_run import PaperRun
 from benchmark.previews import FOLDER, choose, make_preview, write_preview
 from benchmark.provenance import provenance

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from benchmark.errors import UserError
-from benchmark.figures import DETECTION, LESION, loss_curve, montage, pr_curve
+from benchmark.figures import loss_curve, pr_curve
+from benchmark.montage import DETECTION, LESION, montage
 from datasets.volume import NativeGrid, Volume
 
 
