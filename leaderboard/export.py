@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from benchmark.records import RunRecord
-from leaderboard.columns import Column, columns_of, heading_of, notes_of
+from leaderboard.columns import Column, columns_of
 from leaderboard.compare import Comparison
 from leaderboard.group_text import (
     GROUP_HEADS,
@@ -22,6 +22,7 @@ from leaderboard.group_text import (
     paper_cells,
 )
 from leaderboard.measures import SUBJECT_METRICS, TITLES
+from leaderboard.notes import heading_of, notes_of
 from leaderboard.statistics_json import plain, statistics_content
 from leaderboard.statistics_markdown import method_parts, statistics_parts
 from leaderboard.statistics_text import bold_keys

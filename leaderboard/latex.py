@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from leaderboard.columns import DASH, Column, columns_of, heading_of, notes_of
+from leaderboard.columns import DASH, Column, columns_of
 from leaderboard.compare import Comparison
 from leaderboard.measures import TITLES
+from leaderboard.notes import heading_of, notes_of
 from leaderboard.statistics_text import (
     RANK_HEADS,
     RANK_NUMBERS,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
-from leaderboard.columns import Column, columns_of, heading_of, notes_of
+from leaderboard.columns import Column, columns_of
 from leaderboard.compare import Comparison
 from leaderboard.group_text import (
     GROUP_HEADS,
@@ -16,6 +16,7 @@ from leaderboard.group_text import (
     group_cells,
     paper_cells,
 )
+from leaderboard.notes import heading_of, notes_of
 from leaderboard.statistics import TableStatistics
 from leaderboard.statistics_text import agreements_text, rank_cells
 from leaderboard.table import Row, Table

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmark.records import RunRecord
-from leaderboard.columns import Column, columns_of, heading_of, notes_of
+from leaderboard.columns import Column, columns_of
 from leaderboard.compare import Comparison
 from leaderboard.group_text import (
     GROUP_HEADS,
@@ -19,6 +19,7 @@ from leaderboard.group_text import (
     paper_cells,
 )
 from leaderboard.measures import TITLES
+from leaderboard.notes import heading_of, notes_of
 from leaderboard.page.comparisons import statistics_content
 from leaderboard.page.curves import recall_curve
 from leaderboard.run_facts import facts_of, guards_of, plain, points_of

@@ -11,8 +11,8 @@ import scipy.stats
 
 from benchmark.errors import UserError
 from benchmark.records import GuardResult, OperatingPoint, find_records
-from leaderboard.columns import notes_of
 from leaderboard.compare import compare
+from leaderboard.notes import notes_of
 from leaderboard.table import build_tables
 
 

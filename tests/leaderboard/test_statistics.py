@@ -173,7 +173,8 @@ def test_agreement_between_data_sets_counts_the_methods_they_share(make_run, rec
 
 
 def test_another_metric_ranks_when_asked_for_and_the_table_says_so(make_run, records_dir):
-    from leaderboard.columns import columns_of, heading_of
+    from leaderboard.columns import columns_of
+    from leaderboard.notes import heading_of
 
     make_run("a", 0.5)
     make_run("b", 0.6)
