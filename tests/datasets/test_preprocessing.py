@@ -245,6 +245,25 @@ def test_the_quantile_of_whole_numbers_is_numpys(
     )
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    size=st.integers(100, 6000),
+    distinct=st.sampled_from([2, 7, 100, 60_000]),
+    quantile=st.floats(0.01, 1.0),
+    order=st.sampled_from([0, 1, -1]),
+)
+def test_the_quantile_of_many_values_is_numpys_in_any_order_and_with_ties(
+    seed: int, size: int, distinct: int, quantile: float, order: int
+) -> None:
+    values = np.random.default_rng(seed).integers(1, distinct + 1, size).astype(np.float32)
+    if order:
+        values = np.sort(values)[::order]
+    assert positive_quantile(values, quantile) == pytest.approx(
+        float(np.quantile(values.astype(np.float64), quantile)), rel=1e-12
+    )
+
+
 def test_the_quantile_is_of_voxels_above_0_at_native_resolution(tmp_path: Path) -> None:
     image = head((40, 30, 8))
     image[18:22, 14:17, 3:5] = 400  # fewer than 1 % of the voxels
