@@ -12,7 +12,7 @@ import csv
 import json
 import multiprocessing
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -24,6 +24,7 @@ import numpy as np
 from scipy import ndimage
 
 from benchmark.errors import UserError
+from datasets.adapter import Progress
 from datasets.cores import default_workers
 from datasets.phantom_subject import (
     PHANTOM,
@@ -51,7 +52,6 @@ MANIFEST = "manifest.json"
 CSV_COLUMNS = ("Subject_ID", "site", "age", "sex", "kind")
 FORMAT = "andi-bench phantom"
 
-Progress = Callable[[str, int, int], None]
 """Called with a stage, the parts done, and all parts."""
 
 

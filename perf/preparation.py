@@ -65,7 +65,7 @@ def _show(what: str, clock: float, core: float | None, tail: str = "") -> None:
 def _dice(
     scan: NiftiScan, to_template: NDArray[np.float64], template: RegistrationTemplate
 ) -> float:
-    brain = brain_of(scan.values, scan.affine)
+    brain = brain_of(scan.affine, scan.values)
     moved = resample(brain, scan.affine, to_template, template, nearest=True)
     return float(2 * (moved & template.brain).sum() / (moved.sum() + template.brain.sum()))
 
@@ -117,7 +117,7 @@ def measure_registration(
             theirs.append((core, _dice(scan, other, template)))
             _show(f"{subject.id}: registered by dipy", clock, core, f"  Dice {theirs[-1][1]:.4f}")
             apart = (found.to_template - other)[:3]
-            brain = np.argwhere(brain_of(scan.values, scan.affine))[::499]
+            brain = np.argwhere(brain_of(scan.affine, scan.values))[::499]
             world = np.c_[brain, np.ones(len(brain))] @ scan.affine.T
             distance = np.sqrt(((world @ apart.T) ** 2).sum(axis=1))
             print(f"  the two put brain voxels {distance.mean():.2f} mm apart on average")

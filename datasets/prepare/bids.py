@@ -11,9 +11,10 @@ import re
 from pathlib import Path
 
 from benchmark.errors import UserError
+from datasets.adapter import MASK
+from datasets.prepare.checking import BRAIN
 from datasets.prepare.collection import Gathered
 from datasets.prepare.own_scans import one_each, with_attributes
-from datasets.prepare.placing import BRAIN, MASK
 from datasets.prepare.sources import Finding, SourceFile
 
 _PATH = re.compile(

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.errors import UserError
-from datasets.adapter import BRATS_KINDS
+from datasets.adapter import BRATS_KINDS, MASK
 from datasets.prepare.collection import Gathered
-from datasets.prepare.placing import MASK, Incoming
+from datasets.prepare.placing import Incoming
 from datasets.prepare.sources import Finding, SourceFile, find_files
 from datasets.volume import MODALITIES
 

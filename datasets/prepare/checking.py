@@ -13,13 +13,15 @@ from numpy.typing import NDArray
 
 from benchmark.errors import UserError
 from datasets import grid
-from datasets.brain import brain_mask
 from datasets.fingerprints import scan_hash
 from datasets.lesion_mask import LesionRule, lesion_voxels
 from datasets.nifti import NiftiScan, read_nifti, require_same_grid
 from datasets.prepare.swapped import exchanged
-from datasets.preprocessing import positive_quantile, require_contrast
+from datasets.prepare.template import brain_of
+from datasets.preprocessing import require_contrast
 
+BRAIN = "brain"
+"""The kind of a file that is a brain mask."""
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 """Of each modality's voxels above 0; the last one is what the benchmark divides by."""
 FEW_VALUES = 8
@@ -152,7 +154,7 @@ def check_subject(
         lesion = np.zeros(first.values.shape, dtype=bool)
     if problems:
         return None, problems
-    brain = brain_of(images, first)
+    brain = brain_of(first.affine, *(scan.values for scan in images.values()))
     if not brain.any():
         return None, [f"{first.path.parent}: no brain found in {', '.join(images)}"]
     checked = Checked(images, lesion, brain, hashes)
@@ -160,14 +162,6 @@ def check_subject(
         checked.labels = _labels(lesion_file, checked)
     checked.warnings += _warnings(checked)
     return checked, []
-
-
-def brain_of(images: Mapping[str, NiftiScan], first: NiftiScan) -> NDArray[np.bool_]:
-    """Return what stands out of the background, as the benchmark finds the brain of a skull-stripped scan."""
-    values = [scan.values for scan in images.values()]
-    scales = [positive_quantile(flat[flat > 0], 0.99) for flat in (v.ravel("F") for v in values)]
-    x, y, z = np.sqrt((first.affine[:3, :3] ** 2).sum(axis=0))
-    return brain_mask(values, scales, (float(x), float(y), float(z)))
 
 
 def read_image(path: Path, subject: str) -> NiftiScan:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmark.errors import UserError
+from datasets.adapter import Progress
 from datasets.atomic import write_atomically
 from datasets.prepare.crew import Failure, each
 from datasets.prepare.placing import (
     FULL,
-    PARTIAL,
     Incoming,
     Placed,
     Recipe,
@@ -24,12 +24,12 @@ from datasets.prepare.placing import (
     read_sidecar,
 )
 from datasets.prepare.splitting import make_split, write_own_split
-from datasets.splits import FRACTIONS, Split
+from datasets.prepare.whole_folder import sweep
+from datasets.splits import Split
 
 MARKER = "dataset.json"
 FORMAT = "andi-bench prepared scans"
 UNPACKED = ".unpacked"
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass
@@ -76,7 +76,6 @@ class Order:
     recipe: Recipe
     gather: Callable[[Path], Gathered]
     splits: Path | None = None
-    fractions: tuple[float, float, float] = FRACTIONS
     workers: int | None = None
 
 
@@ -123,8 +122,7 @@ def collect(order: Order, progress: Progress) -> Collected:
     """
     output = order.output
     marker = claim(order)
-    for left in output.glob(f"{PARTIAL}*"):
-        shutil.rmtree(left, ignore_errors=True)
+    sweep(output)
     unpacked = output / UNPACKED
     gathered = _gathered(order, unpacked)
     pending = _pending(gathered, output)
@@ -161,7 +159,7 @@ def collect(order: Order, progress: Progress) -> Collected:
     problems, notes = list(gathered.problems), list(gathered.notes)
     distinct, twice = _distinct(prepared)
     problems += twice
-    split, more = make_split(order.dataset, distinct, order.splits, order.fractions)
+    split, more = make_split(order.dataset, distinct, order.splits)
 
     def remember(hashes: dict[str, list[str]]) -> None:
         _write_marker(output, {**marker, "splits": hashes})

@@ -11,8 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from benchmark.errors import UserError, unknown_name
+from datasets.adapter import MASK
+from datasets.prepare.checking import BRAIN
 from datasets.prepare.collection import Gathered
-from datasets.prepare.placing import BRAIN, MASK, Incoming
+from datasets.prepare.placing import Incoming
 from datasets.prepare.sources import Finding, SourceFile, file_at
 from datasets.splits import PARTS
 from datasets.volume import MODALITIES

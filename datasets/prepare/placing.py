@@ -6,8 +6,6 @@ import errno
 import json
 import os
 import re
-import shutil
-import tempfile
 import zipfile
 import zlib
 from dataclasses import dataclass, field
@@ -17,17 +15,16 @@ from typing import Any
 import numpy as np
 
 from benchmark.errors import UserError
+from datasets.adapter import MASK
 from datasets.atomic import write_atomically
 from datasets.fingerprints import file_hash
 from datasets.lesion_mask import LesionRule
-from datasets.prepare.checking import Checked, check_subject
+from datasets.prepare.checking import BRAIN, Checked, check_subject
 from datasets.prepare.sources import SourceFile
+from datasets.prepare.whole_folder import whole_folder
 from datasets.volume import MODALITIES
 
 SIDECAR = "prepared.json"
-PARTIAL = ".partial-"
-MASK = "mask"
-BRAIN = "brain"
 _ENDINGS = {MASK: "seg"}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says of a full disk, a full quota, a file beyond its limit."""
@@ -138,6 +135,10 @@ class Placed:
     full: bool = False
 
 
+class _Refused(Exception):
+    """A subject's files are at fault: its folder is not to appear."""
+
+
 def place_subject(task: Task) -> Placed:
     """Bring a subject into the output: under a hidden name, checked there, then renamed.
 
@@ -145,35 +146,27 @@ def place_subject(task: Task) -> Placed:
     """
     subject, output = task.subject, task.output
     partial: Path | None = None
+    problems: list[str] = []
     try:
         missing = [name for name in task.recipe.wanted if name not in subject.files]
         if missing:
             there = ", ".join(subject.files) or "nothing"
             line = f"{', '.join(missing)} missing ({there} found)"
             return Placed(subject.id, ("; ".join([line, *subject.warnings]),))
-        partial = Path(tempfile.mkdtemp(prefix=f"{PARTIAL}{subject.id}-", dir=output))
-        problems = _fill(partial, subject, task.recipe)
-        if problems:
-            return Placed(subject.id, tuple(_relabelled(p, partial, subject) for p in problems))
-        mask = os.umask(0)
-        os.umask(mask)
-        partial.chmod(0o777 & ~mask)
-        final = output / subject.id
-        if final.exists():  # of an earlier state of the source
-            shutil.rmtree(final)
-        partial.replace(final)
-        partial = None
+        with whole_folder(output / subject.id) as partial:
+            try:
+                problems = _fill(partial, subject, task.recipe)
+            except OSError as error:
+                raise UserError(f"{error.filename or output}: {error.strerror or error}") from error
+            if problems:
+                raise _Refused
+    except _Refused:
+        return Placed(subject.id, tuple(_relabelled(p, partial, subject) for p in problems))
     except UserError as error:
         full = isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL
         return Placed(subject.id, (_relabelled(str(error), partial, subject),), full)
-    except OSError as error:
-        line = f"{error.filename or output}: {error.strerror or error}"
-        return Placed(subject.id, (_relabelled(line, partial, subject),), error.errno in FULL)
     except MemoryError:
         return Placed(subject.id, ("not enough memory: fewer --workers may help",))
-    finally:
-        if partial is not None:
-            shutil.rmtree(partial, ignore_errors=True)
     for file in subject.files.values():
         if file.kind == "unpacked":
             file.container.unlink(missing_ok=True)

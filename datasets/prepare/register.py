@@ -67,7 +67,7 @@ def register_subject(
     found = register_affine(first.values, first.affine, template)
     line = exchanged(
         {kind: scan for kind, scan in scans.items() if kind not in MASKS},
-        brain_of(first.values, first.affine),
+        brain_of(first.affine, first.values),
     )
     sources: dict[str, SourceFile] = {}
     with whole_folder(target) as folder:

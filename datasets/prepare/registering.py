@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.errors import UserError
+from datasets.adapter import MASK
 from datasets.fingerprints import file_hash
 from datasets.lesion_mask import LesionRule, lesion_voxels
 from datasets.nifti import NiftiScan, read_nifti, write_nifti
 from datasets.prepare import sidecar
-from datasets.prepare.checking import Checked, read_image
+from datasets.prepare.checking import BRAIN, Checked, read_image
 from datasets.prepare.registration import register_affine, resample, resample_to
 from datasets.prepare.stripping import brain_for
 from datasets.prepare.template import RegistrationTemplate, brain_of, read_template
@@ -25,7 +26,6 @@ MOVING = ("t1", "t1ce", "t2", "flair")
 """What is registered to the template, a T1: the first of these that is there."""
 TOGETHER = 0.8
 """Least Dice of two modalities' brains, in the world, for them to count as co-registered."""
-MASK, BRAIN = "mask", "brain"
 
 
 @dataclass
@@ -151,19 +151,19 @@ def _brain(scan: NiftiScan, given: NiftiScan | None) -> tuple[NDArray[np.bool_],
         if not mask.any():
             raise UserError(f"{given.path}: nothing of this brain mask lies in {scan.path.name}")
         return np.asarray(mask, dtype=bool), True, []
-    alone = Checked({"image": scan}, None, brain_of(scan.values, scan.affine), {})
+    alone = Checked({"image": scan}, None, brain_of(scan.affine, scan.values), {})
     derived, warnings = brain_for(alone)
     return (alone.brain, False, []) if derived is None else (derived, True, warnings)
 
 
 def _apart(moving: str, first: NiftiScan, scans: Mapping[str, NiftiScan]) -> list[str]:
-    reference = brain_of(first.values, first.affine)
+    reference = brain_of(first.affine, first.values)
     out = []
     for name, scan in scans.items():
         if name == moving or name not in MODALITIES:
             continue
         other = resample_to(
-            brain_of(scan.values, scan.affine), scan.affine, np.eye(4), first.values.shape,
+            brain_of(scan.affine, scan.values), scan.affine, np.eye(4), first.values.shape,
             first.affine, nearest=True,
         )  # fmt: skip
         dice = 2 * np.count_nonzero(other & reference) / (other.sum() + reference.sum())

@@ -87,7 +87,7 @@ def register_affine(
     UserError
         When the scan holds no brain, or nothing of it can be brought over the template.
     """
-    brain = brain_of(values, affine)
+    brain = brain_of(affine, values)
     if not brain.any():
         raise UserError("no voxel above 0: a skull-stripped T1 wanted")
     return _Fit(values, affine, brain, template).run()

@@ -10,7 +10,6 @@ from typing import Any
 from benchmark.config import package_data
 from benchmark.errors import UserError
 from datasets.splits import (
-    FRACTIONS,
     PARTS,
     Split,
     SplitRow,
@@ -27,7 +26,6 @@ def make_split(
     dataset: str,
     prepared: Sequence[Sidecar],
     given: Path | None = None,
-    fractions: tuple[float, float, float] = FRACTIONS,
 ) -> tuple[Split, list[str]]:
     """Split prepared subjects: as a folder of CSV files says, as each subject's row says, else by hash.
 
@@ -43,8 +41,6 @@ def make_split(
         Sidecars.
     given : Path or None
         The user's folder with ``scans_{train,val,test}.csv``.
-    fractions : (float, float, float)
-        For the hash.
 
     Returns
     -------
@@ -68,7 +64,7 @@ def make_split(
         notes = [f"{len(left)} subjects name no split and are in none: {left[0]}"] if left else []
         split = _of(said, rows, "the column 'split'")
     else:
-        places, notes = _hashed(prepared, fractions)
+        places, notes = _hashed(prepared)
         split = _of(places, rows, "hash of the person's id")
     _require_persons_apart(split, prepared)
     return split, notes
@@ -98,11 +94,9 @@ def _listed(split: Split, rows: Mapping[str, SplitRow]) -> tuple[Split, list[str
     return out, notes
 
 
-def _hashed(
-    prepared: Sequence[Sidecar], fractions: tuple[float, float, float]
-) -> tuple[dict[str, str], list[str]]:
+def _hashed(prepared: Sequence[Sidecar]) -> tuple[dict[str, str], list[str]]:
     labelled = {s["person"] for s in prepared if s["facts"]["lesion_ml"] is not None}
-    by_hash = hash_split(sorted(labelled), fractions)
+    by_hash = hash_split(sorted(labelled))
     place = {id_: part for part in PARTS for id_ in by_hash.ids(part)}
     notes = list(by_hash.notes)
     out = {}

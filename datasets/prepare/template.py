@@ -84,20 +84,25 @@ def read_template(path: Path | None) -> RegistrationTemplate:
     return _template(path.name, np.asarray(scan.values, dtype=np.float32), scan.affine, path)
 
 
-def brain_of(values: NDArray[Any], affine: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Find the brain of one skull-stripped image, bool (X, Y, Z); all False where there is no voxel above 0."""
-    flat = values.ravel("F")
-    positive = flat[flat > 0]
-    if positive.size == 0:
-        return np.zeros(values.shape, dtype=bool)
+def brain_of(affine: NDArray[np.float64], *images: NDArray[Any]) -> NDArray[np.bool_]:
+    """Find the brain of a skull-stripped scan's images as the benchmark does; bool (X, Y, Z).
+
+    All False where an image has no voxel above 0.
+    """
+    scales = []
+    for flat in (image.ravel("F") for image in images):
+        positive = flat[flat > 0]
+        if positive.size == 0:
+            return np.zeros(images[0].shape, dtype=bool)
+        scales.append(positive_quantile(positive, 0.99))
     x, y, z = (float(edge) for edge in np.sqrt((affine[:3, :3] ** 2).sum(axis=0)))
-    return brain_mask([values], [positive_quantile(positive, 0.99)], (x, y, z))
+    return brain_mask(images, scales, (x, y, z))
 
 
 def _template(
     name: str, values: NDArray[np.float32], affine: NDArray[np.float64], path: Path | None = None
 ) -> RegistrationTemplate:
-    brain = brain_of(values, affine)
+    brain = brain_of(affine, values)
     if not brain.any():
         raise UserError(f"{path or name}: no voxel above 0: a skull-stripped T1 wanted")
     state = hashlib.blake2b(repr(values.shape).encode(), digest_size=16)

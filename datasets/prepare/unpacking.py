@@ -44,7 +44,7 @@ class Unpacked:
     problems: list[str] = field(default_factory=list)
 
 
-def unpack(path: Path, member: str | None, folder: Path, *, again: bool = False) -> Unpacked:
+def unpack(path: Path, member: str | None, folder: Path) -> Unpacked:
     """Unpack the scans of a tar, or return what an earlier call has listed.
 
     Parameters
@@ -55,8 +55,6 @@ def unpack(path: Path, member: str | None, folder: Path, *, again: bool = False)
         Name of the tar within ``path``; None: ``path`` is the tar.
     folder : Path
         Our own folder; the archive gets one of its own in it, named by a hash of name, size and time of change.
-    again : bool
-        Read the archive whatever is listed: files that are gone are unpacked anew.
 
     Raises
     ------
@@ -70,7 +68,7 @@ def unpack(path: Path, member: str | None, folder: Path, *, again: bool = False)
     place = folder / hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
     origin = path.name if member is None else f"{path.name}: {member}"
     listing = place / _LISTING
-    if listing.is_file() and not again:
+    if listing.is_file():
         return _listed(listing, place, origin)
     out = Unpacked(origin)
     if member is not None and member.lower().endswith(".zip"):
