@@ -25,9 +25,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,7 +69,6 @@ __all__ = [
     "ChainSummary",
     "Costs",
     "DataInfo",
-    "Found",
     "GridResults",
     "Group",
     "GuardResult",
@@ -82,7 +81,6 @@ __all__ = [
     "RunInfo",
     "RunRecord",
     "SubjectSummary",
-    "find_records",
     "find_run",
     "identity",
     "read_grouped",
@@ -102,13 +100,6 @@ TEXT_COLUMNS = (*KEYS, GRID, "site")
 MEASURED = ("created", "peak_memory_mb", "seconds")
 """Fields so named, or with one of these within the name, are time and memory: all others are the same when the
 same command runs again."""
-
-
-class Found(NamedTuple):
-    """What :func:`find_records` found: records, and (folder, reason) of what was left out."""
-
-    records: list[RunRecord]
-    skipped: list[tuple[Path, str]]
 
 
 def identity(parts: Mapping[str, Any]) -> str:
@@ -245,7 +236,7 @@ def read_record(path: Path) -> RunRecord:
     try:
         content = json.loads(data)
     except ValueError as error:
-        raise UserError(f"{file}: not valid JSON ({_first_line(error)})") from error
+        raise UserError(f"{file}: not valid JSON ({first_line(error)})") from error
     schema = content.get("schema") if isinstance(content, dict) else None
     if schema not in READABLE:
         raise UserError(f"{file}: schema = {schema!r}, {READABLE[0]} to {READABLE[-1]} wanted")
@@ -281,7 +272,7 @@ def read_subjects(folder: Path, grid: str | None = None) -> pd.DataFrame:
         # "NA" and "007" are subjects' names: every cell is read as text first
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({_first_line(error)})") from error
+        raise UserError(f"{path}: cannot be read ({first_line(error)})") from error
     for key in KEYS:
         if key not in table.columns:
             raise UserError(f"{path}: no column '{key}'")
@@ -293,88 +284,6 @@ def read_subjects(folder: Path, grid: str | None = None) -> pd.DataFrame:
         except ValueError:  # a column of words, such as sex
             continue
     return table
-
-
-def find_records(directories: Path | Sequence[Path], glob: str = "*") -> Found:
-    """Read all records of a folder, or of several; whatever is wrong with one, the others are still read.
-
-    Parameters
-    ----------
-    directories : Path or sequence of Path
-        Folders of the records. Records copied in from elsewhere count like all others.
-    glob : str
-        Pattern for the names of their folders.
-
-    Returns
-    -------
-    Found
-        Records in the order of their folders' names, and what was skipped with the reason: damaged and foreign
-        folders, and second copies of a run. A second record of a run that says something else than the first is no
-        copy: it is skipped too, and the reason says so.
-
-    Raises
-    ------
-    UserError
-        When a folder is absent or cannot be read.
-    """
-    places = [directories] if isinstance(directories, Path) else list(dict.fromkeys(directories))
-    found = Found([], [])
-    seen: dict[str, RunRecord] = {}
-    for folder in [folder for place in places for folder in _folders(place, glob)]:
-        if not (folder / RECORD).is_file():
-            found.skipped.append((folder, f"{folder}: no {RECORD}: not a run record"))
-            continue
-        try:
-            record = read_record(folder)
-        except UserError as error:
-            found.skipped.append((folder, str(error)))
-            continue
-        first = seen.setdefault(record.run.identity, record)
-        if first is record:
-            found.records.append(record)
-            continue
-        assert first.folder is not None
-        name = str(first.folder) if len(places) > 1 else first.folder.name
-        reason = f"{folder}: the same run as {name}"
-        if _said(record) != _said(first):
-            reason += f", but other results ({_clash(first, record)}): the first one stands"
-        found.skipped.append((folder, reason))
-    return found
-
-
-def _folders(directory: Path, glob: str) -> list[Path]:
-    if not directory.is_dir():
-        raise UserError(f"{directory}: no such folder of run records")
-    try:
-        return sorted(
-            entry
-            for entry in directory.glob(glob)
-            if entry.is_dir() and not entry.name.startswith(".") and entry.parent == directory
-        )
-    except (OSError, ValueError, NotImplementedError) as error:
-        raise UserError(f"{directory}: '{glob}' cannot be listed ({_first_line(error)})") from error
-
-
-def _said(record: RunRecord) -> Any:
-    """Return what a run found, without times, memory and the machine it ran on."""
-    content = record.model_dump(mode="json", exclude={"costs", "provenance", "training"})
-    return without_measured(content)
-
-
-def _clash(first: RunRecord, second: RunRecord) -> str:
-    """Name the first figure in which two records of one run differ."""
-    for chain, results in first.summary.items():
-        others = second.summary.get(chain)
-        for name, figure in results.subjects.items():
-            other = others.subjects.get(name) if others else None
-            if other is None or other.mean != figure.mean:
-                mean = None if other is None else other.mean
-                return f"{name}, {chain}: {_number(mean)} instead of {_number(figure.mean)}"
-    return "not the same record.json"
-
-
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.6g}"
 
 
 def without_measured(content: T) -> T:
@@ -406,7 +315,7 @@ def _check_sums(folder: Path) -> None:
     try:
         lines = path.read_text(encoding="ascii").splitlines()
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({_first_line(error)})") from error
+        raise UserError(f"{path}: cannot be read ({first_line(error)})") from error
     listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
     pooled = (POOLED,) if POOLED in listed or (folder / POOLED).exists() else ()
     for name in (RECORD, SUBJECTS, HISTOGRAMS, *pooled):
@@ -428,5 +337,6 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return what an error says in one line."""
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -9,7 +9,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from benchmark.errors import UserError, unknown_name
-from benchmark.records import find_records
+from benchmark.record_search import find_records
 from leaderboard.measures import RANKING, ranking_metric
 from leaderboard.statistics import Agreement, TableStatistics, between_datasets, table_statistics
 from leaderboard.subgroups import GroupTable, group_tables

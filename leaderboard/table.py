@@ -112,7 +112,7 @@ def build_tables(
     Parameters
     ----------
     records : iterable of RunRecord
-        As read by :func:`benchmark.records.find_records`.
+        As read by :func:`benchmark.record_search.find_records`.
     chain : str, optional
         Show this post-processing alone.
     metric : str

@@ -20,7 +20,7 @@ from benchmark.previews import (
     read_preview,
     write_preview,
 )
-from benchmark.records import find_records
+from benchmark.record_search import find_records
 
 
 def scene(seed=0, shape=(30, 26, 20)):

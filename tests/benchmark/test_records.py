@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from benchmark.errors import UserError
+from benchmark.record_search import find_records
 from benchmark.records import (
     ChainSummary,
     Costs,
@@ -22,7 +23,6 @@ from benchmark.records import (
     RunInfo,
     RunRecord,
     SubjectSummary,
-    find_records,
     find_run,
     identity,
     read_histograms,

@@ -3,7 +3,7 @@
 import pytest
 from small_scans import SMALL
 
-from benchmark.records import find_records
+from benchmark.record_search import find_records
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import json
 
 from small_scans import SMALL
 
-from benchmark.records import find_records
+from benchmark.record_search import find_records
 
 OPTIONS = tuple(word for word in SMALL if word != "detector.stride=25")
 OPTIONS = tuple(

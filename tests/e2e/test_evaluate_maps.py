@@ -12,7 +12,8 @@ import pytest
 from by_hand import check_by_hand
 from small_scans import AFFINE, PARTS, SHAPE, save, write_splits
 
-from benchmark.records import find_records, read_subjects, without_measured
+from benchmark.record_search import find_records
+from benchmark.records import read_subjects, without_measured
 
 SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 NAMES = [*PARTS["val"], *PARTS["test"]]

@@ -10,7 +10,8 @@ from sklearn.metrics import average_precision_score
 from small_scans import PARTS, save, write_splits
 
 from benchmark.map_store import MapStore
-from benchmark.records import find_records, read_histograms, read_subjects
+from benchmark.record_search import find_records
+from benchmark.records import read_histograms, read_subjects
 
 BASE = (
     "run", "--method", "thresholding", "--alone", "--dataset", "folder", "--device", "cpu",

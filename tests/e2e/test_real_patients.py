@@ -10,7 +10,8 @@ from scipy import ndimage
 from small_scans import write_splits
 
 from benchmark.config import PreprocessingConfig
-from benchmark.records import find_records, read_subjects
+from benchmark.record_search import find_records
+from benchmark.records import read_subjects
 from datasets.catalogue import open_dataset
 from datasets.preprocessing import mask_to_native
 

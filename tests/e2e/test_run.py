@@ -12,7 +12,8 @@ import torch
 from small_scans import SMALL
 
 from benchmark.map_store import MapStore
-from benchmark.records import find_records, read_histograms, without_measured
+from benchmark.record_search import find_records
+from benchmark.records import read_histograms, without_measured
 from methods.andi.unet import UNet
 
 

@@ -10,7 +10,8 @@ import pytest
 import scipy.stats
 
 from benchmark.errors import UserError
-from benchmark.records import GuardResult, OperatingPoint, find_records
+from benchmark.record_search import find_records
+from benchmark.records import GuardResult, OperatingPoint
 from leaderboard.compare import compare
 from leaderboard.notes import notes_of
 from leaderboard.table import build_tables
