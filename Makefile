@@ -24,7 +24,7 @@ leaderboard: install
 		$(BIN)/python -m benchmark run $(METHODS:%=--method %) --seed 0 --seed 1 --seed 2 \
 			--dataset $$data --preset quick || exit 1; \
 	done
-	$(BIN)/python -m benchmark compare --markdown leaderboard/phantom.md --figures leaderboard/phantom \
+	$(BIN)/python -m benchmark compare --markdown leaderboard/phantom.md --figures leaderboard/results/phantom \
 		--html workspace/leaderboard/phantom.html
 
 test: install lint
@@ -37,3 +37,4 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports

@@ -1,6 +1,6 @@
-"""``python -m benchmark``."""
+"""``python -m benchmark``, in a checkout."""
 
-from andi_bench import main
+from andi_bench.__main__ import main
 
 if __name__ == "__main__":
     main()

@@ -11,9 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmark.config import package_data
-from benchmark.errors import UserError, unknown_name
-from datasets.atomic import write_atomically
+from andi_bench.errors import UserError, unknown_name
+from andi_bench.files import write_atomically
+from andi_bench.place import package_data
 
 PARTS: tuple[str, ...] = ("train", "val", "test")
 FRACTIONS: tuple[float, float, float] = (0.75, 0.05, 0.20)

@@ -8,12 +8,17 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from benchmark.errors import UserError, unknown_name
-from benchmark.record_search import find_records
-from leaderboard.measures import RANKING, ranking_metric
-from leaderboard.statistics import Agreement, TableStatistics, between_datasets, table_statistics
-from leaderboard.subgroups import GroupTable, group_tables
-from leaderboard.table import Table, build_tables, with_limits
+from andi_bench.errors import UserError, unknown_name
+from andi_bench.records.search import find_records
+from leaderboard.statistics.families import (
+    Agreement,
+    TableStatistics,
+    between_datasets,
+    table_statistics,
+)
+from leaderboard.tables.measures import RANKING, ranking_metric
+from leaderboard.tables.subgroups import GroupTable, group_tables
+from leaderboard.tables.table import Table, build_tables, with_limits
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ def compare(
     by : str, optional
         Also by sub-group: a column of the split's CSV, or ``lesion-size``.
     metric : str
-        What ranks; see :func:`leaderboard.measures.ranking_metric`.
+        What ranks; see :func:`leaderboard.tables.measures.ranking_metric`.
     seeds : collection of int, optional
         Runs of these seeds alone.
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
-from benchmark.errors import UserError
-from benchmark.randomness import SliceGenerator
-from benchmark.registry import register, source_hash
+from andi_bench.errors import UserError
+from andi_bench.randomness import SliceGenerator
+from andi_bench.registry import register, source_hash
 from datasets.volume import Volume
 
 __all__ = [

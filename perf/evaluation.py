@@ -42,13 +42,13 @@ def timed(stage: str) -> Iterator[None]:
 
 def ours(count: int) -> None:
     """Evaluate so many test volumes, one at a time; thresholds are frozen on a quarter as many others."""
-    from benchmark.config import EvaluationConfig
-    from benchmark.evaluation import chains_of, evaluate
-    from benchmark.metrics import thresholds
-    from benchmark.metrics.binning import score_histogram
-    from benchmark.metrics.histogram import ScoreHistogram
-    from benchmark.metrics.packed import PackedHistograms
-    from benchmark.metrics.pooled import pooled_auroc, pooled_average_precision
+    from andi_bench.config import EvaluationConfig
+    from andi_bench.metrics import thresholds
+    from andi_bench.metrics.binning import score_histogram
+    from andi_bench.metrics.histogram import ScoreHistogram
+    from andi_bench.metrics.packed import PackedHistograms
+    from andi_bench.metrics.pooled import pooled_auroc, pooled_average_precision
+    from benchmark.evaluation.protocol import chains_of, evaluate
 
     warm_up()
     config = EvaluationConfig()
@@ -92,7 +92,7 @@ def warm_up() -> None:
 
 def overlap(detection: np.ndarray, lesion: np.ndarray) -> float:
     """Dice by counting."""
-    from benchmark.metrics.overlap import overlap as count
+    from andi_bench.metrics.overlap import overlap as count
 
     return count(detection, lesion).dice
 

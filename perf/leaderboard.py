@@ -39,7 +39,7 @@ def main() -> None:
     given = parser.parse_args()
     if not given.directory.exists():
         sys.path.insert(0, str(ROOT / "tests"))
-        from synthetic_records import Size, write_benchmark
+        from support.synthetic_records import Size, write_benchmark
 
         begun = time.perf_counter()
         size = Size(given.methods, given.subjects, given.seeds, voxels=given.voxels)

@@ -21,7 +21,7 @@ def subject(name: str):
     The brain is an ellipsoid of 70x85x60 mm, 1.5 litres as an adult's, on BraTS21's grid resized to 128x128; the lesion
     is a ball of some 40 ml.
     """
-    from benchmark.map_store import ScoredSubject
+    from benchmark.scoring.map_store import ScoredSubject
 
     rng = np.random.default_rng(int(name))
     axes = [np.linspace(-1, 1, n, dtype=np.float32) for n in SHAPE]
@@ -36,8 +36,8 @@ def subject(name: str):
 
 def evaluate(count: int) -> None:
     """Evaluate so many subjects in this process."""
-    from benchmark.config import EvaluationConfig
-    from benchmark.evaluation import evaluate as run
+    from andi_bench.config import EvaluationConfig
+    from benchmark.evaluation.protocol import evaluate as run
 
     names = [str(k) for k in range(count)]
     half = max(1, count // 4)
@@ -48,9 +48,9 @@ def score(steps: int) -> None:
     """Score one volume of 32 slices with so many time steps."""
     import torch
 
-    from benchmark.config import ScoringConfig
-    from benchmark.inference import ScoreEngine, score_volume
-    from benchmark.trained import build_detector, detector_class
+    from andi_bench.config import ScoringConfig
+    from benchmark.scoring.engine import ScoreEngine, score_volume
+    from benchmark.training.trained import build_detector, detector_class
     from datasets.volume import MODALITIES, NativeGrid, Volume
     from methods.base import ImageSpec
 

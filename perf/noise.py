@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from benchmark.randomness import SliceGenerator
+from andi_bench.randomness import SliceGenerator
 from methods.base import ImageSpec
 from methods.baselines.anoddpm import AnoDDPM, AnoDDPMConfig
 from methods.diffusion.noise import draw_noise

@@ -26,19 +26,20 @@ import nibabel as nib
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.config import PreprocessingConfig
-from datasets.nifti import NiftiScan, read_nifti
-from datasets.prepare.match import match_all, registered_subjects
-from datasets.prepare.matching import QUANTILES
-from datasets.prepare.organise import find_raw, organise, organised_subjects
-from datasets.prepare.register import register
-from datasets.prepare.registration import register_affine, resample
+from andi_bench.config import PreprocessingConfig
+from datasets.adapters.shifts import ShiftsAdapter
+from datasets.prepare.histogram.brain_quantiles import QUANTILES
+from datasets.prepare.histogram.match_step import match_all, registered_subjects
+from datasets.prepare.place.organise import find_raw, organise, organised_subjects
+from datasets.prepare.register.affine import register_affine, resample
+from datasets.prepare.register.register_step import register
+from datasets.prepare.register.registration_template import RegistrationTemplate, icbm_template
 from datasets.prepare.sidecar import Reference, ReferenceFile
 from datasets.prepare.step import FoundSubject, StepOutcome
-from datasets.prepare.template import RegistrationTemplate, brain_of, icbm_template
-from datasets.shifts import ShiftsAdapter
-from datasets.slice_builder import pack_subject
-from datasets.slice_store import SliceStore
+from datasets.scans.brain import brain_of
+from datasets.scans.nifti import NiftiScan, read_nifti
+from datasets.slices.builder import pack_subject
+from datasets.slices.store import SliceStore
 
 Result = TypeVar("Result")
 RAW = Path(__file__).resolve().parents[1].parent / "shared" / "data" / "shifts_ms"

@@ -21,14 +21,14 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.config import PreprocessingConfig
-from datasets import slice_builder
-from datasets.adapter import FolderAdapter
-from datasets.preprocessing import read_scan, training_slices
-from datasets.shifts import ShiftsAdapter
-from datasets.slice_builder import Packed
-from datasets.slice_format import pack
-from datasets.slice_store import SliceStore
+from andi_bench.config import PreprocessingConfig
+from datasets.adapters.folder import FolderAdapter
+from datasets.adapters.shifts import ShiftsAdapter
+from datasets.scans.preprocess import read_scan, training_slices
+from datasets.slices import builder as slice_builder
+from datasets.slices.builder import Packed
+from datasets.slices.format import pack
+from datasets.slices.store import SliceStore
 from datasets.subject import Subject
 
 PER_SUBJECT = 80

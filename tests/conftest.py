@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from small_scans import PARTS, write_splits, write_subject
+from support.small_scans import PARTS, write_splits, write_subject
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line sets it
 if "PYTEST_XDIST_WORKER" in os.environ:  # several test processes share the cores
@@ -36,8 +36,9 @@ class Answer:
 @pytest.fixture
 def cli(capsys, monkeypatch, tmp_path):
     """Return a function that runs the command line in this process, in a workspace of the test's own."""
-    from benchmark import registry, report
-    from benchmark.cli import main
+    from andi_bench import registry
+    from benchmark.door import main
+    from benchmark.recording import run_record as report
 
     # Drawing takes most of a small run's time; one subject shows that figures come.
     monkeypatch.setattr(report, "FIGURE_SUBJECTS", 1)

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmark import config as configuration
-from benchmark.config import RunConfig
+from andi_bench import config as configuration
+from andi_bench.config import RunConfig
+from andi_bench.console import Console
 from benchmark.conformance.tiny_phantom import TinyPhantom, copied
-from benchmark.console import Console
-from benchmark.inference import ScoreEngine, score_volume
-from benchmark.runner import make_accelerator
-from benchmark.trained import build_detector, detector_class, detector_config
-from benchmark.training import Trainer
+from benchmark.run.one_method import make_accelerator
+from benchmark.scoring.engine import ScoreEngine, score_volume
+from benchmark.training.trained import build_detector, detector_class, detector_config
+from benchmark.training.trainer import Trainer
 from datasets.volume import Volume
 from methods.base import AnomalyDetector, ImageSpec, SliceDetector
 

@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from pydantic import ValidationError
 
+from andi_bench.console import Advance, Console
+from andi_bench.randomness import SliceGenerator, derive_seed
 from benchmark.conformance.candidate import SEED, STEPS, Candidate, settle
 from benchmark.conformance.outcome import Failed, NotApplicable, require_equal_maps
-from benchmark.console import Advance, Console
-from benchmark.randomness import SliceGenerator, derive_seed
-from benchmark.trained import load_model
-from benchmark.training import Interrupted
-from benchmark.training_state import save_tensors
+from benchmark.training.state import save_tensors
+from benchmark.training.trained import load_model
+from benchmark.training.trainer import Interrupted
 from methods.base import AnomalyDetector, SliceDetector
 
 SLICES = 48

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from benchmark.conformance.candidate import Candidate
 from benchmark.conformance.outcome import Failed, NotApplicable, require_equal_maps
 from benchmark.conformance.tiny_phantom import copied
-from benchmark.inference import score_volume
+from benchmark.scoring.engine import score_volume
 from datasets.volume import Volume
 
 TOLERANCE = 1e-4

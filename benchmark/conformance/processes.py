@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from andi_bench.place import rooms
 from benchmark.conformance.candidate import FEW_STEPS, Candidate
 from benchmark.conformance.maps import TOLERANCE
 from benchmark.conformance.outcome import Failed, require_equal_maps
-from benchmark.training_state import save_tensors
+from benchmark.training.state import save_tensors
 
 TIMEOUT = 120
 """Seconds that the processes are given."""
@@ -73,7 +74,7 @@ def _launch(request: Path, count: int) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    root = str(Path(__file__).resolve().parents[2])
+    root = str(rooms())
     search = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     command = [sys.executable, "-m", "benchmark.conformance.worker", str(request)]
     started = []

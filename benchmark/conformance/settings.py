@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from andi_bench.errors import UserError
 from benchmark.conformance.candidate import FEW_STEPS, Candidate
 from benchmark.conformance.outcome import Failed
-from benchmark.errors import UserError
 from datasets.volume import MODALITIES
 
 

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from andi_bench.console import Console
+from andi_bench.errors import unknown_name
 from benchmark.conformance import learning, maps, processes, settings, surroundings
 from benchmark.conformance.candidate import Candidate
 from benchmark.conformance.outcome import Failed, NotApplicable, Outcome, Status
 from benchmark.conformance.tiny_phantom import TinyPhantom
-from benchmark.console import Console
-from benchmark.errors import unknown_name
-from benchmark.training import Interrupted
+from benchmark.training.trainer import Interrupted
 
 CHECKS: dict[str, Callable[[Candidate], str]] = {
     "configuration": learning.configuration_schema,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from benchmark.config import PreprocessingConfig
-from benchmark.slices import StoredSlices
-from datasets.phantom_adapter import PhantomAdapter
-from datasets.slice_store import SliceStore
+from andi_bench.config import PreprocessingConfig
+from benchmark.training.stored_slices import StoredSlices
+from datasets.phantom.adapter import PhantomAdapter
+from datasets.slices.store import SliceStore
 from datasets.volume import Volume
 
 OPTIONS = {

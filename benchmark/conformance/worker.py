@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmark.config import RunConfig
+from andi_bench.config import RunConfig
+from andi_bench.console import Console
+from andi_bench.registry import load_plugin
 from benchmark.conformance.candidate import settle
 from benchmark.conformance.tiny_phantom import TinyPhantom
-from benchmark.console import Console
-from benchmark.inference import ScoreEngine, score_volume
-from benchmark.registry import load_plugin
-from benchmark.runner import make_accelerator
-from benchmark.trained import build_detector, detector_class, load_model
-from benchmark.training import Trainer
+from benchmark.run.one_method import make_accelerator
+from benchmark.scoring.engine import ScoreEngine, score_volume
+from benchmark.training.trained import build_detector, detector_class, load_model
+from benchmark.training.trainer import Trainer
 from methods.base import ImageSpec
 
 

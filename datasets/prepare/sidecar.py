@@ -14,12 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError
 
-from benchmark.config import Section
-from benchmark.errors import UserError
-from datasets.atomic import write_atomically
-from datasets.nifti import NiftiScan
-from datasets.prepare.registration import Registration
-from datasets.prepare.template import RegistrationTemplate
+from andi_bench.config import Section
+from andi_bench.errors import UserError
+from andi_bench.files import write_atomically
+from datasets.scans.nifti import NiftiScan
 
 SIDECAR = "preparation.json"
 LEAST_DICE = 0.85
@@ -165,29 +163,6 @@ def source_file(scan: NiftiScan, hash_: str, output: str) -> SourceFile:
         shape=(x, y, z),
         affine=as_rows(scan.affine),
         output=output,
-    )
-
-
-def registration_record(
-    found: Registration, template: RegistrationTemplate, moving: str = "t1"
-) -> RegistrationRecord:
-    """Describe a registration, with a warning where the brains overlap too little."""
-    warning = None
-    if found.dice_after < LEAST_DICE:
-        warning = (
-            f"the registered brain overlaps the template's with a Dice of {found.dice_after:.3f}, "
-            f"{LEAST_DICE} wanted: look at the contact sheet"
-        )
-    return RegistrationRecord(
-        template=template.name,
-        template_hash=template.hash,
-        moving=moving,
-        to_template=as_rows(found.to_template),
-        metric_before=round(found.metric_before, 6) + 0.0,
-        metric_after=round(found.metric_after, 6) + 0.0,
-        dice_before=round(found.dice_before, 6),
-        dice_after=round(found.dice_after, 6),
-        warning=warning,
     )
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.errors import UserError
-from datasets.adapter import Progress
-from datasets.prepare.crew import Failure, Item, each
+from andi_bench.errors import UserError
+from andi_bench.executor import Failure, Item, each
+from datasets.adapters.folder import Progress
 from datasets.prepare.sidecar import Preparation, read_preparation
 
 
@@ -95,7 +95,7 @@ def run_step(
     task : callable
         Returns True where it made something, False where all was there.
     items, workers
-        As for :func:`datasets.prepare.crew.each`.
+        As for :func:`andi_bench.executor.each`.
     progress : callable or None
         Told how far it has come.
     """

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmark.metrics.grouped import GroupedCounts
+from andi_bench.metrics.grouped import GroupedCounts
 from leaderboard.figures.style import legend_below, panels, short
-from leaderboard.pooled import counts_of
-from leaderboard.statistics import draws_of
+from leaderboard.statistics.families import draws_of
+from leaderboard.statistics.pooled_resamples import counts_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

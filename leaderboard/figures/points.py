@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from leaderboard.figures.style import PAGE, legend_below, panels, short
-from leaderboard.measures import RANKING
-from leaderboard.seeds import Estimate
+from leaderboard.tables.measures import RANKING
+from leaderboard.tables.seeds import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

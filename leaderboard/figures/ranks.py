@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from leaderboard.figures.style import COLUMN, PAGE, panels, short
-from leaderboard.measures import TITLES
-from leaderboard.statistics_text import p_text
+from leaderboard.tables.measures import TITLES
+from leaderboard.words.statistics_text import p_text
 
 _ABOVE = 0.27  # inches: where the critical difference stands above the scale of a diagram
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.patches import Rectangle
 
     from leaderboard.figures.scene import Scene
-    from leaderboard.statistics import Family
+    from leaderboard.statistics.families import Family
 
 
 def significance_matrix(scene: Scene) -> Figure | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leaderboard.figures.style import Looks
-from leaderboard.statistics import TableStatistics
-from leaderboard.table import Row, Table
+from leaderboard.statistics.families import TableStatistics
+from leaderboard.tables.table import Row, Table
 
 
 @dataclass(frozen=True)

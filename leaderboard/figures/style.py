@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leaderboard.writing import write_bytes
+from andi_bench.writing import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leaderboard.figures.style import legend_below, panels, short
-from leaderboard.measures import RANKING, TITLES, tested_metric
-from leaderboard.subgroups import group_tables
+from leaderboard.tables.measures import RANKING, TITLES, tested_metric
+from leaderboard.tables.subgroups import group_tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from pydantic import model_validator
 
-from benchmark.randomness import SliceGenerator
+from andi_bench.randomness import SliceGenerator
 from methods.base import register, scoring_field
 from methods.diffusion.ddpm import DDPMConfig, DDPMDetector, check_range
 from methods.diffusion.noise import NoiseName

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from benchmark.randomness import SliceGenerator
+from andi_bench.randomness import SliceGenerator
 from methods.base import DetectorConfig, Field, SliceDetector, register
-from methods.baselines.networks.autoencoder import GROUPS, Autoencoder, Normalisation, Shape
+from methods.networks.autoencoder import GROUPS, Autoencoder, Normalisation, Shape
 
 __all__ = ["AE", "AEConfig", "AutoencoderDetector"]
 

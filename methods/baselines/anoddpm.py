@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from pydantic import model_validator
 
-from benchmark.randomness import SliceGenerator
+from andi_bench.randomness import SliceGenerator
 from methods.base import Field, register, scoring_field
 from methods.diffusion.ddpm import DDPMConfig, DDPMDetector
 from methods.diffusion.noise import NoiseName

@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from pydantic import model_validator
 
-from benchmark.errors import UserError
-from benchmark.randomness import SliceGenerator
+from andi_bench.errors import UserError
+from andi_bench.randomness import SliceGenerator
 from datasets.volume import Volume
 from methods.base import Field, ScoreContext, register, scoring_field
 from methods.diffusion.ddpm import DDPMConfig, DDPMDetector

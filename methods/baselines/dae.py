@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmark.randomness import SliceGenerator
+from andi_bench.randomness import SliceGenerator
 from methods.base import DetectorConfig, Field, SliceDetector, register, scoring_field
-from methods.baselines.coarse_noise import coarse_noise, foreground
-from methods.baselines.networks.dae_unet import DAEUNet
+from methods.corruptions.coarse_noise import coarse_noise, foreground
+from methods.networks.dae_unet import DAEUNet
 
 __all__ = ["DAE", "DAEConfig"]
 
@@ -41,7 +41,7 @@ class DAEConfig(DetectorConfig):
 class DAE(SliceDetector):
     """Learn to remove coarse noise from healthy slices; the map is what the network removes, |x - x_hat|.
 
-    Training noise: :func:`methods.baselines.coarse_noise.coarse_noise`. Loss: squared error inside the foreground.
+    Training noise: :func:`methods.corruptions.coarse_noise.coarse_noise`. Loss: squared error inside the foreground.
     A slice is scored as it is, without noise, in one network call.
     """
 

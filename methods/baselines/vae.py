@@ -10,10 +10,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from benchmark.randomness import SliceGenerator
+from andi_bench.randomness import SliceGenerator
 from methods.base import Field, register, scoring_field
 from methods.baselines.ae import AEConfig, AutoencoderDetector
-from methods.baselines.networks.autoencoder import VariationalAutoencoder, kl_divergence
+from methods.networks.autoencoder import VariationalAutoencoder, kl_divergence
 
 __all__ = ["VAE", "VAEConfig"]
 

@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from pydantic import field_validator, model_validator
 from torch import nn
 
-from benchmark.randomness import SliceGenerator
-from methods.andi.unet import UNet
+from andi_bench.randomness import SliceGenerator
 from methods.base import DetectorConfig, Field, SliceDetector
 from methods.diffusion.noise import NoiseName, draw_noise
 from methods.diffusion.schedule import Schedule, linear_schedule
+from methods.networks.unet import UNet
 
 
 class DDPMConfig(DetectorConfig):

@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from benchmark.randomness import SliceGenerator
+from andi_bench.randomness import SliceGenerator
 from methods.diffusion.simplex import simplex_noise
 
 NoiseName = Literal["gaussian", "pyramid", "simplex"]

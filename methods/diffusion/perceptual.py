@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from benchmark.errors import UserError
+from andi_bench.errors import UserError
 
 PerceptualName = Literal["ms-ssim", "lpips"]
 

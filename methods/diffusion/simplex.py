@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from benchmark.randomness import SliceGenerator
+from andi_bench.randomness import SliceGenerator
 
 FREQUENCY = 64.0
 """Pixels to a unit of the first octave; halved from octave to octave."""

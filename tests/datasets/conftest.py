@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from small_heads import Head, WriteSubject, head, write, write_subject
+from support.places import SHARED
+from support.small_heads import Head, WriteSubject, head, write, write_subject
 
 
 @pytest.fixture(name="head")
@@ -27,7 +28,7 @@ def write_subject_fixture() -> WriteSubject:
 @pytest.fixture(scope="session")
 def patients() -> Path:
     """The two real patients beside the repository, in the published layout of Shifts-MS."""
-    folder = Path(__file__).resolve().parents[3] / "shared" / "data" / "shifts_ms"
+    folder = SHARED / "data" / "shifts_ms"
     if not folder.is_dir():
         pytest.skip("the real patients are not beside this checkout")
     return folder

@@ -5,16 +5,17 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_heads import write_subject
+from support.places import ROOT
+from support.small_heads import write_subject
 
-from benchmark import registry
-from benchmark.config import dataset_entry, names_in
-from benchmark.errors import UserError
-from benchmark.registry import DATASETS, load_plugin
-from datasets.catalogue import dataset_names, find_entry, open_dataset
-from datasets.phantom import PHANTOM, PHANTOM_MS
-from datasets.phantom_adapter import PhantomAdapter
-from datasets.shifts import ShiftsAdapter
+from andi_bench import registry
+from andi_bench.config import dataset_entry, names_in
+from andi_bench.errors import UserError
+from andi_bench.registry import DATASETS, load_plugin
+from datasets.adapters.catalogue import dataset_names, find_entry, open_dataset
+from datasets.adapters.shifts import ShiftsAdapter
+from datasets.phantom.adapter import PhantomAdapter
+from datasets.phantom.build import PHANTOM, PHANTOM_MS
 
 NAMES = ["brats21", "folder", "phantom", "phantom-ms", "shifts"]
 
@@ -93,8 +94,8 @@ def test_an_unknown_data_set_is_answered_with_the_nearest(tmp_path: Path) -> Non
 
 def test_a_data_set_of_a_plug_in_needs_no_yaml(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
-        "from datasets.adapter import FolderAdapter\n"
-        "from benchmark.registry import DATASETS, register\n"
+        "from datasets.adapters.folder import FolderAdapter\n"
+        "from andi_bench.registry import DATASETS, register\n"
         "@register('mine', group=DATASETS)\n"
         "class Mine(FolderAdapter):\n"
         "    layout = 'whatever'\n"
@@ -133,12 +134,12 @@ def test_a_small_phantom_is_built_when_first_read_and_then_found(tmp_path: Path)
 
 def test_naming_data_sets_imports_neither_torch_nor_nilearn() -> None:
     code = (
-        "import sys; from datasets.catalogue import dataset_names, find_entry; dataset_names();"
+        "import sys; from datasets.adapters.catalogue import dataset_names, find_entry; dataset_names();"
         "find_entry('brats21'); bad = {'torch', 'nilearn', 'nibabel'} & set(sys.modules);"
         "assert not bad, bad;"
-        "import datasets.adapter, datasets.slice_store, datasets.shifts, datasets.phantom_adapter;"
+        "import datasets.adapters.folder, datasets.slices.store, datasets.adapters.shifts, datasets.phantom.adapter;"
         "bad = {'torch', 'nilearn', 'matplotlib', 'sklearn'} & set(sys.modules);"
         "assert not bad, bad"
     )
-    root = Path(__file__).resolve().parents[2]
+    root = ROOT
     subprocess.run([sys.executable, "-c", code], check=True, cwd=root)

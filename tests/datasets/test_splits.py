@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmark.errors import UserError
+from andi_bench.errors import UserError
 from datasets.splits import (
     Split,
     SplitRow,

@@ -1,9 +1,9 @@
 """The autoencoder baselines, from scans to a record, through the command line."""
 
 import pytest
-from small_scans import SMALL
+from support.small_scans import SMALL
 
-from benchmark.record_search import find_records
+from andi_bench.records.search import find_records
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import json
 
-from small_scans import SMALL
+from support.small_scans import SMALL
 
-from benchmark.record_search import find_records
+from andi_bench.records.search import find_records
 
 OPTIONS = tuple(word for word in SMALL if word != "detector.stride=25")
 OPTIONS = tuple(

@@ -9,13 +9,13 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from by_hand import check_by_hand
-from small_scans import AFFINE, PARTS, SHAPE, save, write_splits
+from support.by_hand import check_by_hand
+from support.places import SHARED
+from support.small_scans import AFFINE, PARTS, SHAPE, save, write_splits
 
-from benchmark.record_search import find_records
-from benchmark.records import read_subjects, without_measured
+from andi_bench.records.search import find_records
+from andi_bench.records.store import read_subjects, without_measured
 
-SHARED = Path(__file__).resolve().parents[2].parent / "shared"
 NAMES = [*PARTS["val"], *PARTS["test"]]
 SAME_GRID = (
     "--set", "preprocessing.size=40", "--set", "evaluation.median=3",
@@ -190,9 +190,9 @@ def test_a_split_with_a_column_named_grid_is_ranked_like_any_other(cli, scans, m
 
 
 def test_maps_on_the_working_grid_are_taken_as_they_are(cli, scans, maps, tmp_path):
-    from benchmark.config import PreprocessingConfig
-    from datasets.catalogue import open_dataset
-    from datasets.grid import to_working
+    from andi_bench.config import PreprocessingConfig
+    from datasets.adapters.catalogue import open_dataset
+    from datasets.scans.grid import to_working
 
     adapter = open_dataset("folder", scans, tmp_path / "elsewhere", None)
     small = tmp_path / "small"

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 from sklearn.metrics import average_precision_score
-from small_scans import PARTS, save, write_splits
+from support.small_scans import PARTS, save, write_splits
 
-from benchmark.map_store import MapStore
-from benchmark.record_search import find_records
-from benchmark.records import read_histograms, read_subjects
+from andi_bench.records.search import find_records
+from andi_bench.records.store import read_histograms, read_subjects
+from benchmark.scoring.map_store import MapStore
 
 BASE = (
     "run", "--method", "thresholding", "--alone", "--dataset", "folder", "--device", "cpu",

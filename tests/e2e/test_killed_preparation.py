@@ -11,9 +11,9 @@ from pathlib import Path
 import nibabel as nib
 import numpy as np
 import pytest
-from raw_shifts import contents, save_raw
+from support.places import ROOT
+from support.raw_shifts import contents, save_raw
 
-ROOT = Path(__file__).resolve().parents[2]
 KEYS = [("best", "train", str(number)) for number in range(1, 5)]
 AFFINE = np.diag([-8.0, 8.0, 8.0, 1.0])
 SHAPE = (24, 28, 22)
@@ -53,9 +53,9 @@ def made(tmp_path_factory):
 
 def undisturbed(folder):
     """Do all three steps in this process."""
-    from benchmark.console import Console
-    from benchmark.shifts_preparation import STEPS, ShiftsPreparation
-    from benchmark.workspace import Workspace
+    from andi_bench.console import Console
+    from andi_bench.workspace import Workspace
+    from datasets.prepare.commands.shifts_steps import STEPS, ShiftsPreparation
 
     asked = ShiftsPreparation(
         folder / "raw", folder / "undisturbed", Workspace(folder / "workspace"),

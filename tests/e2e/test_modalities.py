@@ -4,7 +4,7 @@ import json
 import shutil
 
 import pytest
-from small_scans import SMALL
+from support.small_scans import SMALL
 from test_wrong_input import refused, run
 
 

@@ -1,21 +1,20 @@
 """Two real MS patients through the command line, with maps made here, against figures worked out by hand."""
 
-from pathlib import Path
-
 import nibabel as nib
 import numpy as np
 import pytest
-from by_hand import check_by_hand
 from scipy import ndimage
-from small_scans import write_splits
+from support.by_hand import check_by_hand
+from support.places import SHARED
+from support.small_scans import write_splits
 
-from benchmark.config import PreprocessingConfig
-from benchmark.record_search import find_records
-from benchmark.records import read_subjects
-from datasets.catalogue import open_dataset
-from datasets.preprocessing import mask_to_native
+from andi_bench.config import PreprocessingConfig
+from andi_bench.records.search import find_records
+from andi_bench.records.store import read_subjects
+from datasets.adapters.catalogue import open_dataset
+from datasets.scans.preprocess import mask_to_native
 
-DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "shifts_ms" / "ljubljana"
+DATA = SHARED / "data" / "shifts_ms" / "ljubljana"
 KINDS = {"flair": "FLAIR", "t1": "T1", "t1ce": "T1CE", "t2": "T2", "gt": "gt"}
 VAL, TEST = "ljubljana_dev_in_7", "ljubljana_dev_in_19"
 

@@ -9,12 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small_scans import SMALL
+from support.places import ROOT
+from support.small_scans import SMALL
 
-from benchmark.map_store import MapStore
-from benchmark.record_search import find_records
-from benchmark.records import read_histograms, without_measured
-from methods.andi.unet import UNet
+from andi_bench.records.search import find_records
+from andi_bench.records.store import read_histograms, without_measured
+from benchmark.scoring.map_store import MapStore
+from methods.networks.unet import UNet
 
 
 def records_of(folder: Path):
@@ -156,7 +157,7 @@ def test_a_run_on_the_validation_split_has_no_rank(cli, scans):
 
 
 def test_a_detector_of_one_file_gets_a_row_in_the_table(cli, scans, tmp_path):
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (ROOT / "README.md").read_text()
     start = readme.index("```python", readme.index("mean_deviation.py"))
     code = readme[start:].split("```")[1].removeprefix("python\n")
     plugin = tmp_path / "mean_deviation.py"

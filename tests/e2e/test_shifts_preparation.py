@@ -1,20 +1,20 @@
 """Shifts-MS end to end: two real patients, and twenty phantom subjects whose true transforms are known."""
 
 import shutil
-from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
-from known_affines import affine_about, angle_between, moved, worst_landmark
-from raw_shifts import raw_path, save_raw
-from small_scans import SMALL, write_splits
+from support.known_affines import affine_about, angle_between, moved, worst_landmark
+from support.places import SHARED
+from support.raw_shifts import raw_path, save_raw
+from support.small_scans import SMALL, write_splits
 
-from datasets.nifti import read_nifti
+from datasets.prepare.register.registration_template import icbm_template
 from datasets.prepare.sidecar import read_preparation
-from datasets.prepare.template import icbm_template
+from datasets.scans.nifti import read_nifti
 
-DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "shifts_ms"
+DATA = SHARED / "data" / "shifts_ms"
 PATIENTS = {"ljubljana_dev_in_7": "7", "ljubljana_dev_in_19": "19"}
 MNI_TO_TEMPLATE = np.array([[1.0, 0, 0, -120], [0, 1, 0, 137], [0, 0, 1, 72], [0, 0, 0, 1]])
 
@@ -100,10 +100,10 @@ def random_affine(rng):
 def test_twenty_phantom_subjects_with_known_affines_are_registered_within_a_millimetre_and_a_degree(
     cli, icbm, tmp_path, monkeypatch
 ):
-    from datasets import phantom_subject
-    from datasets.anatomy import Pose
-    from datasets.phantom_subject import PhantomConfig, SplitCounts, make_subject, subjects_of
-    from datasets.template import load_template
+    from datasets.phantom import recipe as phantom_subject
+    from datasets.phantom.anatomy import Pose
+    from datasets.phantom.recipe import PhantomConfig, SplitCounts, make_subject, subjects_of
+    from datasets.phantom.template import load_template
 
     spacing = 1.0
     template = load_template().smoothed(spacing)

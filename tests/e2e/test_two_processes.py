@@ -6,11 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from small_scans import SMALL
+from support.places import ROOT
+from support.small_scans import SMALL
 
-from benchmark.map_store import MapStore
-
-ROOT = Path(__file__).resolve().parents[2]
+from benchmark.scoring.map_store import MapStore
 
 
 def launch(processes: int, scans: Path, workspace: Path, port: int) -> dict:

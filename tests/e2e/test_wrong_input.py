@@ -9,7 +9,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 import torch
-from small_scans import AFFINE, SHAPE, SMALL, save, write_splits
+from support.small_scans import AFFINE, SHAPE, SMALL, save, write_splits
 
 QUICK = ("--alone", "--device", "cpu", "--workers", "1", "--set", "preprocessing.size=32")
 
@@ -282,7 +282,7 @@ def test_a_record_edited_by_hand_is_named_and_not_overwritten(cli, scans, tmp_pa
 
 
 def test_a_full_disk_while_the_record_is_written_leaves_none(cli, scans, tmp_path, monkeypatch):
-    from benchmark import records
+    from andi_bench.records import store as records
 
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")

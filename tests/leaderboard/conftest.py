@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.records import (
+from andi_bench.records.store import (
     ChainSummary,
     Costs,
     DataInfo,

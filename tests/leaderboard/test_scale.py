@@ -7,13 +7,13 @@ import subprocess
 import sys
 
 import pytest
-from synthetic_records import Size, write_benchmark
+from support.synthetic_records import Size, write_benchmark
 
 CODE = """
 import json, sys, time
 from pathlib import Path
 from leaderboard.compare import compare
-from leaderboard.export import to_markdown
+from leaderboard.exports.markdown import to_markdown
 begun = time.process_time()
 comparison = compare(Path(sys.argv[1]))
 spent = time.process_time() - begun

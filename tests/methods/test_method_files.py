@@ -1,12 +1,11 @@
-from pathlib import Path
-
 import pytest
+from support.places import ROOT
 
-from benchmark.config import load_run_config, method_entry, validated
-from benchmark.registry import resolve
+from andi_bench.config import load_run_config, method_entry, validated
+from andi_bench.registry import resolve
 from methods.base import ImageSpec
 
-FILES = Path(__file__).parents[2] / "configs" / "methods"
+FILES = ROOT / "configs" / "methods"
 METHODS = sorted(path.stem for path in FILES.glob("*.yaml"))
 
 

@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from raw_shifts import SUBJECTS, coarse_template, write_raw
+from support.raw_shifts import SUBJECTS, coarse_template, write_raw
 
-from datasets.prepare.template import RegistrationTemplate, icbm_template
+from datasets.prepare.register.registration_template import RegistrationTemplate, icbm_template
 
 
 @pytest.fixture(scope="session")
@@ -31,9 +31,9 @@ def raw_shifts(icbm, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def finished_once(raw_shifts, coarse, tmp_path_factory) -> Path:
     """All three steps done, without a reference; not to be changed."""
-    from benchmark.console import Console
-    from benchmark.shifts_preparation import STEPS, ShiftsPreparation
-    from benchmark.workspace import Workspace
+    from andi_bench.console import Console
+    from andi_bench.workspace import Workspace
+    from datasets.prepare.commands.shifts_steps import STEPS, ShiftsPreparation
 
     folder = tmp_path_factory.mktemp("finished")
     place = Workspace(folder / "workspace")

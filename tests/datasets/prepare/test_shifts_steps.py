@@ -5,12 +5,12 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
-from known_affines import angle_between, worst_landmark
-from raw_shifts import contents, raw_path, truth_of
+from support.known_affines import angle_between, worst_landmark
+from support.raw_shifts import contents, raw_path, truth_of
 
-from datasets.nifti import read_nifti
+from datasets.adapters.shifts import ShiftsAdapter
 from datasets.prepare.sidecar import read_preparation
-from datasets.shifts import ShiftsAdapter
+from datasets.scans.nifti import read_nifti
 
 IDS = ["best_train_1", "ljubljana_dev_in_7"]
 KEYS = [("best", "train", "1"), ("ljubljana", "dev_in", "7")]
@@ -242,7 +242,7 @@ def test_modalities_under_each_others_names_are_pointed_at(prepare, raw):
 def test_a_full_disk_is_a_line_a_patient_and_leaves_nothing_half_written(
     prepare, raw_shifts, finished, finished_once, monkeypatch, step
 ):
-    from datasets import atomic
+    from andi_bench import files as atomic
 
     def full(handle):
         raise OSError(28, "No space left on device")
@@ -302,7 +302,7 @@ def test_a_damaged_sidecar_is_its_patient_s_line_alone(prepare, raw_shifts, fini
 
 
 def test_a_mask_keeps_its_labels_and_a_resampled_one_is_cut_at_a_half(tmp_path, write):
-    from datasets.prepare.register import _labels
+    from datasets.prepare.register.register_step import _labels
 
     labels = np.zeros((6, 6, 6))
     labels[1, 1, :3] = (1, 2, 4)

@@ -1,0 +1,73 @@
+"""Voxel-wise overlap of a detection with the lesion mask at one threshold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andi_bench.metrics.scores import same_shape
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Voxels by agreement of a detection with the lesion mask.
+
+    Parameters
+    ----------
+    true_positives, false_positives, false_negatives : int
+        Voxels detected and lesion, detected only, lesion only.
+    """
+
+    true_positives: int
+    false_positives: int
+    false_negatives: int
+
+    @property
+    def dice(self) -> float:
+        """2 |P and T| / (|P| + |T|), in [0, 1]. Both masks empty: 1. One empty: 0."""
+        both = 2 * self.true_positives + self.false_positives + self.false_negatives
+        return 2 * self.true_positives / both if both else 1.0
+
+    @property
+    def sensitivity(self) -> float | None:
+        """Share of the lesion that is detected, in [0, 1]; None without a lesion."""
+        lesion = self.true_positives + self.false_negatives
+        return self.true_positives / lesion if lesion else None
+
+    @property
+    def precision(self) -> float | None:
+        """Share of the detection that is lesion, in [0, 1]; None without a detection."""
+        detected = self.true_positives + self.false_positives
+        return self.true_positives / detected if detected else None
+
+
+def overlap(
+    detection: NDArray[Any], lesion: NDArray[Any], region: NDArray[Any] | None = None
+) -> Overlap:
+    """Count the voxels of a detection and of a lesion mask.
+
+    Parameters
+    ----------
+    detection, lesion : bool (X, Y, Z)
+        Masks.
+    region : bool (X, Y, Z), optional
+        Where voxels count; None: everywhere.
+
+    Raises
+    ------
+    ValueError
+        For arrays of different shapes.
+    """
+    detection, lesion = np.asarray(detection, dtype=bool), np.asarray(lesion, dtype=bool)
+    same_shape(detection=detection, lesion=lesion)
+    if region is not None:
+        region = np.asarray(region, dtype=bool)
+        same_shape(detection=detection, region=region)
+        detection, lesion = detection & region, lesion & region
+    both = int(np.count_nonzero(detection & lesion))
+    return Overlap(
+        both, int(np.count_nonzero(detection)) - both, int(np.count_nonzero(lesion)) - both
+    )

@@ -1,0 +1,342 @@
+"""The run record: one folder a run, readable without this package, written whole or not at all.
+
+A record's folder holds
+
+``record.json``
+    What was run, how it was measured, and the results (:class:`RunRecord`).
+``subjects.csv``
+    One line per grid, subject, chain of post-processing and operating point; an empty cell is an undefined value.
+``histograms.npz``
+    Score histograms as plain arrays, so that pooled figures need no volume again.
+``pooled.npz``
+    The histograms of the reported subjects, cut down to what resampling them needs
+    (:class:`andi_bench.metrics.grouped.GroupedCounts`); absent from older records.
+``SHA256SUMS``
+    Digests of these, for ``sha256sum -c``: a record edited by hand is noticed.
+
+and whatever the run attaches: ``config.yaml``, ``loss.csv``, ``figures/*.png``, ``previews/*.npz``
+(:mod:`andi_bench.records.previews`). Folders whose name begins with a dot are unfinished and never read.
+Two runs of the same command differ in :data:`MEASURED` fields only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from andi_bench.errors import UserError
+from andi_bench.records.arrays import (
+    HISTOGRAMS,
+    POOLED,
+    read_grouped,
+    read_histograms,
+    write_histograms,
+)
+from andi_bench.records.schema import (
+    GRID,
+    READABLE,
+    ChainSummary,
+    Costs,
+    DataInfo,
+    GridResults,
+    Group,
+    GuardResult,
+    MethodInfo,
+    OperatingPoint,
+    Paper,
+    PaperChain,
+    Pooled,
+    Protocol,
+    RunInfo,
+    RunRecord,
+    SubjectSummary,
+    jsonable,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "ChainSummary",
+    "Costs",
+    "DataInfo",
+    "GridResults",
+    "Group",
+    "GuardResult",
+    "MethodInfo",
+    "OperatingPoint",
+    "Paper",
+    "PaperChain",
+    "Pooled",
+    "Protocol",
+    "RunInfo",
+    "RunRecord",
+    "SubjectSummary",
+    "find_run",
+    "identity",
+    "read_grouped",
+    "read_histograms",
+    "read_record",
+    "read_subjects",
+    "without_measured",
+    "write_record",
+]
+
+T = TypeVar("T")
+
+RECORD, SUBJECTS, SUMS = "record.json", "subjects.csv", "SHA256SUMS"
+KEYS = ("subject", "chain", "point")
+"""What names a line of ``subjects.csv``, together with ``grid`` where there is more than one."""
+TEXT_COLUMNS = (*KEYS, GRID, "site")
+MEASURED = ("created", "peak_memory_mb", "seconds")
+"""Fields so named, or with one of these within the name, are time and memory: all others are the same when the
+same command runs again."""
+
+
+def identity(parts: Mapping[str, Any]) -> str:
+    """Return the hash of what identifies a run, 64 hexadecimal digits.
+
+    Parameters
+    ----------
+    parts : mapping
+        Data, method, hyper-parameters, seed and the like, of types that JSON knows (and numpy numbers, paths,
+        tuples). The order of keys does not matter; leave out device, workers and batch size, which change no map.
+
+    Raises
+    ------
+    ValueError
+        For a value that JSON does not know, or a number that is not finite.
+    """
+    text = json.dumps(
+        parts, sort_keys=True, separators=(",", ":"), allow_nan=False, default=jsonable
+    )
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_record(
+    records_dir: Path,
+    record: RunRecord,
+    subjects: pd.DataFrame,
+    histograms: Mapping[str, NDArray[Any]],
+    attach: Callable[[Path], None] | None = None,
+) -> Path:
+    """Write a run record: the folder appears whole, or not at all.
+
+    Parameters
+    ----------
+    records_dir : Path
+        Folder of the records; made if absent.
+    record : RunRecord
+        The run.
+    subjects : DataFrame
+        Columns ``subject``, ``chain``, ``point`` (each triple once, on each ``grid``) and any others.
+    histograms : mapping of str to array
+        Plain arrays; score histograms of the reported subjects as ``test/<chain>/<subject>/<array>``.
+    attach : callable, optional
+        Called with the unfinished folder, to add figures and other files. What it raises leaves no record.
+
+    Returns
+    -------
+    Path
+        The record's folder. Where a finished record of the same identity is there already, that one: it is never
+        written anew.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be written, or holds a damaged or another record under this name.
+    ValueError
+        When the table lacks a key column or names a line twice, an array is not plain, or a number is not finite.
+    """
+    target = records_dir / record.run.folder_name
+    if find_run(records_dir, record.run) is not None:
+        return target
+    text = record.to_json() + "\n"
+    _check_table(subjects)
+    # The process number keeps two runs apart that write the same record at once: the first to finish wins.
+    partial = records_dir / f".{target.name}.{os.getpid()}.partial"
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        try:
+            (partial / RECORD).write_text(text, encoding="utf-8")
+            subjects.to_csv(partial / SUBJECTS, index=False, lineterminator="\n")
+            write_histograms(partial, histograms)
+            sums = [
+                f"{_digest(partial / name)}  {name}\n"
+                for name in (RECORD, SUBJECTS, HISTOGRAMS, POOLED)
+            ]
+            (partial / SUMS).write_text("".join(sums), encoding="ascii")
+            if attach is not None:
+                attach(partial)
+            try:
+                partial.rename(target)
+            except OSError:
+                if find_run(records_dir, record.run) is None:
+                    raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except OSError as error:
+        where = error.filename or target
+        raise UserError(f"{where}: cannot be written ({error.strerror or error})") from error
+    return target
+
+
+def find_run(records_dir: Path, run: RunInfo) -> RunRecord | None:
+    """Return the finished record of a run, None where there is none.
+
+    Raises
+    ------
+    UserError
+        When the folder of that name is damaged, or holds a run of another identity.
+    """
+    folder = records_dir / run.folder_name
+    if not folder.exists():
+        return None
+    try:
+        found = read_record(folder)
+    except UserError as error:
+        raise UserError(f"{error}; remove {folder} to run it again") from error
+    if found.run.identity != run.identity:
+        raise UserError(
+            f"{folder / RECORD}: run.identity = {found.run.identity}, {run.identity} wanted; "
+            "remove or rename the folder"
+        )
+    return found
+
+
+def read_record(path: Path) -> RunRecord:
+    """Read a run record.
+
+    Parameters
+    ----------
+    path : Path
+        The record's folder, or its ``record.json``.
+
+    Raises
+    ------
+    UserError
+        Names the file that is missing, truncated, of another schema, or changed after it was written.
+    """
+    folder = path.parent if path.name == RECORD else path
+    file = folder / RECORD
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file}: cannot be read ({error.strerror})") from error
+    try:
+        content = json.loads(data)
+    except ValueError as error:
+        raise UserError(f"{file}: not valid JSON ({first_line(error)})") from error
+    schema = content.get("schema") if isinstance(content, dict) else None
+    if schema not in READABLE:
+        raise UserError(f"{file}: schema = {schema!r}, {READABLE[0]} to {READABLE[-1]} wanted")
+    try:
+        record = RunRecord.model_validate({**content, "folder": folder})
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{file}: {key} = {_short(first['input'])}: {first['msg']}") from error
+    _check_sums(folder)
+    return record
+
+
+def read_subjects(folder: Path, grid: str | None = None) -> pd.DataFrame:
+    """Read a record's per-subject table; undefined values are NaN in number columns, "" in text columns.
+
+    Parameters
+    ----------
+    folder : Path
+        The record's.
+    grid : str, optional
+        Only the lines of this grid; all lines, if not given, or where the table knows of no grid.
+
+    Raises
+    ------
+    UserError
+        When the table cannot be read or lacks one of its key columns.
+    """
+    import pandas as pd
+
+    path = folder / SUBJECTS
+    try:
+        # "NA" and "007" are subjects' names: every cell is read as text first
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({first_line(error)})") from error
+    for key in KEYS:
+        if key not in table.columns:
+            raise UserError(f"{path}: no column '{key}'")
+    if grid is not None and GRID in table.columns:
+        table = table[table[GRID] == grid].reset_index(drop=True)
+    for name in [column for column in table.columns if column not in TEXT_COLUMNS]:
+        try:
+            table[name] = [float(cell) if cell else np.nan for cell in table[name]]
+        except ValueError:  # a column of words, such as sex
+            continue
+    return table
+
+
+def without_measured(content: T) -> T:
+    """Return a record's JSON content without the :data:`MEASURED` fields, however deep they stand."""
+    if isinstance(content, dict):
+        return {  # type: ignore[return-value]
+            key: without_measured(value)
+            for key, value in content.items()
+            if not any(name in str(key) for name in MEASURED)
+        }
+    if isinstance(content, list):
+        return [without_measured(value) for value in content]  # type: ignore[return-value]
+    return content
+
+
+def _check_table(subjects: pd.DataFrame) -> None:
+    missing = [key for key in KEYS if key not in subjects.columns]
+    if missing:
+        raise ValueError(f"the table of subjects has no column {missing[0]!r}")
+    keys = [*KEYS, GRID] if GRID in subjects.columns else list(KEYS)
+    twice = subjects.duplicated(keys)
+    if twice.any():
+        line = tuple(subjects.loc[twice, keys].iloc[0])
+        raise ValueError(f"the table of subjects holds {line} twice")
+
+
+def _check_sums(folder: Path) -> None:
+    path = folder / SUMS
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: cannot be read ({first_line(error)})") from error
+    listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    pooled = (POOLED,) if POOLED in listed or (folder / POOLED).exists() else ()
+    for name in (RECORD, SUBJECTS, HISTOGRAMS, *pooled):
+        file = folder / name
+        if not file.is_file():
+            raise UserError(f"{file}: missing from the record")
+        if listed.get(name) != _digest(file):
+            raise UserError(
+                f"{file}: truncated or changed after the run (its digest differs from {SUMS})"
+            )
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def first_line(error: Exception) -> str:
+    """Return what an error says in one line."""
+    return (str(error).splitlines() or [type(error).__name__])[0]

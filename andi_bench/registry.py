@@ -1,0 +1,161 @@
+"""The plug-in registry: how a name in a table becomes a class.
+
+A method is found, in this order: among the classes registered in this process (by the decorator, as a
+``--plugin`` file does), among the YAML files of ``configs/methods`` (each names its class), among the entry points
+of installed packages (group ``andi_bench.methods``). Adapters of data sets likewise, group
+``andi_bench.datasets``. Nothing is imported before its name is asked for.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from andi_bench.errors import UserError, unknown_name
+
+T = TypeVar("T", bound=type)
+
+METHODS = "andi_bench.methods"
+DATASETS = "andi_bench.datasets"
+
+_registered: dict[str, dict[str, type]] = {METHODS: {}, DATASETS: {}}
+
+
+def register(name: str, *, group: str = METHODS) -> Callable[[T], T]:
+    """Class decorator: put a detector (or, with ``group=DATASETS``, an adapter) in the registry.
+
+    Parameters
+    ----------
+    name : str
+        The name in tables and on the command line: lower case, digits and dashes.
+
+    Raises
+    ------
+    UserError
+        When another class already has the name, or the name has other characters.
+    """
+    if not name or any(not (c.isdigit() or c.islower() or c == "-") for c in name):
+        raise UserError(f"name '{name}' of a plug-in: lower-case letters, digits and dashes wanted")
+
+    def put(cls: T) -> T:
+        known = _registered[group].get(name)
+        if known is not None and _origin(known) != _origin(cls):
+            raise UserError(
+                f"the name '{name}' is taken by {_origin(known)}: {_origin(cls)} needs another one"
+            )
+        _registered[group][name] = cls
+        cls.name = name  # type: ignore[attr-defined]
+        return cls
+
+    return put
+
+
+def _origin(cls: type) -> str:
+    module = sys.modules.get(cls.__module__)
+    return f"{getattr(module, '__file__', None) or cls.__module__}:{cls.__qualname__}"
+
+
+def source_hash(cls: type) -> str:
+    """Hash the file that defines a class, 32 hexadecimal digits; "" for a class that no file defines."""
+    module = sys.modules.get(cls.__module__)
+    path = Path(getattr(module, "__file__", None) or "")
+    if not path.is_file():
+        return ""
+    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+
+
+def entry_points(group: str) -> dict[str, importlib.metadata.EntryPoint]:
+    """Names that installed packages offer for a group, not yet imported."""
+    return {point.name: point for point in importlib.metadata.entry_points(group=group)}
+
+
+def registered(group: str = METHODS) -> dict[str, type]:
+    """Classes registered in this process so far, by name."""
+    return dict(_registered[group])
+
+
+def resolve(name: str, located: dict[str, str], *, group: str = METHODS) -> type:
+    """Return the class that a name stands for, importing it if need be.
+
+    Parameters
+    ----------
+    name : str
+        The name asked for.
+    located : mapping of str to str
+        Names known from configuration files, each with its ``module:Class``.
+
+    Raises
+    ------
+    UserError
+        For a name that nothing offers (with the nearest one), or whose module cannot be imported.
+    """
+    if name in _registered[group]:
+        return _registered[group][name]
+    points = entry_points(group)
+    kind = "method" if group == METHODS else "dataset"
+    if name in located:
+        target = located[name]
+    elif name in points:
+        target = points[name].value
+    else:
+        raise unknown_name(kind, name, {*located, *points, *_registered[group]})
+    try:
+        return _load(target)
+    except UserError:
+        raise
+    except Exception as error:
+        first = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError(f"{kind} '{name}' cannot be imported from {target}: {first}") from error
+
+
+def _load(target: str) -> type:
+    module, _, attribute = target.partition(":")
+    if not attribute:
+        raise UserError(f"'{target}' does not name a class: 'module:Class' wanted")
+    found: Any = importlib.import_module(module)
+    for part in attribute.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def load_plugin(path: Path) -> list[str]:
+    """Import one Python file and return the names of the methods it registered.
+
+    Raises
+    ------
+    UserError
+        When the file is missing, fails to import, or registers nothing.
+    """
+    if not path.is_file():
+        raise UserError(f"plug-in {path}: no such file")
+    before = {group: dict(names) for group, names in _registered.items()}
+    module_name = f"andi_bench_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise UserError(f"plug-in {path}: a Python file (.py) wanted")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module
+    try:
+        spec.loader.exec_module(module)
+    except UserError:
+        raise
+    except Exception as error:
+        first = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise UserError(f"plug-in {path} cannot be imported: {first}") from error
+    new = [
+        name
+        for group, names in _registered.items()
+        for name, cls in names.items()
+        if before[group].get(name) is not cls
+    ]
+    if not new:
+        raise UserError(
+            f"plug-in {path} registers nothing: decorate a class with @register('name')"
+        )
+    return new

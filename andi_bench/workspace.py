@@ -1,0 +1,78 @@
+"""The folder that everything a user makes lies in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from andi_bench.errors import UserError
+
+VARIABLE = "ANDI_BENCH_WORKSPACE"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where data, slices, trainings, maps, records and leaderboards are kept.
+
+    Parameters
+    ----------
+    root : Path
+        By default ``workspace`` in the current folder, or what the variable ANDI_BENCH_WORKSPACE says.
+    """
+
+    root: Path
+
+    @classmethod
+    def default(cls) -> Workspace:
+        """Return the workspace that is used where none is named."""
+        return cls(Path(os.environ.get(VARIABLE) or "workspace"))
+
+    @property
+    def slices(self) -> Path:
+        """Slice stores."""
+        return self.root / "slices"
+
+    @property
+    def trainings(self) -> Path:
+        """Trained detectors."""
+        return self.root / "trainings"
+
+    @property
+    def maps(self) -> Path:
+        """Anomaly maps."""
+        return self.root / "maps"
+
+    @property
+    def records(self) -> Path:
+        """Run records."""
+        return self.root / "records"
+
+    @property
+    def leaderboards(self) -> Path:
+        """Markdown leaderboards."""
+        return self.root / "leaderboard"
+
+    @property
+    def locks(self) -> Path:
+        """Lock files of what must be made by one process at a time."""
+        return self.root / "locks"
+
+    def check_writable(self) -> None:
+        """Find out before hours of work whether its result can be written.
+
+        Raises
+        ------
+        UserError
+            When it cannot.
+        """
+        probe = self.records / f".probe.{os.getpid()}"
+        try:
+            self.records.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise UserError(
+                f"workspace {self.root}: cannot be written ({error.strerror}); "
+                f"--workspace or {VARIABLE} names another"
+            ) from error

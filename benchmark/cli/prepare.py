@@ -1,0 +1,39 @@
+"""The commands that make or bring in data: ``python -m benchmark prepare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmark.cli.options import Debug, Workers, WorkspaceFolder
+from benchmark.cli.prepare_scans import brats21, folder
+from benchmark.cli.prepare_shifts import shifts_app
+
+prepare_app = typer.Typer(
+    help="Make or bring in data.", no_args_is_help=True, rich_markup_mode=None
+)
+prepare_app.add_typer(shifts_app, name="shifts")
+
+prepare_app.command("brats21")(brats21)
+prepare_app.command("folder")(folder)
+
+
+@prepare_app.command("phantom")
+def prepare_phantom(
+    name: Annotated[str, typer.Argument(help="phantom or phantom-ms")] = "phantom",
+    output: Annotated[
+        Path | None, typer.Option(help="folder; default: the workspace's, where run finds it")
+    ] = None,
+    spacing: Annotated[float, typer.Option(min=1.0, max=4.0, help="voxel edge, mm")] = 2.5,
+    workspace: WorkspaceFolder = None,
+    workers: Workers = None,
+    debug: Debug = False,
+) -> None:
+    """Write the phantom: brain scans with exact lesion masks, drawn from the ICBM template."""
+    from andi_bench.workspace import Workspace
+    from benchmark.run.plan import write_phantom
+
+    place = Workspace(workspace) if workspace else Workspace.default()
+    print(write_phantom(name, place, output, spacing, workers))

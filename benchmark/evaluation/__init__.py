@@ -1,0 +1,1 @@
+"""Evaluation: post-processing, thresholds from validation, figures from test."""

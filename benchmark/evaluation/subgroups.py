@@ -1,0 +1,178 @@
+"""Sub-groups of the test subjects: by a column of the split's CSV, and by how much lesion they have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from andi_bench.metrics.histogram import ScoreHistogram
+from andi_bench.records.schema import ChainSummary, Group
+from benchmark.evaluation.aggregates import pooled_figures, subject_figures
+from benchmark.evaluation.measurement import PRIMARY
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LESION_SIZE = "lesion-size"
+"""Name of the grouping by quartiles of the lesion volume."""
+
+SMALLEST_GROUP = 3
+"""Groups of fewer subjects are shown without limits."""
+
+_MOST_GROUPS = 12
+_NUMBERS_FROM = 5  # distinct numbers from which a column is cut into quartiles
+_KEPT = ("ap", "auroc", "dice", "sensitivity", "precision", "lesion_sensitivity", "lesion_f1")
+
+
+def partition(values: Mapping[str, str]) -> dict[str, list[str]] | None:
+    """Group subjects by one column.
+
+    A column of numbers with five or more different ones is cut at its quartiles; any other is taken word by word.
+
+    Parameters
+    ----------
+    values : mapping of subject to str
+        The column; "" where a cell is empty, which makes a group "not known".
+
+    Returns
+    -------
+    dict of lists of subjects, or None
+        Groups in rising order, none empty. None for a column that tells nothing: one value for all, or more than
+        12 different words.
+    """
+    known = {subject: cell for subject, cell in values.items() if cell.strip()}
+    numbers = _numbers(known)
+    if numbers is not None and len(set(numbers.values())) >= _NUMBERS_FROM:
+        groups = quartiles(numbers)
+    else:
+        words = sorted(set(known.values()), key=lambda w: (numbers is None, _order(w, numbers)))
+        if len(words) > _MOST_GROUPS:
+            return None
+        groups = {w: [s for s, cell in known.items() if cell == w] for w in words}
+    missing = [subject for subject in values if subject not in known]
+    if missing:
+        groups["not known"] = [*groups.get("not known", []), *missing]
+    return groups if len(groups) > 1 else None
+
+
+def quartiles(values: Mapping[str, float], unit: str = "") -> dict[str, list[str]]:
+    """Cut subjects at the quartiles of a number; a subject on a quartile belongs to the lower group.
+
+    Parameters
+    ----------
+    values : mapping of subject to float
+        At least one.
+    unit : str
+        Of the numbers, for the groups' names, such as `` ml``.
+
+    Returns
+    -------
+    dict of lists of subjects
+        ``Q1 (2.1 to 5.3 ml)`` and so on; equal values may leave fewer than four.
+    """
+    cuts = np.quantile(list(values.values()), [0.25, 0.5, 0.75])
+    members: dict[int, list[str]] = {}
+    for subject, value in values.items():
+        members.setdefault(int(np.searchsorted(cuts, value, side="left")), []).append(subject)
+    out = {}
+    for index in sorted(members):
+        inside = [values[subject] for subject in members[index]]
+        name = f"Q{index + 1} ({min(inside):.3g} to {max(inside):.3g}{unit})"
+        out[name] = members[index]
+    return out
+
+
+def lesion_sizes(volumes: Mapping[str, float]) -> dict[str, list[str]] | None:
+    """Group subjects by quartiles of their lesion volume, ml; those without a lesion apart."""
+    ill = {subject: volume for subject, volume in volumes.items() if volume > 0}
+    healthy = [subject for subject in volumes if subject not in ill]
+    groups = {"no lesion": healthy} if healthy else {}
+    if ill:
+        groups |= quartiles(ill, " ml")
+    return groups if len(groups) > 1 else None
+
+
+def grouped(
+    table: pd.DataFrame,
+    attributes: Mapping[str, Mapping[str, str]],
+    histograms: Mapping[str, Sequence[ScoreHistogram]],
+    bootstraps: int,
+) -> tuple[dict[str, tuple[Group, ...]], list[str]]:
+    """Summarise every sub-group.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As ``subjects.csv``.
+    attributes : mapping
+        Column -> subject -> cell, for all test subjects in the order of the histograms.
+    histograms : mapping of chain to sequence of ScoreHistogram
+        One a subject.
+    bootstraps : int
+        Resamples of the subjects.
+
+    Returns
+    -------
+    groups, notes
+        By column, and a note for each column that makes no groups.
+    """
+    once = table.drop_duplicates("subject")
+    volumes = dict(zip(once["subject"], once["lesion_ml"], strict=True))
+    subjects = list(next(iter(attributes.values()))) if attributes else list(volumes)
+    found: dict[str, dict[str, list[str]] | None] = {
+        name: partition(cells) for name, cells in attributes.items()
+    }
+    notes = [
+        f"no sub-groups by '{name}': more than {_MOST_GROUPS} different words"
+        for name, groups in found.items()
+        if groups is None and len(set(attributes[name].values())) > _MOST_GROUPS
+    ]
+    found[LESION_SIZE] = lesion_sizes({subject: volumes[subject] for subject in subjects})
+    place = {subject: index for index, subject in enumerate(subjects)}
+    out = {}
+    for name, groups in found.items():
+        if groups is None:
+            continue
+        out[name] = tuple(
+            Group(
+                name=group,
+                subjects=tuple(members),
+                results=_results(table, histograms, members, place, bootstraps),
+            )
+            for group, members in groups.items()
+        )
+    return out, notes
+
+
+def _results(
+    table: pd.DataFrame,
+    histograms: Mapping[str, Sequence[ScoreHistogram]],
+    members: Sequence[str],
+    place: Mapping[str, int],
+    bootstraps: int,
+) -> dict[str, ChainSummary]:
+    resamples = bootstraps if len(members) >= SMALLEST_GROUP else 0
+    lines = table[table["subject"].isin(members)]
+    points = (PRIMARY,) if (table["point"] == PRIMARY).any() else ("oracle",)
+    out = {}
+    for chain, all_of_them in histograms.items():
+        figures = subject_figures(lines[lines["chain"] == chain], resamples, points)
+        out[chain] = ChainSummary(
+            pooled=pooled_figures([all_of_them[place[s]] for s in members], resamples),
+            subjects={key: v for key, v in figures.items() if key.partition("@")[0] in _KEPT},
+        )
+    return out
+
+
+def _numbers(cells: Mapping[str, str]) -> dict[str, float] | None:
+    try:
+        numbers = {subject: float(cell.replace(",", ".")) for subject, cell in cells.items()}
+    except ValueError:
+        return None
+    return numbers if numbers and all(np.isfinite(list(numbers.values()))) else None
+
+
+def _order(word: str, numbers: Mapping[str, float] | None) -> tuple[float, str]:
+    return (float(word.replace(",", ".")) if numbers is not None else 0.0, word)

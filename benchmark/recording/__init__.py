@@ -1,0 +1,1 @@
+"""Recording: a finished run put together as one run record."""

@@ -1,0 +1,1 @@
+"""Runs: data, learning, scoring, evaluation and recording in turn."""

@@ -1,0 +1,69 @@
+"""Which modalities a run may use: what the configuration names, the detector needs and every scan has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from andi_bench.errors import UserError
+from datasets.subject import Subject
+
+
+def require_modalities(
+    modalities: Sequence[str],
+    groups: Mapping[str, Sequence[Subject]],
+    method: str = "",
+    needs: Sequence[str] = (),
+) -> None:
+    """Refuse a run whose scans do not all have the modalities that the configuration names.
+
+    A detector sees the same channels in training and in scoring, and its brain mask comes from the same images:
+    a subset is used where the configuration names it, never because some scan happens to lack the rest.
+
+    Parameters
+    ----------
+    modalities : sequence of str
+        ``preprocessing.modalities``.
+    groups : mapping of data set to subjects
+        Everyone that the run reads: who is learnt from, who is scored.
+    method : str
+        For messages.
+    needs : sequence of str
+        Modalities that the method cannot do without.
+
+    Raises
+    ------
+    UserError
+        Names the data set, the first subject that lacks a modality, how many do, and the subset that would do.
+    """
+    absent = [name for name in needs if name not in modalities]
+    if absent:
+        raise UserError(
+            f"method '{method}' needs the modality {', '.join(absent)}: preprocessing.modalities names "
+            f"{', '.join(modalities)}"
+        )
+    everyone = [subject for subjects in groups.values() for subject in subjects]
+    common = [name for name in modalities if all(name in s.paths for s in everyone)]
+    for dataset, subjects in groups.items():
+        lacking = [s for s in subjects if any(name not in s.paths for name in modalities)]
+        if not lacking:
+            continue
+        missing = ", ".join(name for name in modalities if name not in lacking[0].paths)
+        raise UserError(
+            f"data set '{dataset}': subject {lacking[0].id} lacks {missing} ({len(lacking)} of {len(subjects)} "
+            f"subjects lack one of {', '.join(modalities)}): {_remedy(common, method, needs)}"
+        )
+
+
+def _remedy(common: Sequence[str], method: str, needs: Sequence[str]) -> str:
+    if not common:
+        return "no modality is there for all, one or more wanted"
+    absent = [name for name in needs if name not in common]
+    if absent:
+        return (
+            f"only {', '.join(common)} is there for all, and method '{method}' needs "
+            f"{', '.join(absent)}"
+        )
+    return (
+        f"--set preprocessing.modalities=[{','.join(common)}] uses what is there for all, in training "
+        "and in scoring"
+    )

@@ -1,0 +1,83 @@
+"""What a command shows when it is done: the table, and where everything lies."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+
+from andi_bench.console import Console
+from andi_bench.workspace import Workspace
+from benchmark.run.request import Outcome
+from datasets.prepare.register.original_grid import ORIGINAL
+
+
+def summarise(
+    place: Workspace,
+    dataset: str,
+    outcomes: Mapping[str, Outcome],
+    seconds: float,
+    console: Console,
+    *,
+    as_json: bool,
+) -> None:
+    """Write the leaderboard, print the table, and say where records and maps are.
+
+    Parameters
+    ----------
+    place : Workspace
+        Holds the records.
+    dataset : str
+        The data set that was scored.
+    outcomes : mapping of str to Outcome
+        By what was run, in words.
+    seconds : float
+        How long it took.
+    console : Console
+        Where to say the rest.
+    as_json : bool
+        Print the places as JSON on standard output; the table then goes to standard error.
+
+    Raises
+    ------
+    UserError
+        When the leaderboard cannot be written.
+    """
+    evaluated = [outcome for outcome in outcomes.values() if outcome.record is not None]
+    if as_json:
+        rows = {
+            key: {
+                "record": str(outcome.record) if outcome.record else None,
+                "maps": str(outcome.maps) if outcome.maps else None,
+                "reused": outcome.reused,
+            }
+            for key, outcome in outcomes.items()
+        }
+        print(json.dumps(rows, indent=1))
+    if evaluated:
+        from andi_bench.writing import write_text
+        from leaderboard.compare import compare
+        from leaderboard.exports.markdown import to_markdown
+        from leaderboard.exports.terminal import print_comparison
+
+        comparison = compare(place.records, dataset)
+        markdown = place.leaderboards / f"{dataset}.md"
+        write_text(markdown, to_markdown(comparison))
+        # With --json, stdout belongs to the script that reads it.
+        print_comparison(comparison, sys.stderr if as_json else None)
+        console.note(f"leaderboard   {markdown}")
+    for key, outcome in outcomes.items():
+        if outcome.record is not None:
+            state = " (was there already)" if outcome.reused else ""
+            console.note(f"record        {outcome.record}{state}: {key}; figures inside")
+        if outcome.maps is not None:
+            console.note(f"maps          {outcome.maps}: {key}")
+            if (outcome.maps / ORIGINAL).is_dir():
+                console.note(f"              {outcome.maps / ORIGINAL}: on the original files")
+    if not evaluated:
+        console.note("no lesion mask is known: the scans were scored, nothing could be evaluated")
+    console.note(f"took          {seconds:.0f} s")
+    console.note(
+        "next          python -m benchmark compare --dataset "
+        f"{dataset}; run --seed 0 --seed 1; run --dataset phantom-ms; methods; README.md"
+    )

@@ -1,0 +1,205 @@
+"""Anomaly maps made elsewhere: files found, brought to the working grid, and said so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from nibabel.orientations import (
+    apply_orientation,
+    inv_ornt_aff,
+    io_orientation,
+    ornt_transform,
+)
+from numpy.typing import NDArray
+
+from andi_bench.errors import UserError
+from datasets.scans import grid
+from datasets.scans.nifti import NiftiScan, read_nifti, same_place
+from datasets.volume import NativeGrid, Volume
+
+_ENDINGS = (".nii.gz", ".nii")
+
+LEAST_COVER = 0.95
+"""Least share of a scan's brain that a map must cover."""
+
+
+def map_files(folder: Path, subjects: Sequence[str]) -> dict[str, Path]:
+    """Find the map of each subject: ``<subject>.nii.gz`` or ``<subject>.nii``.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they lie; other files are passed over.
+    subjects : sequence of str
+        Whose maps are wanted.
+
+    Raises
+    ------
+    UserError
+        When the folder is missing or empty, a subject has no map (names the first, and says how many there are), or
+        has two.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder of maps")
+    there = set(_maps_in(folder))
+    if not there:
+        raise UserError(f"{folder}: no map in it: <subject>.nii.gz wanted")
+    found: dict[str, Path] = {}
+    missing = []
+    for subject in subjects:
+        names = [f"{subject}{ending}" for ending in _ENDINGS if f"{subject}{ending}" in there]
+        if len(names) > 1:
+            raise UserError(f"{folder}: {names[0]} and {names[1]} are both there: one wanted")
+        if names:
+            found[subject] = folder / names[0]
+        else:
+            missing.append(subject)
+    if missing:
+        raise UserError(
+            f"{folder}: no map of subject {missing[0]} ({len(missing)} of {len(subjects)} are missing, 0 wanted; "
+            f"{missing[0]}.nii.gz wanted)"
+        )
+    return found
+
+
+def strangers(folder: Path, known: Sequence[str]) -> list[str]:
+    """Return the maps of a folder that belong to no subject of the data set, sorted."""
+    names = {f"{subject}{ending}" for subject in known for ending in _ENDINGS}
+    return sorted(set(_maps_in(folder)) - names)
+
+
+def _maps_in(folder: Path) -> list[str]:
+    try:
+        return [
+            path.name
+            for path in folder.iterdir()
+            if path.name.endswith(_ENDINGS) and not path.name.startswith(".")
+        ]
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be read ({error.strerror or error})") from error
+
+
+@dataclass
+class Arrivals:
+    """What happened to the maps on their way to the working grid, for the record's notes."""
+
+    resampled: list[str] = field(default_factory=list)
+    uncovered: dict[str, int] = field(default_factory=dict)
+    negative: list[str] = field(default_factory=list)
+
+    def notes(self) -> list[str]:
+        """Return a line for each thing that a reader must know."""
+        notes = ["maps made elsewhere: how they came to be is not known here"]
+        if self.resampled:
+            notes.append(
+                f"{_maps(self.resampled)} had a grid other than the scan's and were resampled linearly"
+            )
+        if self.uncovered:
+            voxels = sum(self.uncovered.values())
+            notes.append(
+                f"{_maps(list(self.uncovered))} do not cover {voxels} brain voxels of the scan: these got the "
+                "map's lowest score"
+            )
+        if self.negative:
+            notes.append(
+                f"{_maps(self.negative)} hold negative scores: outside the brain the median filter sees 0"
+            )
+        return notes
+
+
+def _maps(subjects: Sequence[str]) -> str:
+    return f"{len(subjects)} maps ({subjects[0]}{', ...' if len(subjects) > 1 else ''})"
+
+
+def to_working(path: Path, volume: Volume, size: int, arrivals: Arrivals) -> NDArray[np.float32]:
+    """Read a map and bring it to the working grid of its scan, as an image would be; float32 (X, Y, Z).
+
+    A map on the scan's own grid is resized the very way the scan is, its axes turned first where they are named or run
+    otherwise; one on the working grid is taken as it is; any other is first resampled linearly, through the world, to
+    the scan's grid.
+
+    Parameters
+    ----------
+    path : Path
+        NIfTI file, one volume, finite.
+    volume : Volume
+        The scan.
+    size : int
+        Edge of the working grid's axial plane, voxels.
+    arrivals : Arrivals
+        Told what was done.
+
+    Raises
+    ------
+    UserError
+        For a file that cannot be read or is not finite, a map with the scan's shape in another place, and one
+        that does not cover the scan's brain.
+    """
+    native = volume.native
+    file = _along(read_nifti(path), native)
+    shape, affine = file.values.shape, file.affine
+    if shape == native.shape and same_place(shape, native.affine, affine):
+        scores = grid.to_working(file.values, native, size)
+    elif shape == volume.shape and same_place(shape, volume.affine, affine):
+        scores = np.asarray(file.values, dtype=np.float32)
+    elif shape == native.shape:
+        raise UserError(
+            f"{path}: the scan's shape {'x'.join(map(str, shape))}, but another affine than the scan of subject "
+            f"{volume.subject}: the scan's own affine wanted"
+        )
+    else:
+        scores = grid.to_working(_through_the_world(file, volume, arrivals), native, size)
+    if scores[volume.brain].min() < 0:
+        arrivals.negative.append(volume.subject)
+    return scores
+
+
+def _along(file: NiftiScan, native: NativeGrid) -> NiftiScan:
+    """Turn a map's axes as the scan's run, where both have the same voxels: nothing is interpolated then."""
+    turn = ornt_transform(io_orientation(file.affine), io_orientation(native.affine))
+    values = apply_orientation(file.values, turn)
+    affine = file.affine @ inv_ornt_aff(turn, file.values.shape)
+    if values.shape == native.shape and same_place(values.shape, native.affine, affine):
+        return replace(file, values=values, affine=affine)
+    return file
+
+
+def _through_the_world(file: NiftiScan, volume: Volume, arrivals: Arrivals) -> NDArray[np.float32]:
+    """Resample a map linearly to the scan's grid; beyond its field it has its lowest score."""
+    from scipy import ndimage
+
+    native = volume.native
+    step = np.linalg.inv(file.affine) @ native.affine
+    values = np.asarray(file.values, dtype=np.float32)
+    # Half a voxel beyond the centres still belongs to the map: its border is held there.
+    places = _field(step, file.values.shape, native.shape)
+    brain = grid.mask_to_native(volume.brain, native)
+    missing = int(np.count_nonzero(brain & ~places))
+    total = int(np.count_nonzero(brain))
+    if missing > (1 - LEAST_COVER) * total:
+        raise UserError(
+            f"{file.path}: the map covers {1 - missing / total:.0%} of the brain of subject {volume.subject}: "
+            f"at least {LEAST_COVER:.0%} wanted (is its affine the scan's?)"
+        )
+    arrivals.resampled.append(volume.subject)
+    if missing:
+        arrivals.uncovered[volume.subject] = missing
+    inner = ndimage.affine_transform(
+        values, step[:3, :3], step[:3, 3], native.shape, np.float32, order=1, mode="nearest"
+    )
+    return np.where(places, inner, values.min())
+
+
+def _field(
+    step: NDArray[np.float64], shape: tuple[int, ...], output: tuple[int, int, int]
+) -> NDArray[np.bool_]:
+    """Return the voxels of the scan's grid that lie within the map's voxels, bool (X, Y, Z)."""
+    inside = np.ones(output, dtype=bool)
+    axes = np.ogrid[tuple(slice(n) for n in output)]
+    for row, count in zip(step[:3], shape, strict=True):
+        place = row[3] + sum(weight * axis for weight, axis in zip(row[:3], axes, strict=True))
+        inside &= (place >= -0.5 - 1e-6) & (place <= count - 0.5 + 1e-6)
+    return inside

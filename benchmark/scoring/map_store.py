@@ -1,0 +1,168 @@
+"""Anomaly maps on disk, one file a subject: what was scored is never scored again, and metrics read only this.
+
+A file holds the map, the brain and lesion masks on the working grid, and the costs, as a plain .npz archive
+(no pickle). Of a map that is 0 outside the brain, only the brain's voxels are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andi_bench.errors import UserError
+from datasets.volume import LesionLoss, NativeGrid
+
+
+@dataclass(frozen=True)
+class NativeTruth:
+    """What a map is held against on the scan's own grid.
+
+    Parameters
+    ----------
+    grid : NativeGrid
+        The scan's own grid, with shape (X, Y, Z).
+    brain, lesion : bool (X, Y, Z)
+        Brain mask, and the lesion mask as the file has it.
+    spacing : (float, float, float)
+        Voxel edges, mm.
+    """
+
+    grid: NativeGrid
+    brain: NDArray[np.bool_]
+    lesion: NDArray[np.bool_]
+    spacing: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class ScoredSubject:
+    """One subject as the evaluation sees it.
+
+    Parameters
+    ----------
+    subject : str
+        Identifier.
+    map : float32 (X, Y, Z)
+        Anomaly map, finite.
+    brain : bool (X, Y, Z)
+        Brain mask.
+    lesion : bool (X, Y, Z) or None
+        Lesion mask; None where unknown.
+    spacing : (float, float, float)
+        Voxel edges, mm.
+    site : str
+        Scanner or hospital.
+    attributes : dict
+        Further columns of the split.
+    costs : dict
+        seconds, network_calls, slices, peak_memory_mb.
+    loss : LesionLoss or None
+        Lesions that the working grid loses; None where not known.
+    native : NativeTruth or None
+        Where the map is to be measured on the scan's own grid; not kept on disk.
+    """
+
+    subject: str
+    map: NDArray[np.float32]
+    brain: NDArray[np.bool_]
+    lesion: NDArray[np.bool_] | None
+    spacing: tuple[float, float, float]
+    site: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+    costs: dict[str, float] = field(default_factory=dict)
+    loss: LesionLoss | None = None
+    native: NativeTruth | None = None
+
+
+@dataclass(frozen=True)
+class MapStore:
+    """A folder of scored subjects.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when the first subject is saved.
+    stamps : dict
+        For each subject a text that changes when its files do, so that a stale map is not taken for good.
+    """
+
+    folder: Path
+    stamps: dict[str, str] = field(default_factory=dict)
+
+    def path(self, subject: str) -> Path:
+        """Return the file of a subject."""
+        stamp = self.stamps.get(subject, "")
+        return self.folder / (f"{subject}.{stamp}.npz" if stamp else f"{subject}.npz")
+
+    def __contains__(self, subject: str) -> bool:
+        return self.path(subject).is_file()
+
+    def save(self, scored: ScoredSubject) -> None:
+        """Write one subject atomically.
+
+        Raises
+        ------
+        UserError
+            When the file cannot be written.
+        """
+        meta = asdict(replace(scored, native=None))
+        del meta["native"]
+        arrays = {key: meta.pop(key) for key in ("map", "brain", "lesion")}
+        inside = arrays["brain"]
+        whole = bool(np.any(arrays["map"][~inside]))
+        packed: dict[str, Any] = {
+            "map": arrays["map"] if whole else arrays["map"][inside],
+            "shape": np.array(inside.shape),
+            "brain": np.packbits(arrays["brain"]),
+            "meta": np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8),
+        }
+        if arrays["lesion"] is not None:
+            packed["lesion"] = np.packbits(arrays["lesion"])
+        path = self.path(scored.subject)
+        temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                np.savez(file, **packed)
+            temporary.replace(path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+
+    def load(self, subject: str) -> ScoredSubject:
+        """Read one subject.
+
+        Raises
+        ------
+        UserError
+            When the file is missing or damaged.
+        """
+        path = self.path(subject)
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                scores = archive["map"]
+                shape = tuple(archive["shape"])
+                meta = json.loads(archive["meta"].tobytes())
+                masks = {
+                    key: np.unpackbits(archive[key], count=int(np.prod(shape)))
+                    .reshape(shape)
+                    .astype(bool)
+                    for key in ("brain", "lesion")
+                    if key in archive
+                }
+            if scores.ndim == 1:
+                inside, scores = scores, np.zeros(shape, dtype=np.float32)
+                scores[masks["brain"]] = inside
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise UserError(f"{path}: damaged map ({error}); delete it to score anew") from error
+        meta["spacing"] = tuple(meta["spacing"])
+        if meta.get("loss") is not None:
+            lost = tuple((ml, tuple(centre)) for ml, centre in meta["loss"]["lost"])
+            meta["loss"] = LesionLoss(meta["loss"]["total"], lost)
+        return ScoredSubject(map=scores, brain=masks["brain"], lesion=masks.get("lesion"), **meta)

@@ -1,0 +1,161 @@
+"""What a training needs to go on exactly where it stopped: one safetensors file, never a pickle."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from andi_bench.errors import UserError
+
+
+class MovingAverage:
+    """Exponential moving average of a network's parameters and buffers.
+
+    Up to ``start`` steps the average is a copy of the network; from then on
+    ``average = decay * average + (1 - decay) * network``. The step is the training's own, so a resumed training
+    does not start copying again.
+
+    Parameters
+    ----------
+    network : nn.Module
+        The network to follow.
+    decay : float
+        In (0, 1).
+    start : int
+        Step from which the average is kept.
+    """
+
+    def __init__(self, network: nn.Module, decay: float, start: int) -> None:
+        self.decay = decay
+        self.start = start
+        self.values = {key: value.detach().clone() for key, value in network.state_dict().items()}
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, step: int) -> None:
+        """Follow the network after optimiser step number ``step`` (the first is 1)."""
+        weight = 1.0 if step <= self.start else 1.0 - self.decay
+        averaged, followed = [], []
+        for key, value in network.state_dict().items():
+            if weight < 1.0 and value.is_floating_point():
+                averaged.append(self.values[key])
+                followed.append(value)
+            else:
+                self.values[key].copy_(value)
+        if averaged:
+            torch._foreach_lerp_(averaged, followed, weight)
+
+
+@dataclass
+class Progress:
+    """How far a training has come.
+
+    Parameters
+    ----------
+    step : int
+        Optimiser steps done.
+    seconds : float
+        Wall-clock seconds spent, over all its parts.
+    curve : list of [step, epoch, loss, learning rate, seconds]
+        The loss curve so far.
+    scaler : dict
+        State of the fp16 loss scaler, where one is used.
+    """
+
+    step: int = 0
+    seconds: float = 0.0
+    curve: list[list[float]] = field(default_factory=list)
+    scaler: dict[str, float] = field(default_factory=dict)
+
+
+def save_tensors(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[str, str]) -> None:
+    """Write a safetensors file atomically.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be written (no space, no permission).
+    """
+    temporary = path.with_name(f".{path.name}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(
+            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata
+        )
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(f"{path}: cannot be written ({error})") from error
+
+
+def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
+    """Read a safetensors file: tensors and metadata.
+
+    Raises
+    ------
+    UserError
+        When the file is missing or damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return tensors, dict(file.metadata() or {})
+    except (OSError, SafetensorError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise UserError(f"{path}: damaged checkpoint ({first}); delete it to train anew") from error
+
+
+def save_progress(
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: MovingAverage | None,
+    progress: Progress,
+) -> None:
+    """Write everything a training needs to go on."""
+    tensors = {f"net.{key}": value for key, value in network.state_dict().items()}
+    if average is not None:
+        tensors |= {f"average.{key}": value for key, value in average.values.items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{key}": value for key, value in state.items()}
+    save_tensors(tensors, path, {"progress": json.dumps(vars(progress))})
+
+
+def load_progress(
+    path: Path,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    average: MovingAverage | None,
+) -> Progress:
+    """Bring network, optimiser and average back to where they were saved.
+
+    Raises
+    ------
+    UserError
+        When the file is damaged.
+    """
+    tensors, metadata = load_tensors(path)
+
+    def group(name: str) -> dict[str, torch.Tensor]:
+        prefix = f"{name}."
+        return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+    try:
+        network.load_state_dict(group("net"))
+        if average is not None:
+            for key, value in group("average").items():
+                average.values[key].copy_(value)
+        state: dict[int, dict[str, torch.Tensor]] = {}
+        for key, value in group("optimizer").items():
+            index, _, name = key.partition(".")
+            state.setdefault(int(index), {})[name] = value
+        groups = optimizer.state_dict()["param_groups"]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+        return Progress(**json.loads(metadata["progress"]))
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: damaged checkpoint; delete it to train anew") from error

@@ -1,0 +1,1 @@
+"""The built-in phantom: simulated brain scans with exact lesion masks."""

@@ -1,0 +1,295 @@
+"""The built-in phantom: subjects with real anatomy and lesions with exact masks, from one integer seed.
+
+Written once as NIfTI in the BraTS21 layout, so that the adapter of real scans reads it. A detector that does
+well here has shown that it works, not that it is of any use on people.
+
+Licence of the anatomy: :data:`datasets.phantom.template.TEMPLATE_LICENCE`; the manifest repeats it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import multiprocessing
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import nibabel as nib
+import numpy as np
+from scipy import ndimage
+
+from andi_bench.cores import default_workers
+from andi_bench.errors import UserError
+from datasets.adapters.folder import Progress
+from datasets.phantom.recipe import (
+    PHANTOM,
+    PHANTOM_MS,
+    SPLITS,
+    PhantomConfig,
+    PhantomSubject,
+    SplitCounts,
+    make_subject,
+    subjects_of,
+)
+from datasets.phantom.template import TEMPLATE_LICENCE, TEMPLATE_NAME, Template, load_template
+from datasets.volume import MODALITIES
+
+__all__ = [
+    "MANIFEST",
+    "PHANTOM",
+    "PHANTOM_MS",
+    "PhantomConfig",
+    "SplitCounts",
+    "build_phantom",
+]
+
+MANIFEST = "manifest.json"
+CSV_COLUMNS = ("Subject_ID", "site", "age", "sex", "kind")
+FORMAT = "andi-bench phantom"
+
+"""Called with a stage, the parts done, and all parts."""
+
+
+def build_phantom(
+    root: Path,
+    config: PhantomConfig,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> Path:
+    """Build a phantom, or find it built.
+
+    Writes ``<root>/<subject>/<subject>_{flair,t1,t1ce,t2,seg}.nii.gz``, ``<root>/splits/scans_{train,val,test}.csv`` and
+    ``<root>/manifest.json``. A subject's folder appears whole or not at all; after an interruption the
+    finished ones are kept. Another process that builds the same phantom is waited for.
+
+    Parameters
+    ----------
+    root : Path
+        The phantom's own folder. One that holds anything else is refused.
+    config : PhantomConfig
+        What to build. A phantom of other parameters found under ``root`` is replaced.
+    progress : callable, optional
+        Called as ``progress("phantom", done, total)`` after every subject.
+    workers : int, optional
+        Processes; by default one per CPU that may be used, at most 8. The phantom does not depend on it.
+
+    Returns
+    -------
+    Path
+        ``root``.
+
+    Raises
+    ------
+    UserError
+        When ``root`` holds something that is not a phantom, or cannot be written to.
+    """
+    root = Path(root)
+    parameters = config.model_dump(mode="json")
+    try:
+        found = _manifest(root)
+        subjects = subjects_of(config)
+        built = found is not None and found["complete"] and found["parameters"] == parameters
+        if built and all(_finished(root, subject) for subject in subjects):
+            return root
+        root.mkdir(parents=True, exist_ok=True)
+        with _alone(root):
+            found = _manifest(root)
+            if found is not None and found["parameters"] != parameters:
+                _clear(root, found)
+            _write_manifest(root, config, None)
+            for left in root.glob(".partial-*"):
+                shutil.rmtree(left, ignore_errors=True)
+            _build_missing(root, subjects, progress, workers)
+            _write_splits(root, subjects)
+            _write_manifest(root, config, [_described(root, subject) for subject in subjects])
+    except OSError as error:
+        raise UserError(
+            f"phantom: cannot write to {root}: {error.strerror or error} "
+            f"(a writable folder with about {_megabytes(config)} MB free wanted)"
+        ) from error
+    return root
+
+
+def _megabytes(config: PhantomConfig) -> int:
+    return max(1, round(len(subjects_of(config)) * 17 / config.spacing**3))
+
+
+def _manifest(root: Path) -> dict[str, Any] | None:
+    path = root / MANIFEST
+    if not root.exists():
+        return None
+    if not root.is_dir():
+        raise UserError(f"phantom: {root} is a file: a folder wanted")
+    if not path.exists():
+        strangers = [p.name for p in root.iterdir() if p.name != ".lock"]
+        if strangers:
+            raise UserError(
+                f"phantom: {root} holds '{min(strangers)}' and no {MANIFEST}, so it is not a "
+                "phantom and is left alone: an empty or new folder wanted"
+            )
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["format"] == FORMAT and isinstance(found["subject_ids"], list):
+            return {"parameters": found["parameters"], "complete": bool(found["complete"]), **found}
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise UserError(
+        f"phantom: {path} is not the manifest of a phantom, so {root} is left alone: "
+        "an empty or new folder wanted"
+    )
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    # The lock goes with the process that holds it, however that ends.
+    try:
+        import fcntl
+    except ImportError:  # not on this system: two builders at once only waste work
+        yield
+        return
+    with (root / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _clear(root: Path, manifest: dict[str, Any]) -> None:
+    # Only what a phantom wrote: subjects in its manifest, and the splits.
+    for subject in manifest["subject_ids"]:
+        folder = root / str(subject)
+        if folder.parent == root and folder.is_dir():
+            shutil.rmtree(folder)
+    for split in SPLITS:
+        (root / "splits" / f"scans_{split}.csv").unlink(missing_ok=True)
+
+
+def _files(folder: Path, subject: str) -> dict[str, Path]:
+    return {part: folder / f"{subject}_{part}.nii.gz" for part in (*MODALITIES, "seg")}
+
+
+def _finished(root: Path, subject: PhantomSubject) -> bool:
+    return all(path.is_file() for path in _files(root / subject.id, subject.id).values())
+
+
+def _build_missing(
+    root: Path, subjects: list[PhantomSubject], progress: Progress | None, workers: int | None
+) -> None:
+    missing = [subject for subject in subjects if not _finished(root, subject)]
+    done = len(subjects) - len(missing)
+    if not missing:
+        return
+    if progress is not None:
+        progress("phantom", done, len(subjects))
+    template = load_template().smoothed(missing[0].config.spacing)
+    if workers is None:
+        workers = default_workers()
+    for _ in _written(root, missing, template, min(workers, len(missing))):
+        done += 1
+        if progress is not None:
+            progress("phantom", done, len(subjects))
+
+
+def _written(
+    root: Path, subjects: list[PhantomSubject], template: Template, workers: int
+) -> Iterator[None]:
+    if workers <= 1:
+        for subject in subjects:
+            _write_subject(root, subject, template)
+            yield
+        return
+    # Spawned, not forked: the parent may hold threads of torch that do not survive a fork.
+    pool = ProcessPoolExecutor(
+        workers, multiprocessing.get_context("spawn"), _take_template, (template,)
+    )
+    try:
+        tasks = [pool.submit(_write_in_worker, root, subject) for subject in subjects]
+        for task in as_completed(tasks):
+            task.result()
+            yield
+    except BrokenProcessPool as error:
+        raise UserError(
+            f"phantom: a process that built subjects under {root} was ended from outside, for lack "
+            "of memory perhaps: run again to go on, with fewer workers if it recurs"
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+_template: Template | None = None  # a worker process's copy, sent once
+
+
+def _take_template(template: Template) -> None:
+    global _template
+    _template = template
+
+
+def _write_in_worker(root: Path, subject: PhantomSubject) -> None:
+    assert _template is not None
+    _write_subject(root, subject, _template)
+
+
+def _write_subject(root: Path, subject: PhantomSubject, template: Template) -> None:
+    scans, segmentation, grid = make_subject(subject, template)
+    partial = root / f".partial-{subject.id}"
+    partial.mkdir()
+    files = _files(partial, subject.id)
+    for part, path in files.items():
+        values = segmentation if part == "seg" else scans[part]
+        image = nib.Nifti1Image(values, grid.affine)
+        image.header.set_xyzt_units("mm")
+        nib.save(image, path)
+    folder = root / subject.id
+    if folder.exists():  # incomplete: some file of it was removed
+        shutil.rmtree(folder)
+    partial.replace(folder)
+
+
+def _described(root: Path, subject: PhantomSubject) -> dict[str, Any]:
+    path = _files(root / subject.id, subject.id)["seg"]
+    lesion = np.asanyarray(nib.load(path).dataobj) > 0  # type: ignore[attr-defined]
+    _, count = ndimage.label(lesion, structure=np.ones((3, 3, 3)))
+    millilitres = round(float(lesion.sum()) * subject.config.spacing**3 / 1000, 3)
+    return {
+        "id": subject.id,
+        "split": subject.split,
+        "kind": subject.person()["kind"],
+        "lesion_ml": millilitres,
+        "lesions": int(count),
+    }
+
+
+def _write_splits(root: Path, subjects: list[PhantomSubject]) -> None:
+    folder = root / "splits"
+    folder.mkdir(exist_ok=True)
+    for split in SPLITS:
+        partial = folder / f".scans_{split}.csv"
+        with partial.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, CSV_COLUMNS, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(subject.person() for subject in subjects if subject.split == split)
+        partial.replace(folder / f"scans_{split}.csv")
+
+
+def _write_manifest(
+    root: Path, config: PhantomConfig, subjects: list[dict[str, Any]] | None
+) -> None:
+    # Written before the first subject too: it is what tells an interrupted phantom from a stranger's folder.
+    manifest = {
+        "format": FORMAT,
+        "complete": subjects is not None,
+        "seed": config.seed,
+        "version": config.version,
+        "parameters": config.model_dump(mode="json"),
+        "template": TEMPLATE_NAME,
+        "template_licence": TEMPLATE_LICENCE,
+        "subject_ids": [subject.id for subject in subjects_of(config)],
+        "subjects": subjects or [],
+    }
+    partial = root / f".{MANIFEST}"
+    partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    partial.replace(root / MANIFEST)

@@ -1,0 +1,1 @@
+"""A subject's files, verified."""

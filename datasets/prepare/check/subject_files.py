@@ -1,0 +1,218 @@
+"""A subject's files, verified: what is wrong with them, and what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andi_bench.errors import UserError
+from datasets.prepare.check.exchanged import exchanged
+from datasets.scans import grid
+from datasets.scans.brain import brain_of
+from datasets.scans.fingerprints import scan_hash
+from datasets.scans.lesion_mask import LesionRule, lesion_voxels
+from datasets.scans.nifti import NiftiScan, read_nifti, require_same_grid
+from datasets.scans.preprocess import require_contrast
+
+BRAIN = "brain"
+"""The kind of a file that is a brain mask."""
+QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
+"""Of each modality's voxels above 0; the last one is what the benchmark divides by."""
+FEW_VALUES = 8
+"""An image with no more different values than this is a mask that took a scan's place."""
+
+
+@dataclass
+class Checked:
+    """A subject whose files are sound.
+
+    Parameters
+    ----------
+    images : dict of str to NiftiScan
+        By modality.
+    lesion : bool (X, Y, Z) or None
+        The lesion mask; None where there is none.
+    brain : bool (X, Y, Z)
+        Everything that is not background, filled: the brain, if the scan is skull-stripped.
+    hashes : dict of str to str
+        Of each image's voxels.
+    """
+
+    images: dict[str, NiftiScan]
+    lesion: NDArray[np.bool_] | None
+    brain: NDArray[np.bool_]
+    hashes: dict[str, str]
+    labels: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def affine(self) -> NDArray[np.float64]:
+        """Voxel to world, mm."""
+        return next(iter(self.images.values())).affine
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Voxel edges, mm."""
+        x, y, z = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
+        return float(x), float(y), float(z)
+
+    def millilitres(self, mask: NDArray[np.bool_]) -> float:
+        """Return the volume of a mask."""
+        return round(float(np.count_nonzero(mask)) * float(np.prod(self.spacing)) / 1000, 4)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the data report tells of a subject."""
+        first = next(iter(self.images.values()))
+        x, y, z = first.values.shape
+        native, _ = grid.plan((x, y, z), first.affine, 128)
+        there = np.asarray(grid.turned(self.brain, native).any(axis=(0, 1)))
+        ill = np.zeros_like(there)
+        if self.lesion is not None:
+            ill = np.asarray(grid.turned(self.lesion, native).any(axis=(0, 1)))
+        return {
+            "shape": [x, y, z],
+            "spacing_mm": [round(edge, 4) for edge in self.spacing],
+            "brain_ml": self.millilitres(self.brain),
+            "lesion_ml": None if self.lesion is None else self.millilitres(self.lesion),
+            "labels_ml": self.labels,
+            "brain_slices": int(there.sum()),
+            "healthy_slices": None if self.lesion is None else int((there & ~ill).sum()),
+            "intensities": {name: _intensities(scan) for name, scan in self.images.items()},
+        }
+
+
+def check_subject(
+    subject: str,
+    files: Mapping[str, Path],
+    mask: Path | None,
+    rule: LesionRule,
+    *,
+    healthy: bool = False,
+) -> tuple[Checked | None, list[str]]:
+    """Read every file of a subject to its last byte and check it.
+
+    Parameters
+    ----------
+    subject : str
+        Its id.
+    files : mapping of modality to Path
+        The images.
+    mask : Path or None
+        The lesion mask.
+    rule : LesionRule
+        What the mask's values may be and mean.
+    healthy : bool
+        Whether a subject without a mask is known to have no lesion.
+
+    Returns
+    -------
+    checked : Checked or None
+        None where anything is wrong.
+    problems : list of str
+        One line for each file at fault.
+    """
+    problems: list[str] = []
+    images: dict[str, NiftiScan] = {}
+    for name, path in files.items():
+        try:
+            images[name] = read_image(path, subject)
+        except UserError as error:
+            problems.append(str(error))
+    lesion_file = None
+    if mask is not None:
+        try:
+            lesion_file = read_nifti(mask)
+        except UserError as error:
+            problems.append(str(error))
+    first = next(iter(images.values()), None)
+    if first is None:
+        return None, problems
+    for scan in [*images.values(), *([lesion_file] if lesion_file is not None else [])]:
+        try:
+            require_same_grid(subject, first, scan)
+        except UserError as error:
+            problems.append(str(error))
+    hashes = {name: scan_hash(scan) for name, scan in images.items()}
+    for one, other in combinations(images, 2):
+        if hashes[one] == hashes[other]:
+            problems.append(
+                f"{images[other].path}: the same voxels as {images[one].path.name}: {one} and {other} wanted"
+            )
+    lesion = None
+    if lesion_file is not None:
+        try:
+            lesion = lesion_voxels(lesion_file, rule)
+        except UserError as error:
+            problems.append(str(error))
+    elif healthy:
+        lesion = np.zeros(first.values.shape, dtype=bool)
+    if problems:
+        return None, problems
+    brain = brain_of(first.affine, *(scan.values for scan in images.values()))
+    if not brain.any():
+        return None, [f"{first.path.parent}: no brain found in {', '.join(images)}"]
+    checked = Checked(images, lesion, brain, hashes)
+    if lesion_file is not None:
+        checked.labels = _labels(lesion_file, checked)
+    checked.warnings += _warnings(checked)
+    return checked, []
+
+
+def read_image(path: Path, subject: str) -> NiftiScan:
+    """Read one modality.
+
+    Raises
+    ------
+    UserError
+        For a file that cannot be read, shows nothing, or is a mask.
+    """
+    scan = read_nifti(path)
+    require_contrast(scan, subject)
+    flat = scan.values.ravel("F")
+    if np.unique(flat[:: max(1, flat.size // 20_000)]).size <= FEW_VALUES:
+        different = np.unique(flat)
+        if different.size <= FEW_VALUES:
+            listed = ", ".join(f"{value:g}" for value in different)
+            raise UserError(
+                f"{path}: nothing but the values {listed}: a mask, where a scan is wanted"
+            )
+    return scan
+
+
+def _labels(file: NiftiScan, checked: Checked) -> dict[str, float]:
+    """Return ml by label of a mask of whole numbers, {} for one of probabilities."""
+    if file.values.dtype.kind == "f" and np.abs(file.values - np.rint(file.values)).max() > 1e-3:
+        return {}
+    values = np.rint(file.values).astype(np.int64)
+    return {str(k): checked.millilitres(values == k) for k in np.unique(values) if k != 0}
+
+
+def _intensities(scan: NiftiScan) -> dict[str, Any]:
+    flat = scan.values.ravel("F")
+    foreground = flat[flat > 0]
+    found = np.quantile(foreground.astype(np.float64), QUANTILES)
+    return {
+        "quantiles": [float(f"{value:.6g}") for value in found],
+        "least": float(f"{float(flat.min()):.6g}"),
+        "most": float(f"{float(flat.max()):.6g}"),
+        "negative": round(float((flat < 0).mean()), 6),
+    }
+
+
+def _warnings(checked: Checked) -> list[str]:
+    out = []
+    spacing = checked.spacing
+    if max(spacing) > 8:
+        out.append(f"voxels of {'x'.join(f'{edge:.3g}' for edge in spacing)} mm are very large")
+    if checked.lesion is not None and checked.lesion.any():
+        outside = float((checked.lesion & ~checked.brain).sum() / checked.lesion.sum())
+        if outside > 0.1:
+            out.append(f"{outside:.0%} of the lesion mask lies outside the brain")
+    line = exchanged(checked.images, checked.brain, checked.lesion)
+    return out if line is None else [*out, line]

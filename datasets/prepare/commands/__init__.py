@@ -1,0 +1,1 @@
+"""What the prepare commands do, step by step."""

@@ -1,0 +1,1 @@
+"""Scans found wherever they lie as downloaded."""

@@ -1,0 +1,133 @@
+"""BraTS as it is downloaded: which files are whose, in the naming of any year."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from andi_bench.errors import UserError
+from datasets.adapters.folder import BRATS_KINDS, MASK
+from datasets.prepare.find.sources import Finding, find_files
+from datasets.prepare.found import Gathered, Incoming, SourceFile
+from datasets.volume import MODALITIES
+
+_NAME = re.compile(
+    rf"^(?P<id>[A-Za-z0-9][A-Za-z0-9._-]*?)[_-](?P<kind>{'|'.join(BRATS_KINDS)})\.nii(\.gz)?$",
+    re.IGNORECASE,
+)
+_MISNAMED = re.compile(r"seg(m|mentation)?\.nii(\.gz)?$", re.IGNORECASE)
+"""``W39_1998.09.19_Segm.nii``, the mask of BraTS20_Training_355, for one."""
+_TIME_POINT = re.compile(r"^(?P<person>BraTS-[A-Za-z0-9]+-\d+)-\d+$", re.IGNORECASE)
+"""BraTS 2023 and later number a person's scans: BraTS-GLI-00000-000, -001."""
+
+
+def gather(sources: Sequence[Path], unpacked: Path, output: Path) -> Gathered:
+    """Find the subjects of BraTS in folders and archives.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        As downloaded.
+    unpacked : Path
+        Folder of our own for what has to be unpacked.
+    output : Path
+        Not looked into.
+
+    Raises
+    ------
+    UserError
+        For a source that does not exist.
+    """
+    found = find_files(sources, unpacked, skip=output)
+    return sort_out(found)
+
+
+def sort_out(found: Finding) -> Gathered:
+    """Group files by subject; the name of a file decides, not the folder it lies in."""
+    out = Gathered(problems=list(found.problems))
+    files: dict[str, dict[str, SourceFile]] = {}
+    warnings: dict[str, list[str]] = {}
+    strays: list[SourceFile] = []
+    refused: set[str] = set()
+    for file in found.files:
+        match = _NAME.match(file.path.name)
+        if match is None:
+            strays.append(file)
+            continue
+        _add(files, match["id"], BRATS_KINDS[match["kind"].lower()], file, refused, out)
+    for file in strays:
+        subject = next((p for p in reversed(file.path.parts[:-1]) if p in files), None)
+        if subject and MASK not in files[subject] and _MISNAMED.search(file.path.name):
+            files[subject][MASK] = file
+            warnings.setdefault(subject, []).append(f"mask '{file.path.name}' is named otherwise")
+        else:
+            out.notes.append(f"{file.label}: passed over: its name is not one of BraTS")
+    for name in sorted(files):
+        if name in refused:
+            continue
+        ordered = {kind: files[name][kind] for kind in (*MODALITIES, MASK) if kind in files[name]}
+        person = _TIME_POINT.match(name)
+        out.subjects.append(
+            Incoming(
+                name, ordered, person["person"] if person else name,
+                warnings=tuple(warnings.get(name, ())),
+            )
+        )  # fmt: skip
+    return _with_named_strangers(out, found)
+
+
+def _add(
+    files: dict[str, dict[str, SourceFile]],
+    subject: str,
+    kind: str,
+    file: SourceFile,
+    refused: set[str],
+    out: Gathered,
+) -> None:
+    mine = files.setdefault(subject, {})
+    other = mine.setdefault(kind, file)
+    if other is file:
+        return
+    try:
+        # The download offers some subjects twice: in the large tar, and in one of their own.
+        same = other.size == file.size and _digest(other) == _digest(file)
+    except (OSError, UserError) as error:
+        same = False
+        out.notes.append(f"{file.label}: cannot be compared with {other.label} ({error})")
+    if same:
+        out.notes.append(f"{file.label}: the same file as {other.label}")
+    elif subject not in refused:
+        refused.add(subject)
+        out.problems.append(
+            f"{subject}: {other.label} and {file.label} are both its {kind}, and differ: one of them wanted"
+        )
+
+
+def _digest(file: SourceFile) -> bytes:
+    state = hashlib.blake2b(digest_size=16)
+    with file.open() as source:
+        while chunk := source.read(1 << 20):
+            state.update(chunk)
+    return state.digest()
+
+
+def _with_named_strangers(out: Gathered, found: Finding) -> Gathered:
+    """Say of a subject that lacks a modality which file of another format bears its name."""
+    others = [(Path(label.rsplit(": ", 1)[-1]).name, label) for label in found.others]
+    for place, subject in enumerate(out.subjects):
+        lacking = [m for m in MODALITIES if m not in subject.files]
+        for kind in lacking:
+            endings = [k for k, v in BRATS_KINDS.items() if v == kind]
+            names = [
+                label for name, label in others
+                if any(name.lower().startswith(f"{subject.id}{s}{e}.".lower()) for e in endings for s in "_-")
+            ]  # fmt: skip
+            if names:
+                hint = f"{names[0]}: not named .nii or .nii.gz, so it is not taken for {kind}"
+                out.subjects[place] = replace(
+                    out.subjects[place], warnings=(*out.subjects[place].warnings, hint)
+                )
+    return out

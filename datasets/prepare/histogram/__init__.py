@@ -1,0 +1,1 @@
+"""Histogram matching of prepared subjects."""

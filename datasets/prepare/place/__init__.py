@@ -1,0 +1,1 @@
+"""From files as found to folders of a prepared data set."""

@@ -1,0 +1,1 @@
+"""Registration to a template, and the way back."""

@@ -1,0 +1,182 @@
+"""The step that brings each subject to the template: the T1 is registered, all else goes along."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andi_bench.errors import UserError
+from andi_bench.whole_folder import sweep, whole_folder
+from datasets.adapters.folder import Progress
+from datasets.prepare.check.exchanged import exchanged
+from datasets.prepare.register.affine import register_affine, resample
+from datasets.prepare.register.registration_facts import registration_record
+from datasets.prepare.register.registration_template import RegistrationTemplate
+from datasets.prepare.sidecar import (
+    Preparation,
+    SourceFile,
+    read_preparation,
+    source_file,
+    versions,
+)
+from datasets.prepare.step import FoundSubject, StepOutcome, made_unless_current, run_step
+from datasets.scans.brain import brain_of
+from datasets.scans.fingerprints import file_hash
+from datasets.scans.lesion_mask import LesionRule, lesion_voxels
+from datasets.scans.nifti import NiftiScan, read_nifti, require_same_grid, write_nifti
+
+MASKS = ("seg", "fg_mask")
+"""Kinds that are carried by nearest neighbour, with their labels; all others linearly."""
+
+
+def register_subject(
+    subject: FoundSubject, target: Path, template: RegistrationTemplate, moving: str = "t1"
+) -> Preparation:
+    """Bring one subject to a template: ``<target>/<id>_<kind>.nii.gz`` and the sidecar, whole or not at all.
+
+    Every file is interpolated once, from the original straight to the template's grid.
+
+    Parameters
+    ----------
+    subject : FoundSubject
+        Its files, all on one grid.
+    target : Path
+        The subject's folder; replaced if it is there.
+    template : RegistrationTemplate
+        Where to.
+    moving : str
+        The modality that is registered.
+
+    Raises
+    ------
+    UserError
+        For a missing, damaged or empty file, grids that differ, a registration that finds no overlap, and a folder
+        that cannot be written.
+    """
+    if moving not in subject.files:
+        there = ", ".join(subject.files) or "none"
+        raise UserError(f"no {moving} file, which registration needs ({there} found)")
+    # All are read before the one is registered: a damaged file costs no time.
+    scans = {kind: _read(path, kind) for kind, path in subject.files.items()}
+    first = scans[moving]
+    for scan in scans.values():
+        require_same_grid(subject.id, first, scan)
+    found = register_affine(first.values, first.affine, template)
+    line = exchanged(
+        {kind: scan for kind, scan in scans.items() if kind not in MASKS},
+        brain_of(first.affine, first.values),
+    )
+    sources: dict[str, SourceFile] = {}
+    with whole_folder(target) as folder:
+        for kind, scan in scans.items():
+            values = _labels(scan) if kind in MASKS else scan.values
+            name = f"{subject.id}_{kind}.nii.gz"
+            brought = resample(
+                values, scan.affine, found.to_template, template, nearest=kind in MASKS
+            )
+            write_nifti(folder / name, brought, template.affine)
+            sources[kind] = source_file(scan, file_hash(scan.path), name)
+        preparation = Preparation(
+            subject=subject.id,
+            sources=sources,
+            registration=registration_record(found, template, moving),
+            matching=None,
+            warnings=() if line is None else (line,),
+            versions=versions(),
+        )
+        preparation.write(folder)
+    return preparation
+
+
+@dataclass(frozen=True)
+class _Register:
+    output: Path
+    template: RegistrationTemplate
+
+    def __call__(self, subject: FoundSubject) -> bool:
+        target = self.output / subject.id
+        return made_unless_current(
+            target,
+            lambda found: self._current(found, subject, target),
+            lambda: register_subject(subject, target, self.template),
+        )
+
+    def _current(self, found: Preparation, subject: FoundSubject, target: Path) -> bool:
+        """Whether a prepared subject comes from these very files, and is all there."""
+        return (
+            found.registration is not None
+            and found.registration.template_hash == self.template.hash
+            and found.sources.keys() == subject.files.keys()
+            and all((target / source.output).is_file() for source in found.sources.values())
+            and all(found.sources[k].hash == file_hash(path) for k, path in subject.files.items())
+        )
+
+
+def register(
+    subjects: Sequence[FoundSubject],
+    output: Path,
+    template: RegistrationTemplate,
+    *,
+    anew: bool = False,
+    workers: int | None = None,
+    progress: Progress | None = None,
+) -> StepOutcome:
+    """Bring all subjects to a template; finished ones are found again, those whose files changed are redone.
+
+    Parameters
+    ----------
+    subjects : sequence of FoundSubject
+        Before.
+    output : Path
+        Folder of the registered subjects' folders.
+    template : RegistrationTemplate
+        Where to.
+    anew : bool
+        Whether subjects that were registered to another template may be replaced.
+    workers : int or None
+        Processes.
+    progress : callable or None
+        Told how far it has come.
+
+    Raises
+    ------
+    UserError
+        When the folder holds subjects registered to another template, and ``anew`` is not set.
+    """
+    sweep(output)
+    if not anew:
+        for subject in subjects:
+            try:
+                found = read_preparation(output / subject.id)
+            except UserError:  # this one's own line comes when its turn does
+                continue
+            known = found.registration if found is not None else None
+            if known is not None and known.template_hash != template.hash:
+                raise UserError(
+                    f"{output / subject.id} was registered to another template ({known.template}, not "
+                    f"{template.name}): name that one, another output folder, or --anew to replace it"
+                )
+    return run_step("registering", _Register(output, template), subjects, workers, progress)
+
+
+def _read(path: Path, kind: str) -> NiftiScan:
+    """Read a file; an image without any voxel above 0 is no scan, a mask without one is a healthy person's."""
+    scan = read_nifti(path)
+    if kind not in MASKS and not np.any(scan.values > 0):
+        raise UserError(f"{path}: no voxel above 0: a scan wanted")
+    return scan
+
+
+def _labels(scan: NiftiScan) -> NDArray[np.uint8]:
+    """Return a mask's labels, uint8; of one that was resampled, what is above a half."""
+    lesion = lesion_voxels(scan, LesionRule())
+    labels = np.rint(scan.values[lesion])
+    if labels.size and (labels.max() > 255 or np.abs(labels - scan.values[lesion]).max() > 1e-3):
+        return lesion.astype(np.uint8)
+    out = np.zeros(lesion.shape, dtype=np.uint8, order="F")
+    out[lesion] = labels
+    return out

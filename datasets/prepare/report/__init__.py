@@ -1,0 +1,1 @@
+"""What a prepared data set holds, as a page and as pictures."""

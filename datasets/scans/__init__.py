@@ -1,0 +1,1 @@
+"""Scans: read, checked, and brought to the working grid."""

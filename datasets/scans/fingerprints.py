@@ -1,0 +1,130 @@
+"""What identifies a scan: hashes of voxels and of files, remembered as long as a file stays untouched."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
+
+from andi_bench.errors import UserError
+from datasets.scans.nifti import NiftiScan, read_nifti
+
+
+def voxel_hash(path: Path) -> str:
+    """Hash the voxels of a scan, 32 hexadecimal digits.
+
+    Two files of the same scan agree whatever their compression, number format, header or axis order.
+
+    Raises
+    ------
+    UserError
+        As :func:`datasets.scans.nifti.read_nifti`.
+    """
+    return scan_hash(read_nifti(path))
+
+
+def scan_hash(scan: NiftiScan) -> str:
+    """Hash the voxels of a scan that is read already; see :func:`voxel_hash`."""
+    turn = ornt_transform(io_orientation(scan.affine), axcodes2ornt("LPS"))
+    values = apply_orientation(scan.values, turn)
+    state = hashlib.blake2b(repr(values.shape).encode(), digest_size=16)
+    # + 0 makes -0.0 the 0.0 that another format would hold
+    state.update((np.ascontiguousarray(values.T, dtype="<f4") + np.float32(0)).data)
+    return state.hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """Hash a file's bytes as they are, 32 hexadecimal digits.
+
+    Raises
+    ------
+    UserError
+        When it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            state = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+    return state.hexdigest()
+
+
+class FingerprintCache:
+    """Remembers hashes by a file's place, size and times of change.
+
+    Parameters
+    ----------
+    path : Path or None
+        File with one line of JSON a hash, appended to; damaged lines are passed over. None: only memory.
+    """
+
+    _KINDS: ClassVar[dict[str, Callable[[Path], str]]] = {"voxels": voxel_hash, "file": file_hash}
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = path
+        self._known: dict[str, str] | None = None
+        self._lock = threading.Lock()
+
+    def __getstate__(self) -> dict[str, object]:
+        return {"path": self.path}
+
+    def __setstate__(self, state: dict[str, Path | None]) -> None:
+        self.__init__(state["path"])  # type: ignore[misc]
+
+    def hash(self, path: Path, kind: str) -> str:
+        """Return the hash of a file, ``kind`` being "voxels" or "file"; safe to call from several threads.
+
+        Raises
+        ------
+        UserError
+            When the file cannot be read.
+        """
+        try:
+            stat = path.stat()
+        except OSError as error:
+            raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+        key = f"{kind}|{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"
+        with self._lock:
+            if self._known is None:
+                self._known = self._read()
+            if key in self._known:
+                return self._known[key]
+        found = self._KINDS[kind](path)  # outside the lock: this is what takes time
+        with self._lock:
+            self._known[key] = found
+            self._append(key, found)
+        return found
+
+    def _read(self) -> dict[str, str]:
+        known: dict[str, str] = {}
+        if self.path is None or not self.path.is_file():
+            return known
+        try:
+            lines = self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return known
+        for line in lines:
+            try:
+                key, value = json.loads(line)
+            except (ValueError, TypeError):
+                continue  # the end of a line that a killed process wrote
+            if isinstance(key, str) and isinstance(value, str) and len(value) == 32:
+                known[key] = value
+        return known
+
+    def _append(self, key: str, value: str) -> None:
+        if self.path is None:
+            return
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with self.path.open("a", encoding="utf-8") as file:
+                # The first break ends a torn line, should there be one.
+                file.write("\n" + json.dumps([key, value]) + "\n")
+        except OSError:
+            self.path = None  # a memory that cannot be written costs time, never a result

@@ -1,0 +1,1 @@
+"""The slice store: the healthy training slices of a data set, in one database."""

@@ -1,0 +1,111 @@
+"""The leaderboard as LaTeX tables: booktabs, nothing else needed, every mark escaped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from leaderboard.compare import Comparison
+from leaderboard.tables.columns import DASH, Column, columns_of
+from leaderboard.tables.measures import TITLES
+from leaderboard.tables.table import Row, Table
+from leaderboard.words.notes import heading_of, notes_of
+from leaderboard.words.statistics_text import (
+    RANK_HEADS,
+    RANK_NUMBERS,
+    bold_keys,
+    rank_cells,
+    sentences,
+)
+
+HEADER = """% Written by andi-bench; in the preamble: \\usepackage{booktabs}
+% Intervals: 95 % over subjects. Bold: significantly better than every other ranked row of the same
+% post-processing (paired Wilcoxon, or paired bootstrap for pooled AP; Holm within the chain, 5 %).
+"""
+MOST_PRIORITY = 3
+"""Columns beyond this priority are left out: a page is narrow; the other exports have all."""
+
+_MARKS = {
+    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
+    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    "–": "--", "—": "---", "−": r"$-$", "×": r"$\times$", "±": r"$\pm$", "≤": r"$\leq$",
+    "≥": r"$\geq$", "∩": r"$\cap$", "µ": r"$\mu$", "…": r"\ldots{}", "’": "'", "[": "{[}",
+    "]": "{]}", "`": r"\textasciigrave{}", "'": r"\textquotesingle{}",
+}  # fmt: skip
+
+
+def to_latex(comparison: Comparison) -> str:
+    """Return the tables of a comparison as LaTeX: per table a leaderboard, and the ranks of each chain's methods.
+
+    Compiles with pdfLaTeX and the ``booktabs`` package; in the given order of rows.
+    """
+    parts = [HEADER]
+    for table in comparison.tables:
+        parts.append(_leaderboard(comparison, table))
+        for family in comparison.statistics_of(table).families:
+            if family.rankings:
+                cells = [[escaped(cell) for cell in line] for line in rank_cells(family)]
+                caption = f"{table.title}: ranks of {family.name} under three schemes"
+                notes = [*sentences(family), *family.warnings]
+                parts.append(_tabular(RANK_HEADS, RANK_NUMBERS, cells, caption, notes))
+    return "\n".join(parts)
+
+
+def escaped(text: str) -> str:
+    """Return text that LaTeX prints as it is; what pdfLaTeX has no letter for becomes its code point."""
+    out = []
+    for mark in " ".join(text.split()):
+        if mark in _MARKS:
+            out.append(_MARKS[mark])
+        elif mark.isprintable() and (ord(mark) < 0x80 or 0xBF < ord(mark) < 0x180):
+            out.append(mark)
+        else:
+            out.append(f"U+{ord(mark):04X}")
+    return "".join(out)
+
+
+def _leaderboard(comparison: Comparison, table: Table) -> str:
+    columns = [column for column in columns_of(table) if column.priority <= MOST_PRIORITY]
+    by_metric, by_pooled = bold_keys(comparison.statistics_of(table))
+    strong = {TITLES[table.metric]: by_metric, TITLES["pooled_ap"]: by_pooled}
+    cells = [
+        [_cell(column, row, row.key in strong.get(column.header, set())) for column in columns]
+        for row in table.rows
+    ]
+    numbers = [column.header for column in columns if column.number]
+    caption = f"{table.title}: {heading_of(table)}"
+    if table.differs:
+        caption += f" (measured differently: {'; '.join(table.differs)})"
+    return _tabular([column.header for column in columns], numbers, cells, caption, notes_of(table))
+
+
+def _cell(column: Column, row: Row, strong: bool) -> str:
+    text = escaped(column.cell(row))
+    head, space, rest = text.partition(" ")
+    return rf"\textbf{{{head}}}{space}{rest}" if strong and text != escaped(DASH) else text
+
+
+def _tabular(
+    heads: Sequence[str],
+    numbers: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    caption: str,
+    notes: Sequence[str],
+) -> str:
+    align = "".join("r" if head in numbers else "l" for head in heads)
+    lines = [
+        r"\begin{table*}",
+        r"\centering\footnotesize\setlength{\tabcolsep}{4pt}",
+        rf"\caption{{{escaped(caption)}.}}",
+        rf"\begin{{tabular}}{{{align}}}",
+        r"\toprule",
+        " & ".join(escaped(head) for head in heads) + r" \\",
+        r"\midrule",
+        *(" & ".join(line) + r" \\" for line in cells),
+        r"\bottomrule",
+        r"\end{tabular}",
+        *(rf"\par\smallskip{{\scriptsize {escaped(note)}\par}}" for note in notes),
+        r"\end{table*}",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,94 @@
+"""Tests and rankings in the Markdown leaderboard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from leaderboard.compare import Comparison
+from leaderboard.statistics.families import Family, TableStatistics
+from leaderboard.words.statistics_text import (
+    HOW,
+    PAIR_HEADS,
+    PAIR_NUMBERS,
+    RANK_HEADS,
+    RANK_NUMBERS,
+    agreements_text,
+    matrix_cells,
+    pair_cells,
+    rank_cells,
+    sentences,
+)
+
+Tabulate = Callable[[Sequence[str], list[list[str]], Sequence[str]], str]
+"""Heads, cells and the heads of number columns to a table."""
+
+
+def statistics_parts(
+    statistics: TableStatistics, tabulate: Tabulate, escape: Callable[[str], str]
+) -> list[str]:
+    """Return the paragraphs that follow a table: ranks, significance matrix and all pairs, family by family."""
+    parts = []
+    if statistics.warnings:
+        parts.append(_warning(statistics.warnings, escape))
+    for family in statistics.families:
+        parts.append(f"**Differences: {escape(family.name)}**")
+        if family.warnings:
+            parts.append(_warning(family.warnings, escape))
+        if family.rankings:
+            parts.append(tabulate(RANK_HEADS, rank_cells(family), RANK_NUMBERS))
+        parts += [escape(sentence) for sentence in sentences(family)]
+        parts += _details(family, tabulate, escape)
+    if statistics.agreements:
+        text = f"Kendall's tau between chains: {agreements_text(statistics.agreements)}."
+        parts.append(escape(text))
+    return parts
+
+
+def method_parts(comparison: Comparison, escape: Callable[[str], str]) -> list[str]:
+    """Return the section that defines everything, and what is said of several data sets together."""
+    if not any(statistics.families for statistics in comparison.statistics):
+        return []
+    parts = []
+    if comparison.agreements:
+        chains = dict.fromkeys(one.chain for one in comparison.agreements)
+        lines = [
+            f"- {escape(chain)}: "
+            + escape(
+                ", ".join(
+                    f"{agreements_text([one])} ({one.methods} methods)"
+                    for one in comparison.agreements
+                    if one.chain == chain
+                )
+            )
+            for chain in chains
+        ]
+        text = "Kendall's tau between the rankings of two data sets (by the mean over subjects):"
+        parts += ["## Agreement between data sets", text, "\n".join(lines)]
+    parts += ["## How differences are tested", "\n".join(f"- {escape(line)}" for line in HOW)]
+    return parts
+
+
+def _details(family: Family, tabulate: Tabulate, escape: Callable[[str], str]) -> list[str]:
+    if not family.wilcoxon:
+        return []
+    parts = []
+    if family.rankings and len(family.keys) > 2:
+        heads, cells = matrix_cells(family)
+        parts += [
+            "<details><summary>Significance matrix</summary>",
+            escape(
+                "Adjusted p of the row against the column; +: the row is significantly better, -: worse."
+            ),
+            tabulate(heads, cells, heads[1:]),
+            "</details>",
+        ]
+    return [
+        *parts,
+        f"<details><summary>All {len(family.wilcoxon)} comparisons</summary>",
+        tabulate(PAIR_HEADS, pair_cells(family), PAIR_NUMBERS),
+        "</details>",
+    ]
+
+
+def _warning(lines: Sequence[str], escape: Callable[[str], str]) -> str:
+    return "\n".join(["> [!WARNING]", *(f"> {escape(line)}." for line in lines)])

@@ -1,0 +1,236 @@
+"""One run on a terminal: how it was measured, what came out subject by subject, where it comes from, where its files are."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from andi_bench.errors import UserError, unknown_name
+from andi_bench.records.previews import find_previews
+from andi_bench.records.store import RunRecord, read_record, read_subjects
+from leaderboard.tables.columns import DASH
+from leaderboard.tables.comparability import comparability
+from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console
+
+WIDTH = 100
+PRIMARY = "val-dice"
+
+
+def find_one(name: str, records: Path) -> RunRecord:
+    """Find the record that a user means.
+
+    Parameters
+    ----------
+    name : str
+        A record's folder or its ``record.json``; or the name of a folder among the records, or how it begins.
+    records : Path
+        Folder of the records.
+
+    Raises
+    ------
+    UserError
+        For no record of that name, several that begin so, or one that is damaged.
+    """
+    given = Path(name)
+    if given.is_dir() or given.is_file():
+        return read_record(given)
+    if not records.is_dir():
+        raise UserError(f"{records}: no such folder of run records")
+    names = sorted(
+        entry.name
+        for entry in records.iterdir()
+        if entry.is_dir() and not entry.name.startswith(".")
+    )
+    found = [one for one in names if one == name] or [one for one in names if one.startswith(name)]
+    if len(found) > 1:
+        raise UserError(f"run '{name}': {len(found)} begin so, one wanted: {', '.join(found)}")
+    if not found:
+        raise unknown_name("run", name, names)
+    return read_record(records / found[0])
+
+
+def run_as_json(run: RunRecord) -> str:
+    """Return a run as JSON: the record, its table of subjects, and its files."""
+    assert run.folder is not None
+    table = read_subjects(run.folder)
+    lines = [
+        {str(key): _jsonable(value) for key, value in line.items()}
+        for line in table.to_dict("records")
+    ]
+    content = {"record": json.loads(run.to_json()), "subjects": lines, "files": _files(run.folder)}
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def print_run(run: RunRecord, file: IO[str] | None = None) -> None:
+    """Print a run, at most :data:`WIDTH` columns wide.
+
+    Parameters
+    ----------
+    run : RunRecord
+        As read from its folder.
+    file : text stream, optional
+        Standard output unless given.
+
+    Raises
+    ------
+    UserError
+        When its table of subjects cannot be read.
+    """
+    from rich.console import Console
+
+    assert run.folder is not None
+    stream = file if file is not None else sys.stdout
+    console = Console(file=stream, highlight=False, emoji=False, markup=False, soft_wrap=False)
+    console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
+    info = run.run
+    console.print(
+        plain(f"{info.label}, seed {info.seed}, on {run.data.title or info.dataset}"), style="bold"
+    )
+    if run.unranked:
+        console.print(plain(f"No rank: {run.unranked}"), style="yellow")
+    for guard, state, detail in guards_of(run):
+        if state == "FAILED":
+            console.print(f"Guard failed: {guard} ({detail})", style="yellow")
+    for grid in run.grids:
+        measured = run.on_grid(grid)
+        _head(console, "Protocol" if len(run.grids) == 1 else f"Protocol, {plain(grid)} grid")
+        _pairs(console, [(name, plain(value)) for name, value in comparability(measured).items()])
+        _head(console, "Operating points")
+        _points(console, measured)
+        _head(console, f"Subjects, at {PRIMARY}")
+        _subjects(console, measured, read_subjects(run.folder, grid))
+    _head(console, "Guards")
+    _grid(console, ("", "", ""), [[state, name, detail] for name, state, detail in guards_of(run)])
+    if run.notes:
+        _head(console, "Notes")
+        for note in run.notes:
+            console.print(f"- {plain(note)}")
+    _head(console, "Costs and origin")
+    _pairs(console, facts_of(run))
+    _head(console, "Files")
+    console.print(plain(run.folder), soft_wrap=True)  # a path is for copying: it stays on one line
+    _pairs(console, [(f"  {name}", text) for name, text in _described(run.folder)])
+
+
+def _head(console: Console, text: str) -> None:
+    console.print()
+    console.print(text, style="bold")
+
+
+def _pairs(console: Console, pairs: Sequence[tuple[str, str]]) -> None:
+    _grid(console, ("", ""), [[name, value] for name, value in pairs])
+
+
+def _points(console: Console, run: RunRecord) -> None:
+    lines: list[list[str]] = []
+    meanings: dict[tuple[str, str], None] = {}
+    for chain, name, threshold, rate, how in points_of(run):
+        figures = run.summary[chain].subjects if chain in run.summary else {}
+        dice = figures.get(f"dice@{name}")
+        text = DASH
+        if dice is not None and dice.mean is not None:
+            text = f"{dice.mean:.3f}"
+            if dice.low is not None and dice.high is not None:
+                text += f" [{dice.low:.2f}, {dice.high:.2f}]"
+        shown = f"({text})" if name == "oracle" and text != DASH else text
+        lines.append([chain, name, threshold, shown, rate])
+        meanings.setdefault((name, how), None)
+    heads = ("Maps", "Point", "Threshold", "Mean Dice [95 %]", "FPR on test")
+    _grid(console, heads, lines, numbers=("Threshold", "FPR on test"))
+    for name, how in meanings:
+        if how:
+            console.print(f"{name}: {how}", style="dim")
+
+
+def _subjects(console: Console, run: RunRecord, table: pd.DataFrame) -> None:
+    """Print Dice, its oracle and AP of every subject, chain by chain; HD95 where there is room."""
+    figures = [("dice", PRIMARY, "Dice"), ("dice", "oracle", "(oracle)"), ("ap", None, "AP")]
+    figures.append(("hd95", PRIMARY, "HD95"))
+    chains = [chain for chain in run.protocol.chains if (table["chain"] == chain).any()]
+    while len(figures) > 1 and 34 + 9 * len(figures) * len(chains) > console.width:
+        figures.pop()
+    heads, columns = ["Subject", "Lesion ml"], []
+    first = table.drop_duplicates("subject").set_index("subject")
+    names = first.index.tolist()
+    volumes = first["lesion_ml"].to_dict() if "lesion_ml" in first.columns else {}
+    columns = [[plain(name) for name in names], [_number(volumes.get(n), 2) for n in names]]
+    for chain in chains:
+        for metric, point, title in figures:
+            part = table[table["chain"] == chain]
+            part = (part[part["point"] == point] if point else part).drop_duplicates("subject")
+            known = part.set_index("subject")[metric].to_dict() if metric in part.columns else {}
+            heads.append(f"{plain(chain)}\n{title}")
+            columns.append([_number(known.get(n), 1 if metric == "hd95" else 3) for n in names])
+    _grid(console, heads, [list(line) for line in zip(*columns, strict=True)], numbers=heads[1:])
+    console.print(
+        "Further operating points and figures are in subjects.csv, and in --json.", style="dim"
+    )
+
+
+def _grid(
+    console: Console,
+    heads: Sequence[str],
+    lines: Sequence[Sequence[str]],
+    numbers: Sequence[str] = (),
+) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(
+        box=None, padding=(0, 2, 0, 0), show_edge=False, pad_edge=False, header_style="bold",
+        show_header=any(heads),
+    )  # fmt: skip
+    for head in heads:
+        grid.add_column(
+            head, justify="right" if head in numbers else "left", vertical="top", overflow="fold"
+        )
+    for line in lines:
+        grid.add_row(*(Text(cell) for cell in line))
+    console.print(grid)
+
+
+def _number(value: Any, digits: int) -> str:
+    known = isinstance(value, (int, float)) and math.isfinite(value)
+    return f"{value:.{digits}f}" if known else DASH
+
+
+def _jsonable(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _files(folder: Path) -> dict[str, Any]:
+    return {
+        "folder": str(folder),
+        "figures": [str(path) for path in sorted((folder / "figures").glob("*.png"))],
+        "previews": [str(path) for path in find_previews(folder).values()],
+    }
+
+
+def _described(folder: Path) -> list[tuple[str, str]]:
+    found = _files(folder)
+    lines = []
+    if found["figures"]:
+        named = ", ".join(
+            name
+            for name in ("precision-recall.png", "dice-threshold.png", "loss.png")
+            if (folder / "figures" / name).is_file()
+        )
+        text = f"{len(found['figures'])} figures" + (f": {named}, subjects" if named else "")
+        lines.append(("figures/", text))
+    if found["previews"]:
+        lines.append(("previews/", f"{len(found['previews'])} subjects, for compare --html"))
+    for name, text in (
+        ("record.json", "all figures"), ("subjects.csv", "a line per subject, maps and operating point"),
+        ("histograms.npz", "scores"), ("config.yaml", "run --config makes the run again"), ("loss.csv", "training"),
+    ):  # fmt: skip
+        if (folder / name).is_file():
+            lines.append((name, text))
+    return lines

@@ -1,0 +1,253 @@
+"""What the page says, as plain values: everything that comes from a record is text or number here, never markup."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from andi_bench.records.store import RunRecord
+from leaderboard.compare import Comparison
+from leaderboard.exports.page.comparisons import statistics_content
+from leaderboard.exports.page.recall_curves import recall_curve
+from leaderboard.statistics.families import TableStatistics
+from leaderboard.tables.columns import Column, columns_of
+from leaderboard.tables.measures import TITLES
+from leaderboard.tables.seeds import Estimate
+from leaderboard.tables.subgroups import GroupTable
+from leaderboard.tables.table import Row, Table
+from leaderboard.words.group_text import (
+    GROUP_HEADS,
+    PAPER_HEADS,
+    PAPER_NOTE,
+    group_cells,
+    paper_cells,
+)
+from leaderboard.words.notes import heading_of, notes_of
+from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
+from leaderboard.words.statistics_text import HOW, agreements_text
+
+POINTS = {
+    "val-dice": "Threshold of the highest mean Dice over the validation subjects, then frozen.",
+    "val-fpr1": "Threshold that 1 % of the lesion-free brain voxels of the validation split exceed, then frozen.",
+    "val-fpr5": "Threshold that 5 % of the lesion-free brain voxels of the validation split exceed, then frozen.",
+    "yen": "Yen's threshold of each volume's own scores, then one dilation by the 6 neighbours.",
+    "oracle": "Threshold of the highest mean Dice over the test subjects themselves: an upper bound that nobody "
+    "reaches without the answers. It never ranks.",
+}
+"""Operating points, in order, and what each one means."""
+
+_PER_SUBJECT = (
+    *(f"dice@{point}" for point in POINTS), "sensitivity@val-dice", "precision@val-dice", "ap", "hd95@val-dice",
+    "lesion_f1@val-dice", "false_positive_lesions@val-dice",
+)  # fmt: skip
+_MAIN_PRIORITY = 3
+"""Columns of a higher number stand in the page's table only when all columns are asked for."""
+_LEADING = re.compile(r"[<(\[]*\s*([+-]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)", re.IGNORECASE)
+
+
+def page_content(comparison: Comparison) -> dict[str, Any]:
+    """Return all that the page shows but the viewers' images.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        From :func:`leaderboard.compare.compare`.
+
+    Returns
+    -------
+    dict
+        ``tables``, ``runs`` (one entry a record, however many tables it stands in), ``points``, ``skipped``; strings,
+        numbers, lists and mappings, ready for JSON.
+
+    Raises
+    ------
+    UserError
+        When a table of subjects or a file of histograms cannot be read.
+    """
+    runs: dict[str, RunRecord] = {}
+    for table in comparison.tables:
+        for run in table.runs:
+            runs.setdefault(run.run.folder_name, run)
+    places = {name: k for k, name in enumerate(runs)}
+    return {
+        "points": POINTS,
+        "tables": [
+            {
+                **_table(k, table, comparison.statistics_of(table), places),
+                "groups": [_groups(part) for part in comparison.groups if part.table is table],
+            }
+            for k, table in enumerate(comparison.tables)
+        ],
+        "agreement": plain(agreements_text(comparison.agreements)) if comparison.agreements else "",
+        "how": list(HOW),
+        "runs": [_run(run) for run in runs.values()],
+        "skipped": [plain(reason) for reason in comparison.skipped],
+    }
+
+
+def leading_number(text: str) -> float | None:
+    """Return the number that a cell begins with, for sorting by what is shown; None for none."""
+    found = _LEADING.match(text)
+    return float(found[1].replace(",", "")) if found else None
+
+
+def _table(
+    number: int, table: Table, statistics: TableStatistics, places: dict[str, int]
+) -> dict[str, Any]:
+    columns = columns_of(table)
+    scored = {name for row in table.rows for found in row.values.values() for name in found}
+    subjects = sorted(scored.union(*(run.data.test for run in table.runs)))
+    sites = _sites(table.runs)
+    volumes: dict[str, float] = {}
+    for row in table.rows:
+        volumes |= row.values.get("lesion_ml", {})
+    return {
+        "id": number,
+        "dataset": plain(table.dataset),
+        "split": plain(table.split),
+        "title": plain(table.title),
+        "metric": table.metric,
+        "ranked_by": TITLES.get(table.metric, table.metric),
+        "region": plain(table.protocol.region),
+        "grid": plain(table.protocol.grid),
+        "protocol": plain(table.protocol.name),
+        "heading": plain(heading_of(table)),
+        "differs": [plain(text) for text in table.differs],
+        "chains": [plain(chain) for chain in table.protocol.chains],
+        "columns": [_column(column) for column in columns],
+        "notes": [plain(note) for note in notes_of(table)],
+        "paper": _paper(table),
+        "guards": _guards(table.runs),
+        "statistics": statistics_content(table, statistics),
+        "subjects": [plain(name) for name in subjects],
+        "sites": [sites.get(name, "") for name in subjects],
+        "lesion_ml": [_short(volumes.get(name)) for name in subjects],
+        "methods": [plain(label) for label in dict.fromkeys(row.label for row in table.rows)],
+        "rows": [_row(row, columns, subjects, places) for row in table.rows],
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    points = [point for point in POINTS if f"@{point}" in column.header]
+    if "oracle" in column.header:
+        points = ["oracle", "val-dice"]
+    if column.header in ("SD over seeds", "HD95 (mm)", "ASSD (mm)", "Lesion F1", "FP lesions"):
+        points = ["val-dice"]
+    if column.header.startswith("FPR on test"):
+        points = ["val-fpr1", "val-fpr5"]
+    return {
+        "header": column.header,
+        "definition": column.definition,
+        "number": column.number,
+        "points": points,
+        "main": column.priority <= _MAIN_PRIORITY or column.header == "AUROC",
+    }
+
+
+def _row(
+    row: Row, columns: Sequence[Column], subjects: Sequence[str], places: dict[str, int]
+) -> dict[str, Any]:
+    names = [run.run.folder_name for run in row.runs]
+    cells = [plain(column.cell(row)) for column in columns]
+    return {
+        "label": plain(row.label),
+        "chain": plain(row.chain),
+        "rank": row.rank,
+        "reason": plain(row.reason) if row.reason is not None else None,
+        "runs": [places[name] for name in names],
+        "seeds": list(row.seeds),
+        "cells": [{"text": text, "value": leading_number(text)} for text in cells],
+        "estimates": {key: _estimate(figure) for key, figure in row.figures.items()},
+        "seconds": row.costs["seconds_per_volume"],
+        "subjects": {
+            key: [_short(row.values[key].get(name)) for name in subjects]
+            for key in _PER_SUBJECT
+            if row.values.get(key)
+        },
+        "curve": recall_curve(row.runs[0], row.chain),
+        "thresholds": [
+            {
+                name: point.threshold
+                for name, point in run.operating_points.get(row.chain, {}).items()
+                if point.threshold is not None
+            }
+            for run in row.runs
+        ],
+    }
+
+
+def _estimate(figure: Estimate) -> list[float | None]:
+    return [_short(v) for v in (figure.value, figure.low, figure.high, figure.seed_sd)]
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(f"{value:.5g}")
+
+
+def _sites(runs: Sequence[RunRecord]) -> dict[str, str]:
+    """Return the site of each subject, where the runs tell sites apart."""
+    return {
+        name: plain(group.name)
+        for run in runs
+        for group in run.groups.get("site", ())
+        for name in group.subjects
+    }
+
+
+def _guards(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
+    """Return each guard with the runs that passed it, and those that did not by name."""
+    found: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        for guard in run.guards:
+            entry = found.setdefault(
+                guard.name, {"name": plain(guard.name), "passed": 0, "of": 0, "others": []}
+            )
+            entry["of"] += 1
+            if guard.passed is True:
+                entry["passed"] += 1
+            else:
+                entry["others"].append(
+                    {
+                        "run": plain(f"{run.run.label}, seed {run.run.seed}"),
+                        "failed": guard.passed is False,
+                        "detail": plain(guard.detail),
+                    }
+                )
+    return list(found.values())
+
+
+def _groups(part: GroupTable) -> dict[str, Any]:
+    lines = [[plain(cell) for cell in line] for line in group_cells(part)]
+    return {"by": plain(part.by), "heads": list(GROUP_HEADS), "lines": lines}
+
+
+def _paper(table: Table) -> dict[str, Any] | None:
+    lines = paper_cells(table)
+    if not lines:
+        return None
+    return {
+        "heads": list(PAPER_HEADS),
+        "note": PAPER_NOTE,
+        "lines": [[plain(cell) for cell in line] for line in lines],
+    }
+
+
+def _run(run: RunRecord) -> dict[str, Any]:
+    return {
+        "folder": plain(run.run.folder_name),
+        "label": plain(run.run.label),
+        "seed": run.run.seed,
+        "facts": facts_of(run),
+        "points": points_of(run),
+        "guards": guards_of(run),
+        "notes": [plain(note) for note in run.notes],
+        "unranked": plain(run.unranked) if run.unranked else None,
+        "config": _lines(json.dumps(run.config, indent=1, ensure_ascii=False)),
+    }
+
+
+def _lines(text: str) -> str:
+    return "\n".join(plain(line) for line in text.splitlines())

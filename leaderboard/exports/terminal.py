@@ -1,0 +1,192 @@
+"""The leaderboard on a terminal: a table that fits, and what had to be left out of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import IO, TYPE_CHECKING
+
+from leaderboard.compare import Comparison
+from leaderboard.statistics.families import TableStatistics
+from leaderboard.tables.columns import Column, columns_of
+from leaderboard.tables.table import Row, Table
+from leaderboard.words.group_text import (
+    GROUP_HEADS,
+    GROUP_NUMBERS,
+    PAPER_HEADS,
+    PAPER_NUMBERS,
+    group_cells,
+    paper_cells,
+)
+from leaderboard.words.notes import heading_of, notes_of
+from leaderboard.words.statistics_text import agreements_text, rank_cells
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+WIDTH = 100
+LONGEST_LABEL = 30
+_RANK_HEADS = (
+    "Method",
+    "Mean",
+    "Rank\nby mean",
+    "by mean\nrank",
+    "by\ntests",
+    "Significantly better than",
+)
+_GAP = 2
+
+
+def print_comparison(comparison: Comparison, file: IO[str] | None = None) -> None:
+    """Print tables, notes and what was skipped; at most :data:`WIDTH` columns wide, on a terminal or not.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        From :func:`leaderboard.compare.compare`.
+    file : text stream, optional
+        Standard output unless given.
+    """
+    from rich.console import Console
+    from rich.markup import escape
+
+    stream = file if file is not None else sys.stdout
+    console = Console(file=stream, highlight=False, emoji=False, soft_wrap=False)
+    # off a terminal rich guesses 80 columns; a log or a pipe has room for the whole width
+    console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
+    for table in comparison.tables:
+        _print_table(console, table)
+        _print_statistics(console, comparison.statistics_of(table))
+        for part in comparison.groups:
+            if part.table is table:
+                console.print(escape(_printable(f"\nBy {part.by}")), style="bold")
+                console.print(_grid(GROUP_HEADS, group_cells(part), GROUP_NUMBERS))
+    if comparison.agreements:
+        console.print("\nKendall's tau between data sets", style="bold")
+        for one in comparison.agreements:
+            text = f"{one.chain}: {agreements_text([one])} ({one.methods} methods)"
+            console.print(f"  {escape(_printable(text))}")
+    if comparison.skipped:
+        console.print(f"\nLeft out, {len(comparison.skipped)}:", style="bold")
+        for reason in comparison.skipped:
+            console.print(f"  {escape(_printable(reason))}", soft_wrap=True)
+
+
+def _print_statistics(console: Console, statistics: TableStatistics) -> None:
+    """Print ranks and warnings of each family of methods; pairs are left to the exports."""
+    from rich.markup import escape
+
+    shown = False
+    for family in statistics.families:
+        if family.rankings:
+            console.print()
+            console.print(escape(_printable(f"Ranks of {family.name}")), style="bold")
+            cells = [[*line[:-1], _shortened(line[-1])] for line in rank_cells(family)]
+            console.print(_grid(_RANK_HEADS, cells, _RANK_HEADS[1:5]))
+        elif family.wilcoxon:
+            found = sum(test.better is not None for test in family.wilcoxon)
+            text = f"{family.name}: {found} of {len(family.wilcoxon)} differences significant"
+            console.print()
+            console.print(escape(_printable(text[0].upper() + text[1:])) + ".")
+        for warning in family.warnings:
+            console.print(f"  {escape(_printable(warning))}.", style="yellow")
+        shown = shown or bool(family.rankings)
+    for warning in statistics.warnings:
+        console.print(f"  {escape(_printable(warning))}.", style="yellow")
+    if shown:
+        text = (
+            "Ranks: in brackets 95 % over bootstraps of the subjects; by the mean, by the mean of the ranks within subjects, "
+            "by how many methods are significantly worse (paired Wilcoxon, Holm, 5 %). All pairs, effect sizes and pooled AP: "
+            "--markdown, --json."
+        )
+        console.print(escape(text), style="dim")
+
+
+def _shortened(names: str) -> str:
+    room = 36
+    return names if len(names) <= room else names[: room - 1].rpartition(", ")[0] + ", …"
+
+
+def fitting(columns: list[Column], table: Table, width: int) -> list[Column]:
+    """Columns that fit side by side, the important ones first; those of first priority always stay."""
+    room, kept = width + _GAP, []  # the last column needs no gap after it
+    for column in sorted(columns, key=lambda column: column.priority):
+        needed = _width(column, table) + _GAP
+        if column.priority == 0 or needed <= room:
+            kept.append(column)
+            room -= needed
+    return [column for column in columns if column in kept]
+
+
+def _width(column: Column, table: Table) -> int:
+    from rich.cells import cell_len
+
+    heads = (column.narrow or column.header).splitlines()
+    return max(map(cell_len, [*heads, *(_cell(column, row) for row in table.rows)]))
+
+
+def _cell(column: Column, row: Row) -> str:
+    text = _printable(column.cell(row))
+    if column.header == "Method" and len(text) > LONGEST_LABEL:
+        return text[: LONGEST_LABEL - 1] + "…"
+    return text
+
+
+def _printable(text: str) -> str:
+    """Take out what would steer the terminal: records may come from elsewhere."""
+    return "".join(mark if mark.isprintable() else " " for mark in text)
+
+
+def _grid(heads: Sequence[str], cells: list[list[str]], numbers: Sequence[str]) -> RichTable:
+    """Return cells as a table without lines; long cells are folded."""
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    grid = RichTable(
+        box=None, padding=(0, _GAP, 0, 0), show_edge=False, pad_edge=False, header_style="bold"
+    )
+    for head in heads:
+        grid.add_column(head, justify="right" if head in numbers else "left")
+    for line in cells:
+        grid.add_row(*(Text(_printable(cell)) for cell in line))
+    return grid
+
+
+def _print_table(console: Console, table: Table) -> None:
+    from rich.markup import escape
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    columns = columns_of(table)
+    shown = fitting(columns, table, console.width)
+    grid = RichTable(
+        box=None, padding=(0, _GAP, 0, 0), show_edge=False, pad_edge=False, header_style="bold"
+    )
+    for column in shown:
+        grid.add_column(
+            column.narrow or column.header,
+            justify="right" if column.number else "left",
+            no_wrap=True,
+        )
+    for row in table.rows:
+        style = "dim" if row.rank is None else ""
+        grid.add_row(*(Text(_cell(column, row)) for column in shown), style=style)
+    console.print()
+    console.print(escape(_printable(table.title)), style="bold")
+    console.print(escape(_printable(heading_of(table))), style="dim")
+    if table.differs:
+        console.print(
+            escape(_printable(f"Shown apart, {'; '.join(table.differs)}")), style="yellow"
+        )
+    console.print(grid)
+    for note in notes_of(table, brief=True):
+        console.print(f"  {escape(_printable(note))}", style="dim")
+    paper = paper_cells(table)
+    if paper:
+        console.print("\nBy the paper's protocol (never ranks)", style="bold")
+        console.print(_grid(PAPER_HEADS, paper, PAPER_NUMBERS))
+    left = [column.header for column in columns if column not in shown]
+    if left:
+        text = f"Left out to fit {console.width} columns: {', '.join(left)}. --markdown, --csv and --json have all."
+        console.print(escape(text), style="dim")

@@ -1,0 +1,1 @@
+"""What the differences between rows are worth: tests, rankings, agreement."""

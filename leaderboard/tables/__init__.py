@@ -1,0 +1,1 @@
+"""Tables: which runs compare, and what each row and column says."""

@@ -1,0 +1,128 @@
+"""Which runs may stand in one table, and which of them are seeds of one method."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from andi_bench.records.store import RunRecord
+
+_IDLE = (
+    ("seed",), ("device",), ("workers",), ("scoring", "batch_size"),
+    *(("evaluation", key) for key in (
+        "grid", "exact", "protocol", "paper_window", "paper_min_max", "bootstraps",
+        "previews",
+    )),
+)  # fmt: skip
+"""Configuration that tells no two methods apart: seeds are averaged, the others change no map and no detection."""
+
+
+def comparability(run: RunRecord) -> dict[str, str]:
+    """Return everything two runs must share to stand in one table, in words, by name."""
+    protocol = run.protocol
+    return {
+        "dataset": run.run.dataset,
+        "split": run.run.split,
+        "modalities": ", ".join(modalities_of(run)) or "not recorded",
+        "protocol": protocol.name,
+        "region": protocol.region,
+        "grid": protocol.grid,
+        "spacing": _times(protocol.spacing_mm, " mm"),
+        "shape": _times(protocol.shape),
+        "post-processing": ", ".join(protocol.chains),
+        "median filter": _times(protocol.median_mm, " mm"),
+        "erosion": f"{protocol.erosion} voxels",
+        "smallest component": f"{protocol.min_component_ml:g} ml",
+        "split fingerprint": protocol.split_fingerprint[:12] or "none",
+        "share of lesion voxels": _prevalence(run),
+    }
+
+
+def modalities_of(run: RunRecord) -> tuple[str, ...]:
+    """Return the modalities that a run read, in channel order; () where its configuration does not say.
+
+    They set the input, and the brain mask with it: runs on other modalities measure other voxels.
+    """
+    preprocessing = run.config.get("preprocessing")
+    named = preprocessing.get("modalities") if isinstance(preprocessing, dict) else None
+    return tuple(map(str, named)) if isinstance(named, list | tuple) else ()
+
+
+def _prevalence(run: RunRecord) -> str:
+    """Equal scans may have been held against other lesion masks: the fingerprint is the scans' alone."""
+    for results in run.summary.values():
+        if results.pooled.prevalence is not None:
+            return f"{results.pooled.prevalence:.4g}"
+    return "undefined"
+
+
+def _times(numbers: tuple[float, ...] | None, unit: str = "") -> str:
+    return "x".join(f"{value:.4g}" for value in numbers) + unit if numbers else "varying"
+
+
+def methods_of(records: list[RunRecord]) -> list[tuple[str, list[RunRecord]]]:
+    """Group the seeds of each method; return its label, made unique, and its runs by seed.
+
+    Of several records of the same maps the newest stands for all: they differ in what else was measured.
+    """
+    groups: dict[tuple[str, ...], list[RunRecord]] = defaultdict(list)
+    measured: set[tuple[str, ...]] = set()
+    newest_first = sorted(records, key=lambda r: (r.run.created, r.run.identity), reverse=True)
+    for record in newest_first:
+        name = (record.run.method, record.run.label, record.run.preset, _settings(record))
+        if record.run.maps and (*name, record.run.maps) in measured:
+            continue  # the same maps, measured the same way once more
+        measured.add((*name, record.run.maps))
+        # the same seed twice is no second seed: something else differs, so it is another row
+        copy = 0
+        while record.run.seed in {other.run.seed for other in groups[(*name, str(copy))]}:
+            copy += 1
+        groups[(*name, str(copy))].append(record)
+    runs_of = {key: sorted(runs, key=lambda r: r.run.seed) for key, runs in groups.items() if runs}
+    by_label: dict[str, list[list[RunRecord]]] = defaultdict(list)
+    for key, runs in runs_of.items():
+        by_label[key[1]].append(runs)
+    return [
+        (name, runs)
+        for label, same in by_label.items()
+        for name, runs in zip(_distinct(label, same), same, strict=True)
+    ]
+
+
+def _settings(record: RunRecord) -> str:
+    kept = {path: value for path, value in _flat(record.config).items() if path not in _IDLE}
+    return json.dumps([[list(k), v] for k, v in sorted(kept.items())], sort_keys=True)
+
+
+def _flat(config: dict[str, Any], path: tuple[str, ...] = ()) -> dict[tuple[str, ...], Any]:
+    out: dict[tuple[str, ...], Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict) and value:
+            out |= _flat(value, (*path, key))
+        else:
+            out[(*path, key)] = value
+    return out
+
+
+def _distinct(label: str, groups: Sequence[list[RunRecord]]) -> list[str]:
+    """Name rows of one label by what differs: preset, then the settings, at most two; else the identity."""
+    if len(groups) == 1:
+        return [label]
+    settings = [
+        {("method",): runs[0].run.method, ("preset",): runs[0].run.preset, **_flat(runs[0].config)}
+        for runs in groups
+    ]
+    keys = [
+        key
+        for key in dict.fromkeys(key for values in settings for key in values)
+        if key not in _IDLE and len({json.dumps(values.get(key)) for values in settings}) > 1
+    ]
+    names = []
+    for values in settings:
+        words = [f"{key[-1]}={json.dumps(values.get(key))}" for key in keys[:2]]
+        names.append(f"{label} ({', '.join(words)})".replace('"', ""))
+    if keys and len(set(names)) == len(names):
+        return names
+    return [f"{label} #{runs[0].run.identity[:8]}" for runs in groups]

@@ -1,0 +1,114 @@
+"""The leaderboard by sub-group: by site, age, sex, any other column of the split, or by lesion size."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from andi_bench.errors import unknown_name
+from andi_bench.records.store import Group, Pooled, RunRecord
+from leaderboard.tables.measures import RANKING
+from leaderboard.tables.seeds import Estimate, over_seeds, subject_estimate
+from leaderboard.tables.subject_values import SubjectTable, subject_tables
+from leaderboard.tables.table import Row, Table
+
+METRICS = (RANKING, "ap", "sensitivity@val-dice", "precision@val-dice", "lesion_f1@val-dice")
+"""Per-subject figures of a sub-group; ``pooled_ap`` comes on top."""
+
+
+@dataclass(frozen=True)
+class GroupRow:
+    """One method on the subjects of one sub-group.
+
+    Parameters
+    ----------
+    group : str
+        Name of the sub-group.
+    subjects : int
+        How many subjects it has.
+    label, chain : str
+        As in the leaderboard.
+    figures : dict of Estimate
+        By :data:`METRICS`, and ``pooled_ap``; without limits where there are fewer than three subjects.
+    """
+
+    group: str
+    subjects: int
+    label: str
+    chain: str
+    figures: dict[str, Estimate]
+
+
+@dataclass(frozen=True)
+class GroupTable:
+    """A table of the leaderboard, taken apart by one grouping: group by group, methods in the table's order."""
+
+    by: str
+    table: Table
+    rows: tuple[GroupRow, ...]
+
+
+def group_tables(tables: Sequence[Table], by: str) -> tuple[GroupTable, ...]:
+    """Take the leaderboard's tables apart by a grouping of their subjects.
+
+    Parameters
+    ----------
+    tables : sequence of Table
+        From :func:`leaderboard.tables.table.build_tables`.
+    by : str
+        Name of the grouping, as in the records: a column of the split's CSV, or ``lesion-size``.
+
+    Raises
+    ------
+    UserError
+        For a grouping that no record has, with the nearest one; or a table of subjects that cannot be read.
+    """
+    known = {name for table in tables for run in table.runs for name in run.groups}
+    if by not in known:
+        raise unknown_name("sub-group among the records", by, known)
+    return tuple(
+        GroupTable(by, table, tuple(_rows(table, by)))
+        for table in tables
+        if any(by in run.groups for run in table.runs)
+    )
+
+
+def _rows(table: Table, by: str) -> list[GroupRow]:
+    names = dict.fromkeys(group.name for run in table.runs for group in run.groups.get(by, ()))
+    # rows of one method share its runs, whose tables of subjects are then read once
+    read: dict[tuple[str, ...], list[SubjectTable]] = {}
+    out = []
+    for name in names:
+        for row in table.rows:
+            parts = [_part(run, by, name) for run in row.runs]
+            if any(part is None for part in parts):
+                continue
+            groups = [part for part in parts if part is not None]
+            key = tuple(run.run.identity for run in row.runs)
+            if key not in read:
+                read[key] = subject_tables(row.runs)
+            out.append(_row(row, groups, read[key]))
+    return out
+
+
+def _part(run: RunRecord, by: str, name: str) -> Group | None:
+    return next((group for group in run.groups.get(by, ()) if group.name == name), None)
+
+
+def _row(row: Row, groups: Sequence[Group], tables: Sequence[SubjectTable]) -> GroupRow:
+    """Estimate as the leaderboard does, on the records cut down to the group."""
+    members = groups[0].subjects
+    runs = [
+        run.model_copy(update={"summary": group.results})
+        for run, group in zip(row.runs, groups, strict=True)
+    ]
+    lines = [table.only(members) for table in tables]
+    figures = {metric: subject_estimate(runs, lines, row.chain, metric) for metric in METRICS}
+    pooled = [
+        group.results[row.chain].pooled if row.chain in group.results else Pooled()
+        for group in groups
+    ]
+    figures["pooled_ap"] = over_seeds([one.ap for one in pooled])
+    if len(pooled) == 1:
+        figures["pooled_ap"] = Estimate(pooled[0].ap, pooled[0].ap_low, pooled[0].ap_high)
+    return GroupRow(groups[0].name, len(members), row.label, row.chain, figures)

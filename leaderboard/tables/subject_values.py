@@ -1,0 +1,128 @@
+"""What each subject got: a record's ``subjects.csv``, read without a table library."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from andi_bench.errors import UserError
+from andi_bench.records.store import GRID, KEYS, SUBJECTS, RunRecord
+
+
+class SubjectTable:
+    """Per-subject figures of one record on one of its grids.
+
+    Parameters
+    ----------
+    lines : dict
+        (chain, operating point) to (subject, cells); cells are text, "" where undefined.
+    columns : dict
+        Name of a column to its place among the cells.
+    """
+
+    def __init__(
+        self,
+        lines: dict[tuple[str, str], list[tuple[str, list[str]]]],
+        columns: dict[str, int],
+    ) -> None:
+        self._lines = lines
+        self._columns = columns
+        self._found: dict[tuple[str, str], dict[str, float]] = {}
+
+    def values(self, chain: str, metric: str) -> dict[str, float]:
+        """Return a metric by subject, without the subjects for which it is undefined.
+
+        Parameters
+        ----------
+        chain : str
+            Post-processing.
+        metric : str
+            As in the record's summary: ``dice@val-dice``, ``ap``.
+        """
+        if (chain, metric) not in self._found:
+            self._found[chain, metric] = self._read(chain, metric)
+        return self._found[chain, metric]
+
+    def _read(self, chain: str, metric: str) -> dict[str, float]:
+        name, _, point = metric.partition("@")
+        place = self._columns.get(name)
+        # figures without a threshold stand on every line of the subject: any point will do
+        keys = [key for key in self._lines if key[0] == chain and key[1] == (point or key[1])]
+        if place is None or not keys:
+            return {}
+        found = {}
+        for subject, cells in self._lines[keys[0]]:
+            try:
+                value = float(cells[place])
+            except ValueError:
+                continue
+            if math.isfinite(value):
+                found[subject] = value
+        return found
+
+    def only(self, subjects: Collection[str]) -> SubjectTable:
+        """Return the table of some of the subjects."""
+        kept = set(subjects)
+        lines = {
+            key: [line for line in part if line[0] in kept] for key, part in self._lines.items()
+        }
+        return SubjectTable(lines, self._columns)
+
+
+def read_subject_table(folder: Path, grid: str) -> SubjectTable:
+    """Read a record's table of subjects on one grid.
+
+    Raises
+    ------
+    UserError
+        When it cannot be read or lacks one of its key columns.
+    """
+    path = folder / SUBJECTS
+    lines: dict[tuple[str, str], list[tuple[str, list[str]]]] = {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.reader(file)
+            columns = {name: place for place, name in enumerate(next(reader, []))}
+            for key in KEYS:
+                if key not in columns:
+                    raise UserError(f"{path}: no column '{key}'")
+            subject, chain, point = (columns[key] for key in KEYS)
+            for cells in reader:
+                if len(cells) != len(columns):
+                    raise UserError(
+                        f"{path}: line {reader.line_num} has {len(cells)} cells, {len(columns)} wanted"
+                    )
+                if GRID in columns and cells[columns[GRID]] != grid:
+                    continue
+                place = (cells[chain], cells[point])
+                lines.setdefault(place, []).append((cells[subject], cells))
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path}: cannot be read ({error})") from error
+    return SubjectTable(lines, columns)
+
+
+def subject_tables(runs: Sequence[RunRecord]) -> list[SubjectTable]:
+    """Read the tables of the runs that were read from a folder.
+
+    Raises
+    ------
+    UserError
+        When a table cannot be read.
+    """
+    return [
+        read_subject_table(run.folder, run.protocol.grid) for run in runs if run.folder is not None
+    ]
+
+
+def over_the_seeds(seeds: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Average each subject's values over the seeds; only subjects for which every seed has one, by name."""
+    if not seeds:
+        return {}
+    if len(seeds) == 1:
+        return {subject: seeds[0][subject] for subject in sorted(seeds[0])}
+    subjects = sorted(set.intersection(*(set(values) for values in seeds)))
+    return {
+        subject: math.fsum(values[subject] for values in seeds) / len(seeds) for subject in subjects
+    }

@@ -1,0 +1,296 @@
+"""From run records to ranked rows: which runs compare, who is ahead, and who has no rank."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from andi_bench.errors import unknown_name
+from andi_bench.records.store import Pooled, Protocol, RunRecord
+from leaderboard.tables.comparability import comparability, methods_of
+from leaderboard.tables.measures import (
+    FALSE_POSITIVE_RATES,
+    POOLED_METRICS,
+    RANKING,
+    SUBJECT_METRICS,
+    TITLES,
+    sign,
+)
+from leaderboard.tables.seeds import Estimate, over_seeds, subject_estimate
+from leaderboard.tables.subject_values import SubjectTable, over_the_seeds, subject_tables
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method with one chain of post-processing, over all its seeds.
+
+    Parameters
+    ----------
+    rank : int or None
+        1 is best; equal values share the better rank; None without a rank.
+    label : str
+        The method's name, with what sets it apart where two rows would be called the same.
+    figures : mapping of str to Estimate
+        Per-subject metrics by their keys, pooled ones as ``pooled_ap``, ``pooled_auroc``, ``prevalence``.
+    costs : mapping of str to float, str or None
+        Seconds and calls are means over the seeds, memory is the maximum.
+    reason : str or None
+        Why the row has no rank.
+    runs : tuple of RunRecord
+        In the order of their seeds.
+    values : mapping of str to mapping of str to float
+        By per-subject metric: each subject's value, averaged over the seeds; without undefined ones. Also
+        ``lesion_ml``.
+    """
+
+    rank: int | None
+    method: str
+    label: str
+    chain: str
+    figures: dict[str, Estimate]
+    costs: dict[str, Any]
+    reason: str | None
+    runs: tuple[RunRecord, ...]
+    values: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What names the row in its table: label and chain."""
+        return self.label, self.chain
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the runs."""
+        return tuple(run.run.seed for run in self.runs)
+
+    @property
+    def oracle_gap(self) -> float | None:
+        """What a threshold chosen on the test split would have gained in mean Dice."""
+        best, frozen = self.figures["dice@oracle"].value, self.figures[RANKING].value
+        return best - frozen if best is not None and frozen is not None else None
+
+
+@dataclass(frozen=True)
+class Table:
+    """Runs that compare with each other, best first, unranked ones below.
+
+    Parameters
+    ----------
+    dataset, title : str
+        The data set's name and its name in words.
+    split : str
+        The scored split.
+    protocol : Protocol
+        What all runs of the table share.
+    differs : tuple of str
+        In what the table differs from the data set's main table; () for the main one.
+    metric : str
+        What ranks.
+    """
+
+    dataset: str
+    title: str
+    split: str
+    protocol: Protocol
+    rows: tuple[Row, ...]
+    differs: tuple[str, ...] = ()
+    runs: tuple[RunRecord, ...] = field(default=(), repr=False)
+    metric: str = RANKING
+
+
+def build_tables(
+    records: Iterable[RunRecord], chain: str | None = None, metric: str = RANKING
+) -> list[Table]:
+    """Sort records into tables of comparable runs and rank each.
+
+    Per data set the first table is the one with the most methods (of equally many, the working grid's before the
+    native grids', then the one with the newest run); runs that were measured differently follow in tables of their
+    own, which say what differs. A run that was measured on two grids stands in a table of either.
+
+    Parameters
+    ----------
+    records : iterable of RunRecord
+        As read by :func:`andi_bench.records.search.find_records`.
+    chain : str, optional
+        Show this post-processing alone.
+    metric : str
+        What ranks; see :func:`leaderboard.tables.measures.ranking_metric`.
+
+    Raises
+    ------
+    UserError
+        For a chain that no record has, or a table of subjects that cannot be read.
+    """
+    by_dataset: dict[str, list[RunRecord]] = defaultdict(list)
+    for record in records:
+        by_dataset[record.run.dataset] += [record.on_grid(grid) for grid in record.grids]
+    chains = {name for runs in by_dataset.values() for run in runs for name in run.protocol.chains}
+    if chain is not None and chain not in chains:
+        raise unknown_name("chain", chain, chains)
+    return [
+        table
+        for name in sorted(by_dataset)
+        for table in _dataset_tables(by_dataset[name], chain, metric)
+    ]
+
+
+def _dataset_tables(records: list[RunRecord], chain: str | None, metric: str) -> list[Table]:
+    groups: dict[tuple[str, ...], list[RunRecord]] = defaultdict(list)
+    for record in records:
+        groups[tuple(comparability(record).values())].append(record)
+
+    def weight(runs: list[RunRecord]) -> tuple[int, bool, str]:
+        working = runs[0].protocol.grid == "working"
+        return len({run.run.label for run in runs}), working, max(run.run.created for run in runs)
+
+    ordered = sorted(sorted(groups.items()), key=lambda item: weight(item[1]), reverse=True)
+    main = comparability(ordered[0][1][0])
+    return [_table(runs, main, chain, metric) for _, runs in ordered]
+
+
+def _table(records: list[RunRecord], main: dict[str, str], chain: str | None, metric: str) -> Table:
+    first = records[0]
+    own = comparability(first)
+    differs = tuple(
+        f"{name}: {own[name]} instead of {main[name]}" for name in own if own[name] != main[name]
+    )
+    rows: list[Row] = []
+    shown: list[RunRecord] = []
+    for label, runs in methods_of(records):
+        tables = subject_tables(runs)
+        shown += runs
+        rows += [
+            _row(runs, tables, label, name, metric)
+            for name in first.protocol.chains
+            if chain is None or name == chain
+        ]
+    return Table(
+        first.run.dataset, first.data.title or first.run.dataset, first.run.split, first.protocol,
+        tuple(ranked(rows, metric)), differs,
+        tuple(sorted(shown, key=lambda run: run.run.folder_name)), metric,
+    )  # fmt: skip
+
+
+def with_limits(table: Table, limits: Mapping[tuple[str, str], tuple[float, float]]) -> Table:
+    """Fill in the limits of pooled average precision where a row of several seeds has none."""
+
+    def filled(row: Row) -> Row:
+        figure = row.figures["pooled_ap"]
+        if figure.low is not None or row.key not in limits:
+            return row
+        low, high = limits[row.key]
+        return replace(
+            row, figures={**row.figures, "pooled_ap": replace(figure, low=low, high=high)}
+        )
+
+    return replace(table, rows=tuple(map(filled, table.rows)))
+
+
+def ranked(rows: Iterable[Row], metric: str = RANKING) -> list[Row]:
+    """Order rows by a metric, best first, and number them; unranked ones come last."""
+
+    def key(row: Row) -> tuple[bool, float, str, str]:
+        value = row.figures[metric].value
+        worth = -sign(metric) * value if value is not None else 0.0
+        return row.reason is not None, worth, row.label, row.chain
+
+    out: list[Row] = []
+    last, rank = None, 0
+    for place, row in enumerate(sorted(rows, key=key), start=1):
+        value = row.figures[metric].value
+        if row.reason is not None or value is None:
+            out.append(replace(row, rank=None))
+            continue
+        shown = round(value, 12)  # a tie is a tie in whatever order the subjects were summed
+        if shown != last:
+            last, rank = shown, place
+        out.append(replace(row, rank=rank))
+    return out
+
+
+def _row(
+    runs: list[RunRecord], tables: list[SubjectTable], label: str, chain: str, metric: str
+) -> Row:
+    figures = {name: subject_estimate(runs, tables, chain, name) for name in SUBJECT_METRICS}
+    pooled = [run.summary[chain].pooled if chain in run.summary else Pooled() for run in runs]
+    for part in POOLED_METRICS:
+        name = part if part == "prevalence" else f"pooled_{part}"
+        figures[name] = over_seeds([getattr(seed, part) for seed in pooled])
+    if len(runs) == 1:
+        for part in ("ap", "auroc"):
+            low, high = getattr(pooled[0], f"{part}_low"), getattr(pooled[0], f"{part}_high")
+            figures[f"pooled_{part}"] = replace(figures[f"pooled_{part}"], low=low, high=high)
+    for name in FALSE_POSITIVE_RATES:
+        points = [run.operating_points.get(chain, {}).get(name) for run in runs]
+        rates = [point.test_fpr if point else None for point in points]
+        figures[f"test_fpr@{name}"] = over_seeds(rates)
+    costs = [run.costs for run in runs]
+    memory = [cost.peak_memory_mb for cost in costs]
+    known = [value for value in memory if value is not None]
+    row_costs: dict[str, Any] = {
+        name: _shared_or_mean([getattr(cost, name) for cost in costs])
+        for name in (
+            "seconds_per_volume", "network_calls_per_slice", "parameters", "training_seconds",
+            "training_steps",
+        )
+    }  # fmt: skip
+    row_costs["peak_memory_mb"] = max(known) if len(known) == len(memory) else None
+    row_costs["device"] = _joined(cost.device for cost in costs)
+    row_costs["healthy_source"] = _joined(run.data.healthy_source for run in runs)
+    row_costs["trained_on"] = _joined(run.data.trained_on for run in runs)
+    values = {
+        name: over_the_seeds([table.values(chain, name) for table in tables])
+        for name in (*SUBJECT_METRICS, "lesion_ml")
+    }
+    reason = _reason(runs, chain)
+    missing = next(filter(None, (_incomplete(run, chain) for run in runs)), None)
+    if missing is not None:
+        # what is there is not averaged: the missing subjects may be the hard ones
+        figures, values = {name: Estimate() for name in figures}, {name: {} for name in values}
+        reason = reason or missing
+    elif reason is None and figures[metric].value is None:
+        reason = f"{TITLES[metric]} is undefined"
+    return Row(
+        None, runs[0].run.method, label, chain, figures, row_costs, reason, tuple(runs), values
+    )
+
+
+def _shared_or_mean(values: list[float | None]) -> float | None:
+    return values[0] if len(set(values)) == 1 else over_seeds(values).value
+
+
+def _joined(words: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(word for word in words if word))
+
+
+def _reason(runs: list[RunRecord], chain: str) -> str | None:
+    """Return the first thing that keeps a row from being ranked."""
+    for run in runs:
+        found = run.unranked
+        failed = [guard for guard in run.guards if guard.passed is False]
+        if found is None and failed:
+            found = f"guard failed: {failed[0].name}"
+        if found is None and chain not in run.summary:
+            found = f"no results for {chain}"
+        if found is not None:
+            return f"seed {run.run.seed}: {found}" if len(runs) > 1 else found
+    return None
+
+
+def _incomplete(run: RunRecord, chain: str) -> str | None:
+    """Say so where a run lacks subjects of the split that its protocol counts."""
+    wanted = run.protocol.subjects.get(run.run.split)
+    results = run.summary.get(chain)
+    if wanted is None or results is None:
+        return None
+    counts = [
+        part.n + part.undefined
+        for name, part in results.subjects.items()
+        if name.startswith("dice@")  # never undefined: a mask that is empty has its Dice
+    ]
+    found = max(counts, default=0)
+    if found >= wanted:
+        return None
+    return f"incomplete: seed {run.run.seed} has {found} of {wanted} subjects"

@@ -1,0 +1,1 @@
+"""Synthetic corruptions that detectors learn to undo."""

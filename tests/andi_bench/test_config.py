@@ -1,0 +1,111 @@
+"""Configuration: layers in their order, and one helpful line for every mistake."""
+
+import pytest
+
+from andi_bench import config
+from andi_bench.config import MethodEntry, RunConfig
+from andi_bench.errors import UserError
+
+
+def test_later_layers_win_key_by_key():
+    entry = MethodEntry.model_validate(
+        {
+            "class": "x:Y",
+            "defaults": {"training": {"steps": 10, "batch_size": 4}},
+            "presets": {"quick": {"training": {"steps": 20}}},
+        }
+    )
+    overrides = [
+        {"training": {"learning_rate": 0.5}},
+        config.parse_assignments(["training.steps=30"]),
+    ]
+    run = config.load_run_config(entry, "quick", overrides, "x")
+    assert (run.training.steps, run.training.batch_size, run.training.learning_rate) == (30, 4, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("training.learning_rate=1e-3", 1e-3),
+        ("training.steps=null", None),
+        ("training.flip=true", True),
+        ("preprocessing.modalities=[flair]", ["flair"]),
+        ("detector.a.b=x", "x"),
+    ],
+)
+def test_values_on_the_command_line_mean_what_a_person_means(text, value):
+    parsed = config.parse_assignments([text])
+    section, _, field = text.partition("=")[0].partition(".")
+    assert parsed[section][field] == value
+
+
+@pytest.mark.parametrize(
+    ("assignment", "words"),
+    [
+        ("steps=5", "starts with its section"),
+        ("trainng.steps=5", "did you mean 'training'"),
+        ("training.steps", "key=value wanted"),
+        ("training.stpes=5", "did you mean 'training.steps'"),
+        ("training.steps=-5", "training.steps = -5"),
+        ("training.steps=many", "training.steps = 'many'"),
+        ("evaluation.median=4", "odd"),
+        ("preprocessing.size=3", "preprocessing.size = 3"),
+        ("preprocessing.modalities=[flare]", "modalities"),
+        ("scoring.reduction=sum", "reduction"),
+        ("training.steps=[", "not valid YAML"),
+    ],
+)
+def test_a_mistake_in_a_key_or_value_is_one_line_that_names_it(assignment, words):
+    with pytest.raises(UserError) as caught:
+        config.load_run_config(None, "quick", [config.parse_assignments([assignment])], "andi")
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_unknown_preset_and_dataset_name_the_nearest():
+    with pytest.raises(UserError, match="did you mean 'quick'"):
+        config.load_run_config(None, "quik", [], "andi")
+    with pytest.raises(UserError, match="did you mean 'phantom'"):
+        config.dataset_entry("fantom")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(b"a: [", "not valid YAML"), (b"- 1", "mapping"), (b"\xff\xfe\x00", "cannot be read")],
+)
+def test_a_configuration_file_that_cannot_be_read_is_named(tmp_path, content, words):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=words) as caught:
+        config.read_yaml(path)
+    assert "mine.yaml" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", config.names_in("methods"))
+@pytest.mark.parametrize("preset", config.names_in("presets"))
+def test_every_shipped_method_resolves_under_every_preset(name, preset):
+    from benchmark.training.trained import detector_class
+
+    entry = config.method_entry(name)
+    run = config.load_run_config(entry, preset, [], name)
+    assert isinstance(run, RunConfig)
+    cls = detector_class(name)
+    config.validated(cls.Config, run.detector, name, "detector.")
+    assert cls.name == name
+
+
+@pytest.mark.parametrize("name", config.names_in("datasets"))
+def test_every_shipped_dataset_file_is_valid(name):
+    entry = config.dataset_entry(name)
+    assert entry.title
+    assert entry.trained_on is None or entry.trained_on in config.names_in("datasets")
+
+
+def test_every_field_of_the_configuration_is_described():
+    undescribed = [
+        key
+        for section in (config.PreprocessingConfig, config.EvaluationConfig, config.ScoringConfig)
+        for key, field in section.model_fields.items()
+        if not field.description
+    ]
+    assert undescribed == []

@@ -1,0 +1,192 @@
+"""The training loop: what is learnt depends on seed and configuration, never on interruptions."""
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import nn
+
+from andi_bench.config import TrainingConfig
+from andi_bench.console import Console
+from andi_bench.errors import UserError
+from benchmark.training.state import MovingAverage
+from benchmark.training.stored_slices import StoredSlices
+from benchmark.training.trained import build_detector
+from benchmark.training.trainer import Trainer, learning_rate, sample_order
+from methods.base import DetectorConfig, ImageSpec, SliceDetector
+
+
+class Denoiser(SliceDetector):
+    """A linear denoiser: small, but it has dropout, noise and a buffer to get wrong."""
+
+    name = "denoiser"
+    Config = DetectorConfig
+
+    def network(self):
+        c = self.spec.channels
+        return nn.Sequential(
+            nn.Conv2d(c, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.Dropout(0.2),
+            nn.Conv2d(4, c, 3, padding=1),
+        )
+
+    def loss(self, batch, generator):
+        noise = generator.normal(*batch.shape[1:])
+        return (self.net(batch + noise) - noise).square().mean()
+
+
+class Memory:
+    """The face of a slice store, over an array."""
+
+    def __init__(self, count=37, channels=2, size=16):
+        rng = np.random.default_rng(5)
+        self.images = rng.random((count, channels, size, size), dtype=np.float32)
+
+    def __len__(self):
+        return len(self.images)
+
+    def read(self, indices):
+        return self.images[indices]
+
+    def iter_subjects(self):
+        for k, part in enumerate(np.array_split(np.arange(len(self)), 5)):
+            yield f"s{k}", 30, part, self.images[part]
+
+
+SPEC = ImageSpec(("flair", "t1"), (16, 16))
+
+
+def trained(tmp_path, stop_at=None, **settings):
+    config = TrainingConfig(
+        **{"steps": 24, "batch_size": 8, "learning_rate": 1e-2, "ema_start": 5, "flip": True}
+        | settings
+    )
+    detector = build_detector(Denoiser, {}, SPEC, 3, torch.device("cpu"))
+    trainer = Trainer(
+        Accelerator(cpu=True), config, 3, tmp_path / "progress.safetensors", Console(quiet=True)
+    )
+    if stop_at is not None:
+        step = trainer._step
+
+        def killed(*args):
+            if trainer.state.step == stop_at:
+                raise KeyboardInterrupt
+            return step(*args)
+
+        trainer._step = killed
+        with pytest.raises(KeyboardInterrupt):
+            detector.fit(StoredSlices(Memory()), trainer)
+    else:
+        detector.fit(StoredSlices(Memory()), trainer)
+    return detector, trainer
+
+
+def assert_equal_weights(first, second):
+    a, b = first.net.state_dict(), second.net.state_dict()
+    assert a.keys() == b.keys()
+    for key in a:
+        assert torch.equal(a[key], b[key]), key
+
+
+def test_a_killed_training_goes_on_to_the_very_weights_it_would_have_had(tmp_path):
+    (tmp_path / "whole").mkdir()
+    (tmp_path / "cut").mkdir()
+    whole, _ = trained(tmp_path / "whole", checkpoint_minutes=1e-9)
+    trained(tmp_path / "cut", stop_at=13, checkpoint_minutes=1e-9)
+    resumed, trainer = trained(tmp_path / "cut", checkpoint_minutes=1e-9)
+    assert trainer.state.step == 24
+    assert_equal_weights(whole, resumed)
+
+
+def test_the_same_training_twice_gives_the_same_weights_and_another_seed_gives_others(tmp_path):
+    first, _ = trained(tmp_path / "a")
+    second, _ = trained(tmp_path / "b")
+    assert_equal_weights(first, second)
+    other = build_detector(Denoiser, {}, SPEC, 4, torch.device("cpu"))
+    start = build_detector(Denoiser, {}, SPEC, 3, torch.device("cpu"))
+    assert not torch.equal(other.net[0].weight, start.net[0].weight)
+
+
+def test_training_lowers_the_loss_and_leaves_global_random_state_alone(tmp_path):
+    torch.manual_seed(11)
+    before = torch.random.get_rng_state()
+    _, trainer = trained(tmp_path, steps=120)
+    curve = [row[2] for row in trainer.state.curve]
+    assert np.mean(curve[-10:]) < 0.9 * np.mean(curve[:3])
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_after_a_bf16_training_the_network_computes_in_float32_as_a_loaded_one_does(tmp_path):
+    AcceleratorState._reset_state()
+    try:
+        accelerator = Accelerator(cpu=True, mixed_precision="bf16")
+        detector = build_detector(Denoiser, {}, SPEC, 3, torch.device("cpu"))
+        config = TrainingConfig(steps=4, batch_size=8, learning_rate=1e-2)
+        path = tmp_path / "progress.safetensors"
+        trainer = Trainer(accelerator, config, 3, path, Console(quiet=True))
+        detector.fit(StoredSlices(Memory()), trainer)
+        loaded = build_detector(Denoiser, {}, SPEC, 4, torch.device("cpu"))
+        loaded.load(detector.state())
+        images = torch.from_numpy(Memory().images)
+        with torch.no_grad():
+            assert torch.equal(detector.net(images), loaded.net.eval()(images))
+    finally:
+        AcceleratorState._reset_state()
+
+
+def test_the_average_copies_up_to_its_start_and_then_follows_slowly():
+    network = nn.Linear(1, 1, bias=False)
+    average = MovingAverage(network, decay=0.9, start=2)
+    expected = None
+    for step, value in enumerate([1.0, 2.0, 3.0, 4.0], start=1):
+        with torch.no_grad():
+            network.weight.fill_(value)
+        average.update(network, step)
+        expected = value if step <= 2 else 0.9 * expected + 0.1 * value
+        assert float(average.values["weight"]) == pytest.approx(expected)
+
+
+def test_learning_rate_warms_up_peaks_and_returns_to_its_start():
+    config = TrainingConfig(steps=1000, learning_rate=1e-4, start_learning_rate=2e-5, warmup=0.05)
+    assert learning_rate(config, 0.0, 1.0) == pytest.approx(2e-5)
+    assert learning_rate(config, 0.025, 1.0) == pytest.approx(6e-5)
+    assert learning_rate(config, 0.05, 1.0) == pytest.approx(1e-4)
+    assert learning_rate(config, 0.525, 1.0) == pytest.approx(6e-5)
+    assert learning_rate(config, 1.0, 1.0) == pytest.approx(2e-5)
+
+
+def test_every_pass_visits_every_slice_once_however_the_stream_is_cut():
+    whole = sample_order(7, 10, 0, 40)
+    for epoch in range(4):
+        assert sorted(whole[10 * epoch : 10 * epoch + 10]) == list(range(10))
+    parts = [sample_order(7, 10, start, min(start + 7, 40)) for start in range(0, 40, 7)]
+    assert np.array_equal(np.concatenate(parts), whole)
+    assert not np.array_equal(whole[:10], whole[10:20])
+
+
+def test_a_budget_in_minutes_ends_the_training_and_finishes_its_schedule(tmp_path):
+    _, trainer = trained(tmp_path, steps=None, minutes=0.02)
+    assert trainer.state.seconds == pytest.approx(1.2, abs=1.0)
+    assert trainer.state.curve[-1][3] < 1e-3
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"steps": None}, "one of steps, epochs and minutes"),
+        ({"learning_rate": 1e30, "gradient_clip": None, "optimizer": "adam"}, "not finite"),
+    ],
+)
+def test_a_training_that_cannot_work_says_why(tmp_path, settings, words):
+    with pytest.raises(UserError, match=words):
+        trained(tmp_path, **settings)
+
+
+def test_a_damaged_state_is_refused_in_one_line(tmp_path):
+    trained(tmp_path, stop_at=13, checkpoint_minutes=1e-9)
+    file = tmp_path / "progress.safetensors"
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"progress\.safetensors: damaged checkpoint"):
+        trained(tmp_path)

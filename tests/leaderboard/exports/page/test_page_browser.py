@@ -1,0 +1,273 @@
+"""The page in a browser, as a person uses it: nothing fetched, nothing complained of, nothing of a record's run."""
+
+import shutil
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from support.page_records import THRESHOLDS, drawn_histograms, scene, write_run
+from test_page import HOSTILE
+
+from leaderboard.compare import compare
+from leaderboard.exports.page.render import write_page
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
+
+QUIET = (
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+SUBJECTS = [f"S{k:03d}" for k in range(12)]
+SKILLS = {"andi": 0.7, "dae": 0.6, "ae": 0.3}
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        yield found
+        found.close()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A page of three methods, one with two seeds, on two regions; six previews."""
+    root = tmp_path_factory.mktemp("site")
+    histograms = drawn_histograms(SUBJECTS, 600)
+    for method, skill in SKILLS.items():
+        for seed in (0, 1) if method == "andi" else (0,):
+            write_run(
+                root / "records", method, seed=seed, skill=skill, histograms=histograms, subjects=SUBJECTS,
+                previews=SUBJECTS[:2] if seed == 0 else (), seconds=skill,
+            )  # fmt: skip
+    write_run(root / "records", "andi", region="all", skill=0.65, subjects=SUBJECTS)
+    comparison = compare(root / "records")
+    write_page(root / "page.html", comparison)
+    write_page(root / "folder", comparison)
+    return root
+
+
+@contextmanager
+def opened(browser, path, *, width=1200, scheme="light", fragment=""):
+    """Open a page from disk; fail for whatever it complains of or asks for."""
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = context.new_page()
+    troubles, requests = [], []
+    page.on("console", lambda message: troubles.append(message.text))
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(path.as_uri() + fragment)
+    page.wait_for_function("bench.state.listeners.length > 0")
+    yield page
+    context.close()
+    assert troubles == []
+    assert {url for url in requests if not url.startswith(("data:", "blob:", "file:"))} == set()
+    if path.name != "index.html":
+        assert [url.partition("#")[0] for url in requests if url.startswith("file:")] == [
+            path.as_uri()
+        ]
+
+
+def column(page, name, place=0):
+    """Texts of the visible rows of the ranking, in a column."""
+    heads = page.locator(f"#ranking article[data-table='{place}'] th").all_inner_texts()
+    index = [head.strip().split("\n")[0].rstrip("↕↑↓ ") for head in heads].index(name)
+    return [
+        row.locator("td").nth(index).inner_text()
+        for row in page.locator(f"#ranking article[data-table='{place}'] tbody tr").all()
+        if row.is_visible()
+    ]
+
+
+def test_heads_sort_up_down_and_back_with_the_keyboard_too(browser, site):
+    with opened(browser, site / "page.html") as page:
+        ranks = column(page, "#")
+        assert ranks == [str(k) for k in range(1, 7)]
+        head = page.locator("#ranking article[data-table='0'] th button", has_text="s/volume")
+        head.focus()
+        page.keyboard.press("Enter")
+        falling = [float(text) for text in column(page, "s/volume")]
+        assert falling == sorted(falling, reverse=True)
+        assert page.locator("th[aria-sort='descending']").count() == 1
+        page.keyboard.press("Enter")
+        assert [float(text) for text in column(page, "s/volume")] == sorted(falling)
+        page.keyboard.press("Enter")
+        assert column(page, "#") == ranks
+        page.locator("#ranking article[data-table='0'] th button", has_text="Method").click()
+        names = column(page, "Method")
+        assert names == sorted(names)
+
+
+def test_rows_are_filtered_by_maps_region_operating_point_and_name(browser, site):
+    with opened(browser, site / "page.html") as page:
+        page.select_option("#pick-chain", "raw")
+        assert set(column(page, "Maps")) == {"raw"}
+        assert page.locator("article[data-table='0'] .count").first.inner_text() == "3 of 6 rows"
+        page.fill("#pick-method", "da")
+        assert column(page, "Method") == ["dae"]
+        page.fill("#pick-method", "")
+        page.select_option("#pick-chain", "")
+        page.select_option("#pick-point", "val-fpr5")
+        shown = column(page, "Dice@val-fpr5")
+        assert "Dice@val-dice" not in [
+            head.inner_text()
+            for head in page.locator("article[data-table='0'] th").all()
+            if head.is_visible()
+        ]
+        assert len(shown) == 6
+        assert "The rank is by Dice@val-dice" in page.locator("#point-means").inner_text()
+        page.select_option("#pick-region", "all")
+        assert page.locator("#ranking article[data-table='1']").is_visible()
+        assert not page.locator("#ranking article[data-table='0']").is_visible()
+        assert "not comparable" in page.locator("#ranking article[data-table='1']").inner_text()
+
+
+def dice_at(threshold, subject, skill):
+    found = scene(subject, skill)
+    marked = (found["median5"] > np.float32(threshold)) & found["brain"]
+    lesion = found["lesion"]
+    return 2 * (marked & lesion).sum() / (marked.sum() + lesion.sum())
+
+
+def test_the_threshold_slider_cuts_the_map_where_it_says(browser, site):
+    with opened(browser, site / "page.html") as page:
+        page.wait_for_selector("#view0:visible")
+        text = page.locator("#view0-overall")
+        assert f"Dice at this threshold {dice_at(0.5, 'S000', 0.7):.3f}." in text.inner_text()
+        page.locator("#view0 .points button[data-point='val-fpr1']").click()
+        expected = dice_at(THRESHOLDS["val-fpr1"], "S000", 0.7)
+        assert f"Dice at this threshold {expected:.3f}." in text.inner_text()
+        slider = page.locator("#view0-threshold")
+        before = slider.get_attribute("aria-valuetext")
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        assert slider.get_attribute("aria-valuetext") != before
+        page.keyboard.press("End")
+        assert "Detected 0.00 ml" in text.inner_text()
+        page.keyboard.press("Home")
+        assert "below all scores" in slider.get_attribute("aria-valuetext")
+        page.select_option("#pick-point", "oracle")
+        assert f"{dice_at(THRESHOLDS['oracle'], 'S000', 0.7):.3f}." in text.inner_text()
+
+
+def pixels(page, name):
+    return page.evaluate(f"document.getElementById('view0-{name}').toDataURL()")
+
+
+def test_keys_pointer_and_slider_move_through_the_planes(browser, site):
+    with opened(browser, site / "page.html") as page:
+        page.wait_for_selector("#view0:visible")
+        here = page.locator("#view0-here")
+        start, drawn = here.inner_text(), pixels(page, "axial")
+        x, y, z = (int(part) for part in start.removeprefix("Voxel ").split(":")[0].split(", "))
+        axial = page.locator("#view0-axial")
+        axial.focus()
+        page.keyboard.press("ArrowRight")
+        assert here.inner_text().startswith(f"Voxel {x + 1}, {y}, {z}:")
+        page.keyboard.press("ArrowDown")
+        assert here.inner_text().startswith(f"Voxel {x + 1}, {y + 1}, {z}:")
+        page.keyboard.press("PageUp")
+        assert here.inner_text().startswith(f"Voxel {x + 1}, {y + 1}, {z + 1}:")
+        assert pixels(page, "axial") != drawn
+        page.locator("#view0-coronal").focus()
+        page.keyboard.press("ArrowUp")  # up in a coronal plane is towards the top of the head
+        assert here.inner_text().startswith(f"Voxel {x + 1}, {y + 1}, {z + 2}:")
+        axial.click(position={"x": 5, "y": 5})
+        assert "outside the brain" in here.inner_text()
+        page.locator("#view0-slice-sagittal").fill("9")
+        assert here.inner_text().split(",")[0] != f"Voxel {x + 1}"
+        page.locator("#view0-lesion").uncheck()
+        page.select_option("#view0-mode", "none")
+        assert "slice" in axial.get_attribute("aria-label")
+
+
+def test_a_point_in_a_figure_opens_that_subject_and_another_method_stands_beside(browser, site):
+    with opened(browser, site / "page.html") as page:
+        page.locator("[data-figure='strip']").scroll_into_view_if_needed()
+        page.wait_for_selector("#plot-strip .scatterlayer .point")
+        page.evaluate(
+            "document.getElementById('plot-strip').emit('plotly_click', {points: [{customdata: [1, 1]}]})"
+        )
+        assert page.evaluate("location.hash") == "#view=0.1.1"
+        page.wait_for_function("document.querySelector('#view0 h3').textContent.includes('S001')")
+        assert page.locator("#view-row").input_value() == "1"
+        assert page.locator("#subject-table tr.chosen td").first.inner_text() == "S001"
+        row = page.evaluate("bench.table().rows.findIndex((row) => row.label === 'ae')")
+        page.select_option("#view-other", str(row))
+        page.wait_for_selector("#view1:visible")
+        page.locator("#view0-axial").focus()
+        page.keyboard.press("PageUp")
+        where = [page.locator(f"#view{k}-here").inner_text().split(":")[0] for k in (0, 1)]
+        assert where[0] == where[1]
+        page.evaluate("bench.openSubject(0, 5)")
+        assert "No preview of S005" in page.locator("#view-note").inner_text()
+        assert not page.locator("#view0").is_visible()
+
+
+def test_a_real_click_on_a_point_is_noticed(browser, site):
+    with opened(browser, site / "page.html") as page:
+        page.locator("[data-figure='pair']").scroll_into_view_if_needed()
+        page.wait_for_selector("#plot-pair .scatterlayer .point")
+        point = page.locator("#plot-pair .scatterlayer .trace").nth(1).locator(".point").first
+        box = point.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_timeout(150)
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        page.wait_for_function("location.hash.startsWith('#view=')")
+
+
+def test_an_address_with_a_subject_opens_it_and_one_with_a_run_unfolds_it(browser, site):
+    with opened(browser, site / "page.html", fragment="#view=0.2.1") as page:
+        page.wait_for_selector("#view0:visible")
+        assert "S001" in page.locator("#view0 h3").inner_text()
+    with opened(browser, site / "page.html") as page:
+        link = page.locator("#ranking article[data-table='0'] tbody a").first
+        link.click()
+        assert page.locator(f"{link.get_attribute('href')}[open]").count() == 1
+
+
+def test_the_folder_form_fetches_its_previews_from_beside_it_alone(browser, site):
+    with opened(browser, site / "folder" / "index.html") as page:
+        page.wait_for_selector("#view0:visible")
+        assert "S000" in page.locator("#view0 h3").inner_text()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_scrolls_in_one_direction_and_all_figures_can_be_drawn(browser, site, scheme):
+    with opened(browser, site / "page.html", width=375, scheme=scheme) as page:
+        page.evaluate("bench.drawAll()")
+        page.wait_for_selector("#view0:visible")
+        assert page.evaluate("document.documentElement.scrollWidth") == 375
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (ground == "rgb(255, 255, 255)") == (scheme == "light")
+        page.locator("#theme").click()
+        page.locator("#theme").click()
+        assert page.locator("#theme").inner_text() == "Theme: dark"
+        assert (
+            page.evaluate("getComputedStyle(document.body).backgroundColor") != "rgb(255, 255, 255)"
+        )
+
+
+def test_nothing_of_a_hostile_record_runs_or_becomes_an_element(browser, tmp_path):
+    folder = tmp_path / "records"
+    for k, text in enumerate(HOSTILE):
+        write_run(
+            folder, f"m{k}", label=text, subjects=[*HOSTILE, "S000"], site=text, notes=(text,), unranked=text,
+            config={text: text}, previews=["S000", "__proto__"],
+        )  # fmt: skip
+    write_page(tmp_path / "page.html", compare(folder))
+    with opened(browser, tmp_path / "page.html") as page:
+        page.evaluate("bench.drawAll()")
+        page.wait_for_selector("#view0:visible")
+        for row in range(4):
+            for subject in range(len(HOSTILE) + 1):
+                page.evaluate(f"bench.openSubject({row}, {subject})")
+        page.evaluate("Plotly.Fx.hover('plot-strip', [{curveNumber: 0, pointNumber: 0}])")
+        page.wait_for_timeout(200)
+        assert page.evaluate("window.hacked") is None
+        for tag in ("img", "main a[href^='http']", "svg a", "main script", "iframe"):
+            assert page.locator(tag).count() == 0, tag
+        assert page.locator("svg[onload]").count() == 0
+        assert HOSTILE[1] in page.locator("#ranking").inner_text()

@@ -1,0 +1,221 @@
+"""Markdown, CSV, JSON and the terminal say the same, completely, and cannot be made to say something else."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from andi_bench.errors import UserError
+from andi_bench.writing import write_text
+from leaderboard.compare import compare
+from leaderboard.exports.markdown import flat, to_csv, to_json, to_markdown
+from leaderboard.exports.terminal import print_comparison
+from leaderboard.tables.columns import COLUMNS
+
+
+@pytest.fixture
+def comparison(make_run, records_dir):
+    for seed in range(3):
+        make_run(
+            "andi", {"raw": [0.5, 0.6 + seed / 10], "median5": [0.7, 0.8]}, seed=seed, label="ANDi"
+        )
+    make_run("thresholding", 0.71, created="2026-02-01T00:00:00+00:00", unranked="shown only")
+    make_run("voxel-statistics", 0.41)
+    make_run("voxel-statistics", None, protocol={"grid": "native"})
+    (records_dir / "stray").mkdir()
+    return compare(records_dir)
+
+
+def markdown_tables(text: str) -> list[list[dict[str, str]]]:
+    """Parse GitHub tables as GitHub does: cells split at bars that no backslash precedes."""
+    tables: list[list[dict[str, str]]] = []
+    lines = [line for line in text.splitlines() if line.startswith("|") or not line.strip()]
+    header: list[str] | None = None
+    for line in lines:
+        cells = [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if not cells:
+            header = None
+        elif header is None:
+            header = cells
+            tables.append([])
+        elif not all(set(cell) <= set(":-") for cell in cells):
+            assert len(cells) == len(header)
+            tables[-1].append(dict(zip(header, cells, strict=True)))
+    return tables
+
+
+def leaderboards(text: str) -> list[list[dict[str, str]]]:
+    return [lines for lines in markdown_tables(text) if "#" in lines[0]]
+
+
+def test_the_markdown_table_parses_back_to_the_rows(comparison):
+    text = to_markdown(comparison)
+    parsed = leaderboards(text)
+    assert len(parsed) == len(comparison.tables) == 2
+    for table, lines in zip(comparison.tables, parsed, strict=True):
+        assert len(lines) == len(table.rows)
+        for row, line in zip(table.rows, lines, strict=True):
+            value = row.figures["dice@val-dice"].value
+            assert line["#"] == ("–" if row.rank is None else str(row.rank))
+            assert line["Method"] == row.label
+            assert line["Maps"] == row.chain
+            assert line["Dice@val-dice"].split()[0] == ("–" if value is None else f"{value:.3f}")
+    assert parsed[0][0]["SD over seeds"] == "0.000"
+    assert "SD over seeds" not in parsed[1][0]
+
+
+def test_every_column_is_defined_and_every_run_and_guard_accounted_for(comparison, records_dir):
+    text = to_markdown(comparison)
+    for column in COLUMNS:
+        assert f"- **{column.header}**".replace("#", r"\#") in text
+    for folder in records_dir.glob("*__*"):
+        assert text.count(f"`{folder.name}`") == 1
+    assert "splits disjoint: passed by 5 of 5 runs" in text
+    assert "commit 0123456789ab with changes" in text
+    assert "An upper bound" in text
+    assert "thresholding has no rank: shown only." in text
+    assert "grid: native instead of working" in text
+    assert "stray: no record.json" in text
+    assert str(records_dir) not in text
+
+
+def test_csv_and_json_hold_the_rows_unrounded(comparison):
+    rows = [flat(table, row) for table in comparison.tables for row in table.rows]
+    content = json.loads(to_json(comparison))
+    assert [row for table in content["tables"] for row in table["rows"]] == rows
+    assert content["skipped"] == list(comparison.skipped)
+    read = list(csv.DictReader(io.StringIO(to_csv(comparison))))
+    assert len(read) == len(rows)
+    for line, row in zip(read, rows, strict=True):
+        assert list(line) == list(row)
+        for key, value in row.items():
+            if value is None:
+                assert line[key] == ""
+            elif isinstance(value, list):
+                assert line[key] == " ".join(map(str, value))
+            elif isinstance(value, str):
+                assert line[key] == value
+            else:
+                assert float(line[key]) == value
+
+
+def test_the_same_records_give_the_same_bytes(comparison, records_dir):
+    again = compare(records_dir)
+    for export in (to_markdown, to_csv, to_json):
+        assert export(comparison) == export(again)
+
+
+def test_a_name_with_markup_stays_a_name(make_run, records_dir):
+    label = "A|B <script>x</script> [l](http://e) `c` *b*"
+    make_run("evil", 0.5, label=label, notes=("# heading\n\n<b>bold</b>",))
+    text = to_markdown(compare(records_dir))
+    (lines,) = leaderboards(text)
+    assert len(lines) == 2
+    assert "<script>" not in text
+    assert "<b>" not in text
+    assert "](http" not in text.replace(r"\](http", "")
+    assert "\n# heading" not in text
+    assert "- # heading" not in text
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_the_terminal_table_fits_a_hundred_columns_and_says_what_it_left_out(
+    make_run, records_dir, count
+):
+    for k in range(count):
+        make_run(f"method-with-a-rather-long-name-{k}", k / 20, seed=0)
+        make_run(f"method-with-a-rather-long-name-{k}", k / 20, seed=1)
+    out = io.StringIO()
+    print_comparison(compare(records_dir), out)
+    text = out.getvalue()
+    assert max(map(len, text.splitlines())) <= 100
+    assert "\x1b" not in text
+    shown = " ".join(text.split("Left out to fit 100 columns:")[1].split())
+    assert "Prevalence" in shown
+    assert "Dice@val-dice" not in shown
+    head = "".join(text.split("Left out")[0].split())
+    for column in COLUMNS:
+        assert column.header in shown or "".join(column.header.split()).split("@")[-1][:6] in head
+    assert text.count("method-with-a-rather-long-nam") >= 2 * count
+
+
+def test_the_terminal_is_not_steered_by_a_record(make_run, records_dir):
+    make_run("evil", 0.5, label="[red]x[/red]\x1b[2J", notes=("\x1b]0;title\x07",))
+    out = io.StringIO()
+    print_comparison(compare(records_dir), out)
+    assert "\x1b" not in out.getvalue()
+    assert "\x07" not in out.getvalue()
+    assert "[red]x[/red]" in out.getvalue()
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "new" / "table.md"
+    write_text(path, "first\n")
+    assert path.read_text() == "first\n"
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(
+        UserError, match=r"table\.md: cannot be written \(No space left on device\)"
+    ):
+        write_text(path, "second\n")
+    assert path.read_text() == "first\n"
+    assert [file.name for file in path.parent.iterdir()] == ["table.md"]
+
+
+def test_an_unwritable_place_is_named(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written"):
+        write_text(tmp_path / "file" / "table.md", "x")
+    with pytest.raises(UserError, match="cannot be written"):
+        write_text(tmp_path, "x")
+
+
+def test_comparing_imports_no_heavy_package(make_run, records_dir):
+    make_run("andi", 0.5)
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from leaderboard.compare import compare; from leaderboard.exports.terminal import print_comparison\n"
+        "from leaderboard.exports.markdown import to_csv, to_json, to_markdown\n"
+        "c = compare(Path(sys.argv[1])); print_comparison(c); to_csv(c); to_json(c); to_markdown(c)\n"
+        "heavy = {'torch', 'nilearn', 'matplotlib', 'scipy', 'sklearn', 'pandas'}\n"
+        "print('heavy:', sorted(heavy & set(sys.modules)))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code, str(records_dir)], capture_output=True, text=True, check=True
+    )
+    assert out.stdout.splitlines()[-1] == "heavy: []"
+
+
+def test_markdown_says_what_differences_are_worth_and_how_that_was_found(make_run, records_dir):
+    values = [k / 20 for k in range(1, 13)]
+    for method, lift in (("best", 0.3), ("b", 0.05), ("c", 0.0)):
+        own = [value + lift + (k % 3) / 100 for k, value in enumerate(values)]
+        make_run(method, {"raw": own, "median5": own[::-1]})
+    text = to_markdown(compare(records_dir), [[("Every subject", "figures/phantom dice.svg")]])
+    (board,) = leaderboards(text)
+    best = [line["Dice@val-dice"] for line in board if line["Method"] == "best"]
+    assert all(re.fullmatch(r"\*\*0\.\d{3}\*\* \[.*\]", cell) for cell in best)
+    assert sum("**" in line["Dice@val-dice"] for line in board) == len(best) == 2
+    ranks = [table for table in markdown_tables(text) if "Rank by mean" in table[0]]
+    assert [line["Method"] for line in ranks[0]] == ["best", "b", "c"]
+    assert ranks[0][0]["Significantly better than"] == "all 2"
+    pairs = [table for table in markdown_tables(text) if "p (Holm)" in table[0]]
+    assert [len(table) for table in pairs] == [3, 3, 3]
+    assert pairs[0][0]["p (Holm)"] == "&lt;.001" or float(pairs[0][0]["p (Holm)"]) < 0.05
+    for words in (
+        "> [!WARNING]", "12 subjects are few", "Friedman: chi-squared", "Kendall's tau between schemes",
+        "## How differences are tested", "Holm", "rank-biserial", "10,000 resamples",
+        "![Every subject](figures/phantom%20dice.svg)",
+    ):  # fmt: skip
+        assert words in text
+    assert text.count("<details>") == text.count("</details>") > 0

@@ -1,0 +1,62 @@
+"""``show``: one run, found by whatever names it, printed within 100 columns."""
+
+import json
+
+import pytest
+from support.page_records import write_run
+
+
+@pytest.fixture
+def records(tmp_path):
+    folder = tmp_path / "workspace" / "records"
+    long = tuple(f"a-subject-with-a-long-name-{k:03d}" for k in range(4))
+    write_run(
+        folder, "andi", subjects=long, previews=[long[0]], notes=("a note that says much " * 9,)
+    )
+    write_run(folder, "andi", seed=1)
+    write_run(
+        folder, "dae", label="\x1b[31mred [bold]label[/bold]", unranked="no validation split",
+        guards=({"name": "splits disjoint", "passed": False, "detail": "S001 in both"},),
+    )  # fmt: skip
+    return folder
+
+
+def test_a_run_is_shown_whole_within_100_columns(cli, records):
+    answer = cli("show", "andi__phantom__seed0")
+    assert answer.code == 0, answer.err
+    folder = next(records.glob("andi__phantom__seed0*"))
+    wide = [line for line in answer.out.splitlines() if len(line) > 100]
+    assert set(wide) <= {str(folder)}  # only the path, which is for copying
+    assert answer.out.count("a-subject-with-a-long-name-00") == 4
+    for text in ("region", "val-fpr5", "how oracle was found", "splits disjoint", "300 s", "torch 2.13.0", str(folder.name),
+                 "1 subjects, for compare --html"):  # fmt: skip
+        assert text in answer.out
+    table = [line.split() for line in answer.out.splitlines() if line.startswith("a-subject")]
+    content = json.loads(cli("show", folder, "--json").out)
+    dice = {
+        line["subject"]: line["dice"]
+        for line in content["subjects"]
+        if (line["chain"], line["point"]) == ("raw", "val-dice")
+    }
+    assert [float(line[2]) for line in table] == pytest.approx(list(dice.values()), abs=5e-4)
+
+
+def test_what_keeps_a_run_from_its_rank_is_said_first_and_no_name_steers_the_terminal(cli, records):
+    out = cli("show", "dae").out
+    assert "No rank: no validation split" in out.splitlines()[1]
+    assert "Guard failed: splits disjoint (S001 in both)" in out.splitlines()[2]
+    assert "\x1b" not in out
+    assert "[bold]label[/bold]" in out
+
+
+def test_a_name_that_means_several_runs_or_none_is_a_mistake_in_one_line(cli, records):
+    several = cli("show", "andi")
+    assert several.code == 2
+    assert "2 begin so" in several.err
+    assert "andi__phantom__seed1" in several.err
+    none = cli("show", "andy__phantom__seed0")
+    assert none.code == 2
+    assert "did you mean 'andi__phantom__seed" in none.err
+    (next(records.glob("dae*")) / "subjects.csv").write_text("changed")
+    assert "changed after the run" in cli("show", "dae").err
+    assert cli("show", "dae", "--records", records / "nowhere").code == 2

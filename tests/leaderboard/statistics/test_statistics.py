@@ -1,0 +1,241 @@
+"""The statistics of a table, from records: families, significance, warnings, and who takes part."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from support.synthetic_records import Size, write_benchmark
+
+from andi_bench.errors import UserError
+from andi_bench.records.store import read_histograms, read_subjects
+from leaderboard.compare import compare
+from leaderboard.statistics.families import BETWEEN_CHAINS, BETWEEN_METHODS
+from leaderboard.words.statistics_text import bold_keys, p_text
+
+
+@pytest.fixture(scope="module")
+def board(tmp_path_factory):
+    """Three methods, 18 subjects, two seeds."""
+    directory = tmp_path_factory.mktemp("board") / "records"
+    write_benchmark(directory, Size(3, 18, 2, 2, 3_000), gap=0.06)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def comparison(board):
+    return compare(board)
+
+
+def test_families_are_all_pairs_of_a_chain_and_the_chains_of_each_method(comparison):
+    (statistics,) = comparison.statistics
+    assert [(f.kind, f.chain, len(f.wilcoxon)) for f in statistics.families] == [
+        (BETWEEN_METHODS, "raw", 3), (BETWEEN_METHODS, "median5", 3), (BETWEEN_CHAINS, "", 3),
+    ]  # fmt: skip
+    across = statistics.families[2]
+    assert all(t.first[0] == t.second[0] and t.first[1] != t.second[1] for t in across.wilcoxon)
+    assert statistics.family("raw") is statistics.families[0]
+    assert statistics.family("median3") is None
+
+
+def test_a_test_is_that_of_the_subjects_means_over_the_seeds(board, comparison):
+    from scipy import stats
+
+    tables = {
+        letter: [
+            read_subjects(folder).query("chain == 'raw' and point == 'val-dice'")
+            for folder in sorted(board.glob(f"method-{letter}__*"))
+        ]
+        for letter in "ab"
+    }
+    means = {
+        letter: np.mean([part["dice"] for part in parts], axis=0)
+        for letter, parts in tables.items()
+    }
+    test = comparison.statistics[0].families[0].test(("method A", "raw"), ("method B", "raw"))
+    difference = means["a"] - means["b"]
+    assert test.difference == pytest.approx(difference.mean())
+    assert test.zeros == (np.round(difference, 12) == 0).sum()
+    kept = difference[np.round(difference, 12) != 0]
+    assert test.subjects == 18
+    assert test.p == pytest.approx(stats.wilcoxon(kept, method="exact").pvalue, rel=0.05)
+    reference = stats.bootstrap(
+        (difference,),
+        np.mean,
+        method="percentile",
+        n_resamples=20_000,
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    assert (test.low, test.high) == pytest.approx((reference.low, reference.high), abs=3e-3)
+
+
+def test_the_same_draws_make_the_difference_of_pooled_average_precision_paired(comparison):
+    """A method against itself in all but name has no difference at all; chains of a method move together."""
+    family = comparison.statistics[0].families[0]
+    for test in family.pooled:
+        assert test.how == "bootstrap"
+        assert test.low <= test.difference <= test.high
+        assert 0 < test.p <= test.adjusted <= 1
+    own = comparison.statistics[0].pooled_intervals
+    first, second = ("method A", "raw"), ("method B", "raw")
+    apart = [own[key][1] - own[key][0] for key in (first, second)]
+    test = family.test(first, second, pooled=True)
+    assert test.high - test.low < 0.6 * min(apart)  # unpaired it would be wider than either
+
+
+def test_a_pooled_interval_over_seeds_stands_in_the_table(comparison):
+    for row in comparison.tables[0].rows:
+        figure = row.figures["pooled_ap"]
+        assert figure.low < figure.value < figure.high
+
+
+def test_the_best_is_bold_only_if_it_is_significantly_best(
+    comparison, board, make_run, records_dir
+):
+    by_metric, by_pooled = bold_keys(comparison.statistics[0])
+    assert by_metric == {("method A", "raw"), ("method A", "median5")}
+    assert by_pooled <= {("method A", "raw"), ("method A", "median5")}
+    make_run("a", {"raw": [0.5, 0.6, 0.7], "median5": [0.5, 0.6, 0.7]})
+    make_run("b", {"raw": [0.4, 0.5, 0.6], "median5": [0.4, 0.5, 0.6]})
+    assert bold_keys(compare(records_dir).statistics[0]) == (set(), set())
+
+
+def test_too_few_subjects_for_any_significance_are_warned_of(make_run, records_dir):
+    for place, method in enumerate("abcdefgh"):
+        make_run(method, {"raw": [0.5 + place / 20] * 10, "median5": [0.4 + place / 20] * 10})
+    (statistics,) = compare(records_dir).statistics
+    (warning, *_) = statistics.families[0].warnings
+    assert "10 subjects and 28 comparisons" in warning
+    assert "0.055" in warning
+    assert "no difference can be significant" in warning
+    assert all(test.better is None for test in statistics.families[0].wilcoxon)
+
+
+def test_subjects_without_a_difference_do_not_count_towards_the_power(make_run, records_dir):
+    make_run("a", {"raw": [1, 1, 1, 0.5, 0.6, 0.7], "median5": [0.1] * 6})
+    make_run("b", {"raw": [1, 1, 1, 0.4, 0.5, 0.6], "median5": [0.1] * 6})
+    (statistics,) = compare(records_dir).statistics
+    assert "6 subjects (3 of them with a difference at most)" in statistics.families[0].warnings[0]
+
+
+def test_records_without_histograms_have_no_pooled_tests_and_say_so(make_run, records_dir):
+    make_run("a", 0.5)
+    make_run("b", 0.6)
+    family = compare(records_dir).statistics[0].families[0]
+    assert family.pooled == ()
+    assert any("no score histograms of b (raw), a (raw)" in line for line in family.warnings)
+
+
+def test_one_subject_is_one_line_and_no_test(make_run, records_dir):
+    make_run("a", {"raw": [0.5], "median5": [0.5]})
+    make_run("b", {"raw": [0.6], "median5": [0.6]})
+    family = compare(records_dir).statistics[0].families[0]
+    assert (family.wilcoxon, family.pooled) == ((), ())
+    assert family.warnings == ("fewer than two subjects have Dice@val-dice for every row: no test",)
+
+
+def test_unranked_rows_take_no_part_in_any_test(make_run, records_dir):
+    make_run("a", 0.5)
+    make_run("b", 0.6)
+    make_run("c", 0.9, unranked="no validation maps")
+    family = compare(records_dir).statistics[0].families[0]
+    assert {label for label, _ in family.keys} == {"a", "b"}
+
+
+def test_an_incomplete_run_is_shown_without_figures_and_without_rank(make_run, records_dir):
+    make_run("whole", 0.5)
+    make_run(
+        "half", 0.9, protocol={"subjects": {"val": 6, "test": 9}, "split_fingerprint": "f" * 64}
+    )
+    rows = {row.method: row for row in compare(records_dir).tables[0].rows}
+    assert rows["half"].rank is None
+    assert rows["half"].reason == "incomplete: seed 0 has 4 of 9 subjects"
+    assert rows["half"].figures["dice@val-dice"].value is None
+    assert rows["half"].values["dice@val-dice"] == {}
+    assert rows["whole"].rank is not None
+
+
+def test_different_numbers_of_seeds_are_noted(make_run, records_dir):
+    make_run("a", 0.5, seed=0)
+    make_run("a", 0.5, seed=1)
+    make_run("b", 0.6)
+    (statistics,) = compare(records_dir).statistics
+    assert "different numbers of seeds (1 to 2)" in statistics.warnings[0]
+
+
+def test_agreement_between_data_sets_counts_the_methods_they_share(make_run, records_dir):
+    for place, method in enumerate("abcd"):
+        make_run(method, 0.2 + place / 10, dataset="one")
+        make_run(method, 0.2 - place / 100 if method != "d" else 0.3, dataset="two")
+    found = {one.chain: one for one in compare(records_dir).agreements}
+    # a < b < c < d against c < b < a < d: 3 of 6 pairs concordant
+    assert found["raw"].tau == pytest.approx(0)
+    assert (found["raw"].first, found["raw"].second, found["raw"].methods) == ("one", "two", 4)
+
+
+def test_another_metric_ranks_when_asked_for_and_the_table_says_so(make_run, records_dir):
+    from leaderboard.tables.columns import columns_of
+    from leaderboard.words.notes import heading_of
+
+    make_run("a", 0.5)
+    make_run("b", 0.6)
+    (table,) = compare(records_dir, metric="ap").tables
+    assert "RANKED BY AP per subject" in heading_of(table)
+    assert columns_of(table)[0].definition.startswith("Rank by AP per subject")
+    assert compare(records_dir, metric="ap").statistics[0].families[0].metric == "ap"
+    with pytest.raises(UserError, match="metric 'dice@oracle' never ranks: its threshold"):
+        compare(records_dir, metric="dice@oracle")
+    with pytest.raises(UserError, match="metric 'pooled_auroc' never ranks: it saturates"):
+        compare(records_dir, metric="pooled_auroc")
+    with pytest.raises(UserError, match=r"unknown metric 'dice@yenn': did you mean 'dice@yen'"):
+        compare(records_dir, metric="dice@yenn")
+
+
+def test_where_less_is_better_less_ranks_first(board):
+    comparison = compare(board, metric="hd95@val-dice")
+    values = [row.figures["hd95@val-dice"].value for row in comparison.tables[0].rows]
+    assert values == sorted(values)
+    family = comparison.statistics[0].families[0]
+    for test in family.wilcoxon:
+        if test.effect > 0.2:
+            assert test.difference < 0  # the better one has the smaller distance
+    assert family.left_out == 0
+    assert len(family.subjects) == 18 - 2  # two have no lesion: no distance for any method
+
+
+def test_only_the_seeds_asked_for_take_part(board):
+    assert {row.seeds for row in compare(board, seeds=[1]).tables[0].rows} == {(1,)}
+    with pytest.raises(UserError, match="seed 7: no such run, there are those of 0, 1"):
+        compare(board, seeds=[7])
+
+
+def test_an_older_record_without_the_short_histograms_gives_the_same(board, comparison, tmp_path):
+    import shutil
+
+    old = tmp_path / "old"
+    shutil.copytree(board, old)
+    for folder in old.iterdir():
+        (folder / "pooled.npz").unlink()
+        sums = (folder / "SHA256SUMS").read_text().splitlines()
+        (folder / "SHA256SUMS").write_text("".join(f"{s}\n" for s in sums if "pooled" not in s))
+    assert read_histograms(next(old.iterdir()))
+    assert compare(old).statistics == comparison.statistics
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.0004, "<.001"), (0.0312, ".031"), (1.0, "1"), (0.9996, "1"), (0.5, ".500")]
+)
+def test_p_values_as_text(p, text):
+    assert p_text(p) == text
+
+
+def test_of_few_subjects_no_difference_of_pooled_average_precision_is_called_significant(
+    comparison,
+):
+    from leaderboard.words.statistics_text import sentences
+
+    for family in comparison.statistics[0].families:
+        assert (
+            min(test.adjusted for test in family.pooled) < 0.05
+        )  # the bootstrap alone would have it so
+        assert all(test.better is None for test in family.pooled)
+        assert any("intervals only" in line for line in sentences(family))

@@ -1,0 +1,1 @@
+"""What tests share: small data, records made by hand, places."""
