@@ -1,16 +1,20 @@
-"""Files written whole or not at all."""
+"""Files and folders that appear whole or not at all."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from andi_bench.errors import UserError
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name in its own folder, then rename it.
+@contextmanager
+def partial_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary name in a file's own folder; when the block ends well, what was written there becomes the file.
 
     A reader sees the old file or the new one, never a part; a kill leaves at most a hidden ``.partial`` file.
 
@@ -23,16 +27,74 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(".partial", f".{path.name}.", path.parent)
+        os.close(handle)
         temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
+        yield temporary
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp makes private files
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files
         temporary.replace(path)
     except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
-        raise UserError(f"{path}: cannot be written ({error.strerror or error})") from error
+
+
+def write_atomically(path: Path, content: bytes | str) -> None:
+    """Write a file whole or not at all; text as UTF-8. Its folder is made if absent.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be made, or the file cannot be written.
+    """
+    with partial_file(path) as temporary:
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+_PARTIAL, _STALE = ".partial-", ".stale-"
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """Yield a hidden folder to write in; when the block ends well, it takes the target's place.
+
+    A kill leaves at most hidden folders, which :func:`sweep` takes away. If the block raises, nothing is left.
+
+    Raises
+    ------
+    UserError
+        When the folder cannot be made, written or put in place.
+    """
+    partial: Path | None = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{target.name}-", dir=target.parent))
+        yield partial
+        partial.chmod(0o777 & ~_umask())  # mkdtemp makes private folders
+        if target.exists():  # a folder cannot be renamed onto a full one
+            stale = Path(tempfile.mkdtemp(prefix=f"{_STALE}{target.name}-", dir=target.parent))
+            target.replace(stale / target.name)
+            partial.replace(target)
+            shutil.rmtree(stale, ignore_errors=True)
+        else:
+            partial.replace(target)
+    except OSError as error:
+        raise UserError(f"{target}: cannot be written ({error.strerror or error})") from error
+    finally:
+        if partial is not None:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed process left half-written; only where no other one is at work."""
+    if folder.is_dir():
+        for left in [*folder.glob(f"{_PARTIAL}*"), *folder.glob(f"{_STALE}*")]:
+            shutil.rmtree(left, ignore_errors=True)

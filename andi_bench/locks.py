@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 
+LOCK = ".lock"
+"""The file in a folder that is locked; it stays there, empty."""
+
 
 @contextmanager
-def exclusive(folder: Path, console: Console) -> Iterator[None]:
+def exclusive(folder: Path, console: Console | None = None) -> Iterator[None]:
     """Hold a folder while the block runs; wait, and say so, while another process holds it.
 
     The lock ends with the process, however it ends.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if absent.
+    console : Console or None
+        Told when there is something to wait for.
 
     Raises
     ------
@@ -24,13 +35,16 @@ def exclusive(folder: Path, console: Console) -> Iterator[None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        handle = (folder / ".lock").open("w")
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror})") from error
-    with handle:
+        lock = FileLock(folder / LOCK)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            console.note(f"{folder}: in use by another run, waiting for it")
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            lock.acquire(timeout=0)
+        except Timeout:
+            if console is not None:
+                console.note(f"{folder}: in use by another run, waiting for it")
+            lock.acquire()
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    try:
         yield
+    finally:
+        lock.release()

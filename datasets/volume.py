@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from andi_bench.geometry import voxel_sizes
+
 MODALITIES: tuple[str, ...] = ("flair", "t1", "t1ce", "t2")
 """Channel order of every image in this project."""
 
@@ -98,5 +100,4 @@ class Volume:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Edge lengths of a voxel of the working grid, mm."""
-        x, y, z = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
-        return float(x), float(y), float(z)
+        return voxel_sizes(self.affine)

@@ -45,8 +45,7 @@ def ours(count: int) -> None:
     from andi_bench.config import EvaluationConfig
     from andi_bench.metrics import thresholds
     from andi_bench.metrics.binning import score_histogram
-    from andi_bench.metrics.histogram import ScoreHistogram
-    from andi_bench.metrics.packed import PackedHistograms
+    from andi_bench.metrics.histogram import PackedHistograms, ScoreHistogram
     from andi_bench.metrics.pooled import pooled_auroc, pooled_average_precision
     from benchmark.evaluation.protocol import chains_of, evaluate
 

@@ -25,7 +25,7 @@ from andi_bench.config import PreprocessingConfig
 from datasets.adapters.folder import FolderAdapter
 from datasets.adapters.shifts import ShiftsAdapter
 from datasets.scans.preprocess import read_scan, training_slices
-from datasets.slices import builder as slice_builder
+from datasets.slices import builder
 from datasets.slices.builder import Packed
 from datasets.slices.format import pack
 from datasets.slices.store import SliceStore
@@ -70,7 +70,7 @@ def _show(what: str, amount: float, unit: str, work: Callable[[], None]) -> None
 
 
 def measure_store(folder: Path, slices: int) -> None:
-    slice_builder.pack_subject = _noise_slices
+    builder.pack_subject = _noise_slices
     subjects = [Subject(f"{k:05d}", {}) for k in range(-(-slices // PER_SUBJECT))]
     for dtype in ("float32", "float16"):
         config = CONFIG.model_copy(update={"store_dtype": dtype})

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.morphology import dilate_cube
+from andi_bench.geometry import bounding_box, dilate_cube
 from andi_bench.metrics.scores import as_scores, same_shape
 
 _PAIRS = 512
@@ -55,7 +55,7 @@ def median_filter(
         where = where & dilate_cube(scores != 0, size // 2)
     out = np.zeros(scores.shape, dtype=np.float32)
     if where.any():
-        box = _bounding_box(where)
+        box = bounding_box(where)
         out[box] = _medians(_reached(scores, box, size // 2), size, where[box])
     return out
 
@@ -123,11 +123,3 @@ def _reached(
 def _flip(bits: NDArray[np.int32]) -> NDArray[np.int32]:
     """Turn the bits of floats into integers of the same order, and back."""
     return bits ^ ((bits >> 31) & np.int32(0x7FFFFFFF))
-
-
-def _bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
-    """Return the smallest box around a mask's voxels, of which there is one at least."""
-    flat = np.any(mask, axis=0)
-    occupied = np.any(mask, axis=(1, 2)), np.any(flat, axis=1), np.any(flat, axis=0)
-    found = [np.flatnonzero(along) for along in occupied]
-    return tuple(slice(int(inside[0]), int(inside[-1]) + 1) for inside in found)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from andi_bench.geometry import erode
 from andi_bench.metrics.lesionwise import components
 from andi_bench.metrics.median import median_filter
-from andi_bench.metrics.morphology import erode
 from andi_bench.metrics.scores import as_scores, same_shape
 
 

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from andi_bench.geometry import dilate_faces
 from andi_bench.metrics.histogram import ScoreHistogram
-from andi_bench.metrics.morphology import dilate_faces
 from andi_bench.metrics.scores import Region, as_scores, key_scores, same_shape, score_keys
 
 Read = Callable[[], Iterable[tuple[NDArray[Any], NDArray[np.bool_]]]]

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
 from andi_bench.metrics.grouped import GroupedCounts
-from andi_bench.metrics.histogram import ARRAYS, ScoreHistogram
-from andi_bench.metrics.packed import PackedHistograms
+from andi_bench.metrics.histogram import ARRAYS, PackedHistograms, ScoreHistogram
 from andi_bench.metrics.scores import Region
 
 HISTOGRAMS, POOLED = "histograms.npz", "pooled.npz"

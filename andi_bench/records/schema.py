@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
+
+from andi_bench.names import folder_word
 
 SCHEMA: Literal[2] = 2
 GRID = "grid"
@@ -46,7 +47,7 @@ class RunInfo(Part):
     @property
     def folder_name(self) -> str:
         """Name of the record's folder: method, data set, seed and the head of the identity."""
-        method, dataset = (_plain(name) for name in (self.method, self.dataset))
+        method, dataset = (folder_word(name) for name in (self.method, self.dataset))
         return f"{method}__{dataset}__seed{self.seed}__{self.identity[:8]}"
 
 
@@ -307,7 +308,3 @@ def jsonable(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     raise ValueError(f"{type(value).__name__} cannot stand in a record")
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-.") or "unnamed"

@@ -52,8 +52,8 @@ def compare(
     debug: Debug = False,
 ) -> None:
     """Rank all runs of a data set; reads run records only, never a volume."""
+    from andi_bench.files import write_atomically
     from andi_bench.workspace import Workspace
-    from andi_bench.writing import write_text
     from leaderboard.compare import compare as read_and_rank
     from leaderboard.exports.latex import to_latex
     from leaderboard.exports.markdown import to_csv, to_json, to_markdown
@@ -76,11 +76,11 @@ def compare(
         links = figure_links(comparison, written, markdown) if markdown is not None else None
         print(f"written: {len(written)} figures in {figures}", file=sys.stderr)
     if markdown is not None:
-        write_text(markdown, to_markdown(comparison, links))
+        write_atomically(markdown, to_markdown(comparison, links))
         print(f"written: {markdown}", file=sys.stderr)
     for path, render in ((csv, to_csv), (latex, to_latex)):
         if path is not None:
-            write_text(path, render(comparison))
+            write_atomically(path, render(comparison))
             print(f"written: {path}", file=sys.stderr)
     if html is not None:
         from leaderboard.exports.page.render import write_page

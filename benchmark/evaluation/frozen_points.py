@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from andi_bench.executor import Work
 from andi_bench.metrics import thresholds
 from andi_bench.metrics.histogram import ScoreHistogram
 from andi_bench.metrics.overlap import Overlap
@@ -22,7 +23,6 @@ from benchmark.evaluation.measurement import (
     overlap_at,
     overlap_figures,
 )
-from benchmark.evaluation.workforce import Work
 
 _HOW = {
     "val-dice": "highest mean per-subject Dice of {n} validation subjects, over all scores",

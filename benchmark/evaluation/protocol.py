@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from andi_bench.config import EvaluationConfig
 from andi_bench.console import Console
+from andi_bench.executor import ordered
 from andi_bench.metrics.exact import PooledPasses, Ranking
-from andi_bench.metrics.histogram import ARRAYS, ScoreHistogram
-from andi_bench.metrics.packed import PackedHistograms
+from andi_bench.metrics.histogram import ARRAYS, PackedHistograms, ScoreHistogram
 from andi_bench.metrics.postprocessing import PostProcessing
 from andi_bench.records.schema import (
     GRID,
@@ -48,7 +48,6 @@ from benchmark.evaluation.measurement import (
     measure_subject,
 )
 from benchmark.evaluation.subgroups import grouped
-from benchmark.evaluation.workforce import workforce
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +69,8 @@ class Sweeps:
     points: dict[str, float]
 
 
+PARALLEL_VOXELS = 30_000_000
+"""With fewer voxels in all, starting processes costs more than it saves."""
 _NAMED = 5  # lost lesions named in a note; the record names all
 
 
@@ -161,7 +162,12 @@ def evaluate(
     """
     chains = chains_of(config)
     console = console or Console(quiet=True)
-    with workforce(load, [*val, *test], workers) as work:
+    everyone = [*val, *test]
+
+    def worth() -> bool:
+        return load(everyone[0]).brain.size * len(everyone) > PARALLEL_VOXELS
+
+    with ordered(len(everyone), workers, worth) as work:
         calibration = {chain.name: PackedHistograms() for chain in chains}
         with console.progress("calibrating", len(val)) as advance:
             for name, found in zip(val, work(partial(bin_subject, load, chains), val), strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from andi_bench.config import MethodEntry, RunConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.locks import exclusive
+from andi_bench.names import slug
 from andi_bench.records.store import Costs, RunInfo, find_run, identity
 from benchmark.recording.guards import unseen_in_training
 from benchmark.recording.run_record import Finished
@@ -65,7 +65,7 @@ class ForeignMaps:
     @property
     def slug(self) -> str:
         """The name as it stands in names of files."""
-        return re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")
+        return slug(self.name)
 
 
 def evaluate_maps(request: RunRequest, given: ForeignMaps, console: Console) -> Outcome:

@@ -55,14 +55,14 @@ def summarise(
         }
         print(json.dumps(rows, indent=1))
     if evaluated:
-        from andi_bench.writing import write_text
+        from andi_bench.files import write_atomically
         from leaderboard.compare import compare
         from leaderboard.exports.markdown import to_markdown
         from leaderboard.exports.terminal import print_comparison
 
         comparison = compare(place.records, dataset)
         markdown = place.leaderboards / f"{dataset}.md"
-        write_text(markdown, to_markdown(comparison))
+        write_atomically(markdown, to_markdown(comparison))
         # With --json, stdout belongs to the script that reads it.
         print_comparison(comparison, sys.stderr if as_json else None)
         console.note(f"leaderboard   {markdown}")

@@ -7,7 +7,6 @@ A file holds the map, the brain and lesion masks on the working grid, and the co
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
+from andi_bench.files import partial_file
 from datasets.volume import LesionLoss, NativeGrid
 
 
@@ -125,15 +125,8 @@ class MapStore:
         if arrays["lesion"] is not None:
             packed["lesion"] = np.packbits(arrays["lesion"])
         path = self.path(scored.subject)
-        temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                np.savez(file, **packed)
-            temporary.replace(path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise UserError(f"{path}: cannot be written ({error.strerror})") from error
+        with partial_file(path) as temporary, temporary.open("wb") as file:
+            np.savez(file, **packed)
 
     def load(self, subject: str) -> ScoredSubject:
         """Read one subject.

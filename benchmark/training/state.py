@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from andi_bench.errors import UserError
+from andi_bench.files import partial_file
 
 
 class MovingAverage:
@@ -81,15 +82,11 @@ def save_tensors(tensors: dict[str, torch.Tensor], path: Path, metadata: dict[st
     UserError
         When the file cannot be written (no space, no permission).
     """
-    temporary = path.with_name(f".{path.name}.partial")
+    plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(
-            {k: v.detach().cpu().contiguous() for k, v in tensors.items()}, temporary, metadata
-        )
-        temporary.replace(path)
-    except (OSError, SafetensorError) as error:
-        temporary.unlink(missing_ok=True)
+        with partial_file(path) as temporary:
+            save_file(plain, temporary, metadata)
+    except SafetensorError as error:
         raise UserError(f"{path}: cannot be written ({error})") from error
 
 

@@ -12,8 +12,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from andi_bench.config import PreprocessingConfig, Section, validated
-from andi_bench.cores import default_workers
 from andi_bench.errors import UserError
+from andi_bench.executor import default_workers
 from andi_bench.registry import DATASETS, register, source_hash
 from datasets.scans.fingerprints import FingerprintCache
 from datasets.scans.lesion_mask import LesionRule

@@ -9,13 +9,10 @@ Licence of the anatomy: :data:`datasets.phantom.template.TEMPLATE_LICENCE`; the 
 from __future__ import annotations
 
 import csv
+import io
 import json
-import multiprocessing
 import shutil
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +20,10 @@ import nibabel as nib
 import numpy as np
 from scipy import ndimage
 
-from andi_bench.cores import default_workers
 from andi_bench.errors import UserError
+from andi_bench.executor import completed
+from andi_bench.files import sweep, whole_folder, write_atomically
+from andi_bench.locks import LOCK, exclusive
 from datasets.adapters.folder import Progress
 from datasets.phantom.recipe import (
     PHANTOM,
@@ -97,13 +96,12 @@ def build_phantom(
         if built and all(_finished(root, subject) for subject in subjects):
             return root
         root.mkdir(parents=True, exist_ok=True)
-        with _alone(root):
+        with exclusive(root):
             found = _manifest(root)
             if found is not None and found["parameters"] != parameters:
                 _clear(root, found)
             _write_manifest(root, config, None)
-            for left in root.glob(".partial-*"):
-                shutil.rmtree(left, ignore_errors=True)
+            sweep(root)
             _build_missing(root, subjects, progress, workers)
             _write_splits(root, subjects)
             _write_manifest(root, config, [_described(root, subject) for subject in subjects])
@@ -126,7 +124,7 @@ def _manifest(root: Path) -> dict[str, Any] | None:
     if not root.is_dir():
         raise UserError(f"phantom: {root} is a file: a folder wanted")
     if not path.exists():
-        strangers = [p.name for p in root.iterdir() if p.name != ".lock"]
+        strangers = [p.name for p in root.iterdir() if p.name != LOCK]
         if strangers:
             raise UserError(
                 f"phantom: {root} holds '{min(strangers)}' and no {MANIFEST}, so it is not a "
@@ -143,19 +141,6 @@ def _manifest(root: Path) -> dict[str, Any] | None:
         f"phantom: {path} is not the manifest of a phantom, so {root} is left alone: "
         "an empty or new folder wanted"
     )
-
-
-@contextmanager
-def _alone(root: Path) -> Iterator[None]:
-    # The lock goes with the process that holds it, however that ends.
-    try:
-        import fcntl
-    except ImportError:  # not on this system: two builders at once only waste work
-        yield
-        return
-    with (root / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _clear(root: Path, manifest: dict[str, Any]) -> None:
@@ -186,67 +171,20 @@ def _build_missing(
     if progress is not None:
         progress("phantom", done, len(subjects))
     template = load_template().smoothed(missing[0].config.spacing)
-    if workers is None:
-        workers = default_workers()
-    for _ in _written(root, missing, template, min(workers, len(missing))):
+    for _ in completed(partial(_write_subject, root, template), missing, workers):
         done += 1
         if progress is not None:
             progress("phantom", done, len(subjects))
 
 
-def _written(
-    root: Path, subjects: list[PhantomSubject], template: Template, workers: int
-) -> Iterator[None]:
-    if workers <= 1:
-        for subject in subjects:
-            _write_subject(root, subject, template)
-            yield
-        return
-    # Spawned, not forked: the parent may hold threads of torch that do not survive a fork.
-    pool = ProcessPoolExecutor(
-        workers, multiprocessing.get_context("spawn"), _take_template, (template,)
-    )
-    try:
-        tasks = [pool.submit(_write_in_worker, root, subject) for subject in subjects]
-        for task in as_completed(tasks):
-            task.result()
-            yield
-    except BrokenProcessPool as error:
-        raise UserError(
-            f"phantom: a process that built subjects under {root} was ended from outside, for lack "
-            "of memory perhaps: run again to go on, with fewer workers if it recurs"
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-_template: Template | None = None  # a worker process's copy, sent once
-
-
-def _take_template(template: Template) -> None:
-    global _template
-    _template = template
-
-
-def _write_in_worker(root: Path, subject: PhantomSubject) -> None:
-    assert _template is not None
-    _write_subject(root, subject, _template)
-
-
-def _write_subject(root: Path, subject: PhantomSubject, template: Template) -> None:
+def _write_subject(root: Path, template: Template, subject: PhantomSubject) -> None:
     scans, segmentation, grid = make_subject(subject, template)
-    partial = root / f".partial-{subject.id}"
-    partial.mkdir()
-    files = _files(partial, subject.id)
-    for part, path in files.items():
-        values = segmentation if part == "seg" else scans[part]
-        image = nib.Nifti1Image(values, grid.affine)
-        image.header.set_xyzt_units("mm")
-        nib.save(image, path)
-    folder = root / subject.id
-    if folder.exists():  # incomplete: some file of it was removed
-        shutil.rmtree(folder)
-    partial.replace(folder)
+    with whole_folder(root / subject.id) as folder:
+        for part, path in _files(folder, subject.id).items():
+            values = segmentation if part == "seg" else scans[part]
+            image = nib.Nifti1Image(values, grid.affine)
+            image.header.set_xyzt_units("mm")
+            nib.save(image, path)
 
 
 def _described(root: Path, subject: PhantomSubject) -> dict[str, Any]:
@@ -265,14 +203,12 @@ def _described(root: Path, subject: PhantomSubject) -> dict[str, Any]:
 
 def _write_splits(root: Path, subjects: list[PhantomSubject]) -> None:
     folder = root / "splits"
-    folder.mkdir(exist_ok=True)
     for split in SPLITS:
-        partial = folder / f".scans_{split}.csv"
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, CSV_COLUMNS, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(subject.person() for subject in subjects if subject.split == split)
-        partial.replace(folder / f"scans_{split}.csv")
+        text = io.StringIO()
+        writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(subject.person() for subject in subjects if subject.split == split)
+        write_atomically(folder / f"scans_{split}.csv", text.getvalue())
 
 
 def _write_manifest(
@@ -290,6 +226,4 @@ def _write_manifest(
         "subject_ids": [subject.id for subject in subjects_of(config)],
         "subjects": subjects or [],
     }
-    partial = root / f".{MANIFEST}"
-    partial.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    partial.replace(root / MANIFEST)
+    write_atomically(root / MANIFEST, json.dumps(manifest, indent=2) + "\n")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from andi_bench.errors import UserError
-from andi_bench.executor import Failure, Item, each
+from andi_bench.executor import Failure, Subject, each
 from datasets.adapters.folder import Progress
 from datasets.prepare.sidecar import Preparation, read_preparation
 
@@ -81,8 +81,8 @@ def made_unless_current(
 
 def run_step(
     title: str,
-    task: Callable[[Item], bool],
-    items: Sequence[Item],
+    task: Callable[[Subject], bool],
+    items: Sequence[Subject],
     workers: int | None,
     progress: Progress | None,
 ) -> StepOutcome:

@@ -13,6 +13,7 @@ import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
+from andi_bench.geometry import bounding_box, voxel_sizes
 from datasets.scans.quantiles import positive_quantile
 
 FOREGROUND = 0.02
@@ -61,16 +62,6 @@ def brain_mask(
     return out
 
 
-def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
-    """Return the smallest box that holds all of a mask; one slice an axis. The mask is not empty."""
-    box = []
-    for axis in range(3):
-        others = tuple(k for k in range(3) if k != axis)
-        hits = np.flatnonzero(mask.any(axis=others))
-        box.append(slice(int(hits[0]), int(hits[-1]) + 1))
-    return box[0], box[1], box[2]
-
-
 def _spread(mask: NDArray[np.bool_], radii: Sequence[int]) -> NDArray[np.bool_]:
     """Dilate by a box, axis by axis: shifts of whole arrays, many times faster than a footprint."""
     for axis, radius in enumerate(radii):
@@ -110,5 +101,4 @@ def brain_of(affine: NDArray[np.float64], *images: NDArray[Any]) -> NDArray[np.b
         if positive.size == 0:
             return np.zeros(images[0].shape, dtype=bool)
         scales.append(positive_quantile(positive, 0.99))
-    x, y, z = (float(edge) for edge in np.sqrt((affine[:3, :3] ** 2).sum(axis=0)))
-    return brain_mask(images, scales, (x, y, z))
+    return brain_mask(images, scales, voxel_sizes(affine))

@@ -23,6 +23,7 @@ from nibabel.orientations import (
 )
 from numpy.typing import NDArray
 
+from andi_bench.geometry import voxel_sizes
 from datasets.volume import NativeGrid
 
 Box = tuple[slice, slice, slice]
@@ -56,7 +57,7 @@ def plan(
     turned_affine = affine @ inv_ornt_aff(turn, shape)
     order = np.argsort(turn[:, 0])
     turned = [shape[int(axis)] for axis in order]
-    edges = np.sqrt((turned_affine[:3, :2] ** 2).sum(axis=0))
+    edges = voxel_sizes(turned_affine)
     extent = max(turned[axis] * edges[axis] for axis in (0, 1))
     padding = []
     change = np.eye(4)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
+from andi_bench.geometry import voxel_sizes
 
 _GZIP = b"\x1f\x8b"
 _LARGEST_RATIO = 1040  # deflate never expands a byte to more
@@ -144,7 +145,7 @@ def same_place(
     """Whether two affines (4, 4) put a grid of a shape in one place, to a tenth of a voxel at the corners."""
     corners = np.array(np.meshgrid(*[(0, n - 1) for n in shape])).reshape(3, -1)
     apart = (first - second) @ np.vstack([corners, np.ones(8)])
-    smallest = np.sqrt((first[:3, :3] ** 2).sum(axis=0)).min()
+    smallest = min(voxel_sizes(first))
     return bool(np.sqrt((apart[:3] ** 2).sum(axis=0)).max() <= 0.1 * smallest)
 
 

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from andi_bench.config import PreprocessingConfig
 from andi_bench.errors import UserError
+from andi_bench.geometry import bounding_box, voxel_sizes
 from datasets.scans import grid
-from datasets.scans.brain import bounding_box, brain_mask
+from datasets.scans.brain import brain_mask
 from datasets.scans.lesion_mask import LesionRule, lesion_voxels
 from datasets.scans.lost_lesions import lesion_loss
 from datasets.scans.nifti import NiftiScan, read_nifti, require_same_grid, write_nifti
@@ -58,8 +59,7 @@ class Scan:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Edge lengths of a voxel, mm."""
-        x, y, z = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
-        return float(x), float(y), float(z)
+        return voxel_sizes(self.affine)
 
     @cached_property
     def extent(self) -> grid.Box:

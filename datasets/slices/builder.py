@@ -15,12 +15,13 @@ import lmdb
 import numpy as np
 
 from andi_bench.config import PreprocessingConfig
-from andi_bench.cores import default_workers
 from andi_bench.errors import UserError
+from andi_bench.executor import default_workers
 from andi_bench.files import write_atomically
+from andi_bench.locks import exclusive
 from datasets.adapters.folder import FolderAdapter, Progress
 from datasets.scans import preprocess as preprocessing
-from datasets.slices import format as slice_format
+from datasets.slices import format as store_format
 from datasets.subject import Subject
 
 FIRST_MAP_SIZE = 64 << 20
@@ -44,31 +45,18 @@ def build_store(
         raise UserError(f"data set '{adapter.name}': no subject in '{part}': at least one wanted")
     ordered = sorted(subjects, key=lambda subject: subject.id)
     identity = store_identity(adapter, ordered, config, part)
-    fingerprint = slice_format.identity_hash(identity)
+    fingerprint = store_format.identity_hash(identity)
     target = folder / f"{adapter.name}-{part}-{fingerprint[:12]}"
-    if (target / slice_format.MANIFEST).is_file():
+    if (target / store_format.MANIFEST).is_file():
         return target
     try:
         target.mkdir(parents=True, exist_ok=True)
-        with _alone(target):
-            if not (target / slice_format.MANIFEST).is_file():  # nobody else has built it meanwhile
+        with exclusive(target):
+            if not (target / store_format.MANIFEST).is_file():  # nobody else has built it meanwhile
                 _build(target, identity, adapter, ordered, config, workers, progress)
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({error.strerror or error})") from error
     return target
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    # The lock goes with the process that holds it, however that ends.
-    try:
-        import fcntl
-    except ImportError:  # not on this system: LMDB's own lock keeps two builders from harm
-        yield
-        return
-    with (folder / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _build(
@@ -96,7 +84,7 @@ def store_identity(
 ) -> dict[str, Any]:
     """Return what identifies a store: the same on every machine that holds the same files."""
     return {
-        "format": slice_format.VERSION,
+        "format": store_format.VERSION,
         "preprocessing_version": preprocessing.VERSION,
         "dataset": adapter.name,
         "part": part,
@@ -178,7 +166,7 @@ def pack_subject(adapter: FolderAdapter, subject: Subject, config: Preprocessing
     slices = preprocessing.training_slices(scan, config)
     try:
         values = [
-            slice_format.pack(slices.images[..., place], config.store_dtype)
+            store_format.pack(slices.images[..., place], config.store_dtype)
             for place in range(len(slices.numbers))
         ]
     except ValueError as error:
@@ -193,48 +181,48 @@ class _Writer:
 
     def __init__(self, folder: Path, identity: dict[str, Any]) -> None:
         self.folder = folder
-        path = folder / slice_format.DATABASE
+        path = folder / store_format.DATABASE
         size = path.stat().st_size if path.is_file() else 0
         try:
             self._env = lmdb.open(
                 str(path), subdir=False, map_size=max(FIRST_MAP_SIZE, 2 * size), max_readers=64
             )
         except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError) as error:
-            raise slice_format.damaged(folder, f"{slice_format.DATABASE}: {error}") from error
+            raise store_format.damaged(folder, f"{store_format.DATABASE}: {error}") from error
         except lmdb.Error as error:
             raise UserError(f"slice store {folder}: cannot be opened ({error})") from error
         try:
             if size:
-                slice_format.require_whole_file(
+                store_format.require_whole_file(
                     folder, int(self._env.info()["last_pgno"]), int(self._env.stat()["psize"])
                 )
-            text = slice_format.canonical(identity)
-            found = self._get(slice_format.IDENTITY_KEY)
+            text = store_format.canonical(identity)
+            found = self._get(store_format.IDENTITY_KEY)
             if found is None:
-                self._write([(slice_format.IDENTITY_KEY, text)])
+                self._write([(store_format.IDENTITY_KEY, text)])
             elif found != text:
-                raise slice_format.damaged(folder, "it was made from other data")
+                raise store_format.damaged(folder, "it was made from other data")
         except BaseException:
             self._env.close()
             raise
 
     def row(self, number: int) -> Any:
         """Return the record of a subject, None where it is not yet written."""
-        found = self._get(slice_format.subject_key(number))
+        found = self._get(store_format.subject_key(number))
         try:
             return None if found is None else json.loads(found)
         except ValueError as error:
-            raise slice_format.damaged(self.folder, "a subject's record is not JSON") from error
+            raise store_format.damaged(self.folder, "a subject's record is not JSON") from error
 
     def put(self, number: int, subject: str, packed: Packed) -> None:
         """Write a subject: all of it or nothing."""
         depth, slices, values = packed
         record = {"id": subject, "depth": depth, "slices": slices}
         pairs = [
-            (slice_format.slice_key(number, z), value)
+            (store_format.slice_key(number, z), value)
             for z, value in zip(slices, values, strict=True)
         ]
-        self._write([*pairs, (slice_format.subject_key(number), slice_format.canonical(record))])
+        self._write([*pairs, (store_format.subject_key(number), store_format.canonical(record))])
 
     def close(self) -> None:
         """Close the database."""
@@ -246,7 +234,7 @@ class _Writer:
                 found: bytes | None = transaction.get(key)
                 return found
         except lmdb.Error as error:
-            raise slice_format.damaged(self.folder, str(error)) from error
+            raise store_format.damaged(self.folder, str(error)) from error
 
     def _write(self, pairs: Sequence[tuple[bytes, bytes]]) -> None:
         while True:
@@ -273,10 +261,10 @@ def _finish(
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["Subject_ID", "Slice"])
     writer.writerows([row["id"], z] for row in rows for z in row["slices"])
-    write_atomically(target / slice_format.TABLE, buffer.getvalue().encode())
+    write_atomically(target / store_format.TABLE, buffer.getvalue().encode())
     manifest = {
-        "version": slice_format.VERSION,
-        "fingerprint": slice_format.identity_hash(identity),
+        "version": store_format.VERSION,
+        "fingerprint": store_format.identity_hash(identity),
         "shape": [len(config.modalities), config.size, config.size],
         "dtype": config.store_dtype,
         "modalities": list(config.modalities),
@@ -285,4 +273,4 @@ def _finish(
         "subjects": list(rows),
     }
     text = json.dumps(manifest, indent=1, sort_keys=False)
-    write_atomically(target / slice_format.MANIFEST, text.encode())
+    write_atomically(target / store_format.MANIFEST, text.encode())

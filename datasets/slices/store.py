@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from andi_bench.config import PreprocessingConfig
 from andi_bench.errors import UserError
 from datasets.adapters.folder import FolderAdapter, Progress
-from datasets.slices import format as slice_format
+from datasets.slices import format as store_format
 from datasets.slices.builder import build_store
 from datasets.subject import Subject
 
@@ -56,7 +56,7 @@ class SliceStore:
             self.identity: dict[str, Any] = manifest["identity"]
             self.fingerprint: str = manifest["fingerprint"]
             channels, height, width = (int(extent) for extent in manifest["shape"])
-            self._least = slice_format.packed_size(manifest["shape"], manifest["dtype"])
+            self._least = store_format.packed_size(manifest["shape"], manifest["dtype"])
             self._rows: list[dict[str, Any]] = manifest["subjects"]
             counts = [len(row["slices"]) for row in self._rows]
             self.subject_ids: list[str] = [row["id"] for row in self._rows]
@@ -65,9 +65,9 @@ class SliceStore:
                 np.int64
             )
         except (KeyError, TypeError, ValueError) as error:
-            raise slice_format.damaged(self.folder, "its manifest is not complete") from error
-        if slice_format.identity_hash(self.identity) != self.fingerprint:
-            raise slice_format.damaged(self.folder, "its manifest was changed")
+            raise store_format.damaged(self.folder, "its manifest is not complete") from error
+        if store_format.identity_hash(self.identity) != self.fingerprint:
+            raise store_format.damaged(self.folder, "its manifest was changed")
         self.shape = (channels, height, width)
         self._number = np.repeat(np.arange(len(self._rows)), counts)
         self.subjects = np.repeat(np.array(self.subject_ids, dtype=str), counts)
@@ -201,14 +201,14 @@ class SliceStore:
         self.__init__(state["folder"])  # type: ignore[misc]
 
     def _environment(self) -> lmdb.Environment:
-        path = self.folder / slice_format.DATABASE
+        path = self.folder / store_format.DATABASE
         try:
             stat = path.stat()
         except OSError as error:
-            raise slice_format.damaged(self.folder, f"{path.name}: {error.strerror}") from error
+            raise store_format.damaged(self.folder, f"{path.name}: {error.strerror}") from error
         # Before the file is mapped: reading beyond its end would end the process without a word.
         if stat.st_size < self._least * len(self):
-            raise slice_format.damaged(
+            raise store_format.damaged(
                 self.folder, f"{path.name} has {stat.st_size} bytes, more wanted"
             )
         key = (str(path.resolve()), stat.st_ino)
@@ -222,7 +222,7 @@ class SliceStore:
         try:
             env = lmdb.open(str(path), subdir=False, readonly=True, lock=False, readahead=ahead)
         except (lmdb.Error, OSError) as error:
-            raise slice_format.damaged(self.folder, f"{path.name}: {error}") from error
+            raise store_format.damaged(self.folder, f"{path.name}: {error}") from error
         try:
             self._look_over(env)
         except BaseException:
@@ -236,9 +236,9 @@ class SliceStore:
         try:
             stat = env.stat()
             last_page = int(env.info()["last_pgno"])
-            slice_format.require_whole_file(self.folder, last_page, int(stat["psize"]))
+            store_format.require_whole_file(self.folder, last_page, int(stat["psize"]))
             if stat["entries"] != wanted:
-                raise slice_format.damaged(
+                raise store_format.damaged(
                     self.folder, f"{stat['entries']} entries, {wanted} wanted"
                 )
             if len(self):
@@ -246,11 +246,11 @@ class SliceStore:
                     self._slice(transaction, 0)
                     self._slice(transaction, len(self) - 1)
         except lmdb.Error as error:
-            raise slice_format.damaged(self.folder, str(error)) from error
+            raise store_format.damaged(self.folder, str(error)) from error
 
     def _slice(self, transaction: lmdb.Transaction, place: int) -> NDArray[Any]:
-        key = slice_format.slice_key(int(self._number[place]), int(self.z[place]))
-        found = slice_format.unpack(
+        key = store_format.slice_key(int(self._number[place]), int(self.z[place]))
+        found = store_format.unpack(
             transaction.get(key), self.shape, self.folder, check=not self._checked[place]
         )
         self._checked[place] = True
@@ -258,13 +258,13 @@ class SliceStore:
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
-    path = folder / slice_format.MANIFEST
+    path = folder / store_format.MANIFEST
     if not path.is_file():
-        raise UserError(f"{folder}: no finished slice store (no {slice_format.MANIFEST})")
+        raise UserError(f"{folder}: no finished slice store (no {store_format.MANIFEST})")
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise slice_format.damaged(folder, f"{slice_format.MANIFEST} cannot be read") from error
-    if not isinstance(manifest, dict) or manifest.get("version") != slice_format.VERSION:
-        raise slice_format.damaged(folder, f"{slice_format.MANIFEST} is of another version")
+        raise store_format.damaged(folder, f"{store_format.MANIFEST} cannot be read") from error
+    if not isinstance(manifest, dict) or manifest.get("version") != store_format.VERSION:
+        raise store_format.damaged(folder, f"{store_format.MANIFEST} is of another version")
     return manifest

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from andi_bench.names import folder_word
 from leaderboard.compare import Comparison
 from leaderboard.figures import curves, points, ranks, subjects
 from leaderboard.figures.scene import Scene
@@ -113,7 +113,7 @@ def _stems(comparison: Comparison) -> list[str]:
     seen: dict[str, int] = {}
     stems = []
     for table in comparison.tables:
-        stem = re.sub(r"[^a-z0-9.]+", "-", table.dataset.lower()).strip("-.") or "unnamed"
+        stem = folder_word(table.dataset)
         seen[stem] = seen.get(stem, 0) + 1
         stems.append(f"{stem}-{seen[stem]}" if seen[stem] > 1 else stem)
     return stems

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from andi_bench.writing import write_bytes
+from andi_bench.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -116,6 +116,6 @@ def save(figure: Figure, stem: Path) -> list[Path]:
         path = stem.with_name(f"{stem.name}.{kind}")
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata)
-        write_bytes(path, buffer.getvalue())
+        write_atomically(path, buffer.getvalue())
         written.append(path)
     return written

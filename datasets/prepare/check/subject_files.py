@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
+from andi_bench.geometry import voxel_sizes
 from datasets.prepare.check.exchanged import exchanged
 from datasets.scans import grid
 from datasets.scans.brain import brain_of
@@ -59,8 +60,7 @@ class Checked:
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Voxel edges, mm."""
-        x, y, z = np.sqrt((self.affine[:3, :3] ** 2).sum(axis=0))
-        return float(x), float(y), float(z)
+        return voxel_sizes(self.affine)
 
     def millilitres(self, mask: NDArray[np.bool_]) -> float:
         """Return the volume of a mask."""

@@ -12,8 +12,7 @@ from pydantic import ValidationError
 
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure
-from andi_bench.files import write_atomically
-from andi_bench.whole_folder import sweep, whole_folder
+from andi_bench.files import sweep, whole_folder, write_atomically
 from datasets.adapters.folder import Progress
 from datasets.prepare.histogram.brain_quantiles import brain_quantiles, match
 from datasets.prepare.sidecar import (

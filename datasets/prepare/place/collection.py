@@ -11,8 +11,7 @@ from typing import Any
 
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure, each
-from andi_bench.files import write_atomically
-from andi_bench.whole_folder import sweep
+from andi_bench.files import sweep, write_atomically
 from datasets.adapters.folder import Progress
 from datasets.prepare.found import Gathered, Incoming
 from datasets.prepare.place.assignment import make_split, write_own_split

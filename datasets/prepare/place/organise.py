@@ -14,7 +14,7 @@ from pathlib import Path
 
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure
-from andi_bench.whole_folder import sweep, whole_folder
+from andi_bench.files import sweep, whole_folder
 from datasets.adapters.folder import Progress
 from datasets.adapters.shifts import SETS
 from datasets.prepare.step import FoundSubject, StepOutcome

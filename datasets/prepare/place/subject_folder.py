@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 
 from andi_bench.errors import UserError
-from andi_bench.files import write_atomically
-from andi_bench.whole_folder import whole_folder
+from andi_bench.files import whole_folder, write_atomically
 from datasets.adapters.folder import MASK
 from datasets.prepare.check.subject_files import BRAIN, Checked, check_subject
 from datasets.prepare.found import Incoming, SourceFile

@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
+from andi_bench.geometry import bounding_box, voxel_sizes
 from datasets.prepare.register.registration_template import RegistrationTemplate
-from datasets.scans.brain import bounding_box, brain_of
+from datasets.scans.brain import brain_of
 
 if TYPE_CHECKING:
     import SimpleITK as sitk
@@ -115,7 +116,7 @@ class _Pyramid:
         affine: NDArray[np.float64],
         margin: float,
     ) -> None:
-        edges = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+        edges = np.array(voxel_sizes(affine))
         pad = [math.ceil(margin / edge) for edge in edges]
         box = bounding_box(brain)
         brain, values = brain[box], values[box]
@@ -340,7 +341,7 @@ def _image(values: NDArray[Any], affine: NDArray[np.float64]) -> sitk.Image:
 
     image = sitk.GetImageFromArray(np.ascontiguousarray(values.T))
     world = _LPS @ affine
-    edges = np.sqrt((world[:3, :3] ** 2).sum(axis=0))
+    edges = np.array(voxel_sizes(world))
     image.SetOrigin(world[:3, 3].tolist())
     image.SetSpacing(edges.tolist())
     image.SetDirection((world[:3, :3] / edges).ravel().tolist())
@@ -349,7 +350,7 @@ def _image(values: NDArray[Any], affine: NDArray[np.float64]) -> sitk.Image:
 
 def _straight(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the nearest affine whose axes are orthogonal, with the same edges and the same first voxel."""
-    edges = np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    edges = np.array(voxel_sizes(affine))
     left, _, right = np.linalg.svd(affine[:3, :3] / edges)
     out = affine.copy()
     out[:3, :3] = (left @ right) * edges

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
-from andi_bench.whole_folder import sweep, whole_folder
+from andi_bench.files import sweep, whole_folder
 from datasets.adapters.folder import Progress
 from datasets.prepare.check.exchanged import exchanged
 from datasets.prepare.register.affine import register_affine, resample

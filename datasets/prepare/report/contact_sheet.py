@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure
 from andi_bench.files import write_atomically
+from andi_bench.geometry import bounding_box
 from datasets.adapters.folder import Progress
 from datasets.prepare.register.registration_template import RegistrationTemplate
 from datasets.prepare.sidecar import Preparation, read_preparation
-from datasets.scans.brain import bounding_box
 from datasets.scans.nifti import read_nifti
 
 COLUMNS, ROWS = 3, 6

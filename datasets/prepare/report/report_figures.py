@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from andi_bench.geometry import voxel_sizes
 from datasets.scans import grid
 from datasets.scans.nifti import read_nifti
 from datasets.volume import MODALITIES
@@ -140,7 +141,7 @@ def _subject(row: Sequence[Axes], sidecar: Sidecar, output: Path, names: Sequenc
             window = _window(image > 0.02 * image.max())
         top = sidecar["facts"]["intensities"][name]["quantiles"][-1]
         # Columns from the subject's right to the left, rows from the front to the back, as radiologists look.
-        edges = np.sqrt((scan.affine[:3, :3] ** 2).sum(axis=0))
+        edges = voxel_sizes(scan.affine)
         order = np.argsort(native.orientation[:, 0])
         aspect = edges[order[1]] / edges[order[0]]
         axis.imshow(

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from andi_bench.errors import UserError
-from andi_bench.writing import write_text
+from andi_bench.files import write_atomically
 from leaderboard.compare import Comparison
 from leaderboard.exports.page.content import page_content
 from leaderboard.exports.page.images import Images, collect_images
@@ -53,13 +53,13 @@ def write_page(path: Path, comparison: Comparison) -> str:
     if path.suffix.lower() in (".html", ".htm"):
         without = len(_page(content, Images(), inline=True).encode())
         images = collect_images(comparison, max(0, LARGEST - without - 200_000))
-        write_text(path, _page(content, images, inline=True))
+        write_atomically(path, _page(content, images, inline=True))
     else:
         _check_folder(path)
         images = collect_images(comparison, None)
         for name, text in images.blobs.items():
-            write_text(path / IMAGES / f"{name}.js", f'andiBlob("{name}","{text}");\n')
-        write_text(path / "index.html", _page(content, images, inline=False))
+            write_atomically(path / IMAGES / f"{name}.js", f'andiBlob("{name}","{text}");\n')
+        write_atomically(path / "index.html", _page(content, images, inline=False))
         for stale in (path / IMAGES).glob("*.js"):
             if _OWN.fullmatch(stale.stem) and stale.stem not in images.blobs:
                 stale.unlink()  # of an earlier page in this folder

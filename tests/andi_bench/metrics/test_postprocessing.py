@@ -8,8 +8,8 @@ from hypothesis.extra import numpy as hnp
 from pydantic import ValidationError
 from scipy import ndimage
 
+from andi_bench.geometry import dilate_faces, erode
 from andi_bench.metrics.median import median_filter
-from andi_bench.metrics.morphology import dilate_faces, erode
 from andi_bench.metrics.postprocessing import PostProcessing
 from andi_bench.metrics.scores import NonFiniteScores
 

@@ -25,7 +25,7 @@ from support.small_heads import head, write, write_subject
 from andi_bench.config import PreprocessingConfig
 from andi_bench.errors import UserError
 from datasets.adapters.folder import FolderAdapter
-from datasets.slices import builder as slice_builder
+from datasets.slices import builder
 from datasets.slices.store import SliceStore
 
 CONFIG = PreprocessingConfig(size=24, modalities=("flair", "t2"))
@@ -153,7 +153,7 @@ def test_a_finished_store_is_not_built_again(
     adapter: FolderAdapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = build(adapter, tmp_path / "s")
-    monkeypatch.setattr(slice_builder, "pack_subject", lambda *a: pytest.fail("read again"))
+    monkeypatch.setattr(builder, "pack_subject", lambda *a: pytest.fail("read again"))
     second = build(adapter, tmp_path / "s")
     np.testing.assert_array_equal(first.read([0, 1]), second.read([0, 1]))
 
@@ -174,7 +174,7 @@ def test_several_processes_build_the_same_store(adapter: FolderAdapter, tmp_path
 def test_the_map_grows_with_the_data(
     adapter: FolderAdapter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slice_builder, "FIRST_MAP_SIZE", 32 << 10)  # less than one subject
+    monkeypatch.setattr(builder, "FIRST_MAP_SIZE", 32 << 10)  # less than one subject
     store = build(adapter, tmp_path / "s", size=32)
     assert (store.folder / "slices.lmdb").stat().st_size > 5 * (32 << 10)
     store.verify()
@@ -191,7 +191,7 @@ def test_a_failing_subject_is_named_and_the_finished_ones_are_kept(
     (folder,) = (tmp_path / "s").iterdir()
     with pytest.raises(UserError, match="no finished slice store"):
         SliceStore.open(folder)
-    monkeypatch.setattr(slice_builder, "pack_subject", _interrupted)
+    monkeypatch.setattr(builder, "pack_subject", _interrupted)
     with pytest.raises(KeyboardInterrupt):
         build(adapter, tmp_path / "s")  # subject a is there: b is the first to be asked for
 
@@ -205,14 +205,14 @@ _BUILD = """
 import sys, time
 from pathlib import Path
 from andi_bench.config import PreprocessingConfig
-from datasets import slice_builder
+from datasets.slices import builder
 from datasets.adapters.folder import FolderAdapter
 from datasets.slices.store import SliceStore
-pack = slice_builder.pack_subject
+pack = builder.pack_subject
 def slow(*args):
     time.sleep(0.15)
     return pack(*args)
-slice_builder.pack_subject = slow
+builder.pack_subject = slow
 adapter = FolderAdapter("folder", Path(sys.argv[1]))
 config = PreprocessingConfig(size=24, modalities=("flair", "t2"))
 SliceStore.build(Path(sys.argv[2]), adapter, adapter.subjects(), config, 1,

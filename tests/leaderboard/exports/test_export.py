@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from andi_bench.errors import UserError
-from andi_bench.writing import write_text
+from andi_bench.files import write_atomically
 from leaderboard.compare import compare
 from leaderboard.exports.markdown import flat, to_csv, to_json, to_markdown
 from leaderboard.exports.terminal import print_comparison
@@ -157,7 +157,7 @@ def test_the_terminal_is_not_steered_by_a_record(make_run, records_dir):
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     path = tmp_path / "new" / "table.md"
-    write_text(path, "first\n")
+    write_atomically(path, "first\n")
     assert path.read_text() == "first\n"
 
     def full(*_: object, **__: object) -> None:
@@ -167,17 +167,17 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(
         UserError, match=r"table\.md: cannot be written \(No space left on device\)"
     ):
-        write_text(path, "second\n")
+        write_atomically(path, "second\n")
     assert path.read_text() == "first\n"
     assert [file.name for file in path.parent.iterdir()] == ["table.md"]
 
 
 def test_an_unwritable_place_is_named(tmp_path: Path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_atomically("")
     with pytest.raises(UserError, match="cannot be written"):
-        write_text(tmp_path / "file" / "table.md", "x")
+        write_atomically(tmp_path / "file" / "table.md", "x")
     with pytest.raises(UserError, match="cannot be written"):
-        write_text(tmp_path, "x")
+        write_atomically(tmp_path, "x")
 
 
 def test_comparing_imports_no_heavy_package(make_run, records_dir):

@@ -1,9 +1,17 @@
-"""Growing and shrinking masks by voxels."""
+"""Geometry of grids and masks: voxel sizes, boxes, growing and shrinking by voxels."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+def voxel_sizes(affine: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Return the edge lengths of a voxel, mm, along the three axes of an affine (4, 4)."""
+    from nibabel.affines import voxel_sizes as edges
+
+    x, y, z = edges(affine)
+    return float(x), float(y), float(z)
 
 
 def erode(brain: NDArray[np.bool_], voxels: int) -> NDArray[np.bool_]:
@@ -33,3 +41,12 @@ def dilate_cube(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
             grown[:-step] |= along[step:]
         mask = np.moveaxis(grown, 0, axis)
     return mask
+
+
+def bounding_box(mask: NDArray[np.bool_]) -> tuple[slice, slice, slice]:
+    """Return the smallest box that holds all of a mask; one slice an axis. The mask is not empty."""
+    flat = np.any(mask, axis=0)
+    occupied = np.any(mask, axis=(1, 2)), np.any(flat, axis=1), np.any(flat, axis=0)
+    found = [np.flatnonzero(along) for along in occupied]
+    x, y, z = (slice(int(inside[0]), int(inside[-1]) + 1) for inside in found)
+    return x, y, z
