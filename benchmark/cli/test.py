@@ -28,7 +28,7 @@ def conformance(
     from andi_bench.console import Console
     from benchmark.conformance.suite import conforms, run_suite, show
 
-    names = load_plugins(plugin)
+    names = load_plugins(plugin).methods
     if method is None and len(names) != 1:
         found = f"the plug-in registers {', '.join(names)}" if names else "none given"
         raise UserError(f"--method NAME wanted: {found}")
