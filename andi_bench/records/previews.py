@@ -308,10 +308,9 @@ def _checked(arrays: Mapping[str, NDArray[Any]]) -> Preview:
         _demand(limits.shape == (2,) and bool(np.isfinite(limits).all()), f"range/{chain}")
         maps[chain] = PreviewMap(codes, edges, float(limits[0]), float(limits[1]))
     x, y, z = (float(edge) for edge in spacing)
-    return Preview(
-        scan, mask & 1 > 0, mask & 2 > 0, maps, (x, y, z),
-        tuple(int(v) for v in grid[:, 0]), tuple(int(v) for v in grid[:, 1]),  # type: ignore[arg-type]
-    )  # fmt: skip
+    origin = (int(grid[0, 0]), int(grid[1, 0]), int(grid[2, 0]))
+    step = (int(grid[0, 1]), int(grid[1, 1]), int(grid[2, 1]))
+    return Preview(scan, mask & 1 > 0, mask & 2 > 0, maps, (x, y, z), origin, step)
 
 
 def _demand(right: bool, name: str) -> None:

@@ -34,9 +34,12 @@ def conformance(
         raise UserError(f"--method NAME wanted: {found}")
     chosen = method or names[0]
     outcomes = run_suite(
-        chosen, plugin or [], overrides=parse_assignments(set_ or []), checks=check or None,
+        chosen,
+        plugin or [],
+        overrides=parse_assignments(set_ or []),
+        checks=check or None,
         console=Console(),
-    )  # fmt: skip
+    )
     show(chosen, outcomes, as_json=json)
     if not conforms(outcomes):
         raise typer.Exit(1)

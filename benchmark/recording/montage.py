@@ -86,30 +86,19 @@ def montage(
             (_LEFT / size[0], _BOTTOM / size[1], panels.size[0] / size[0], panels.size[1] / size[1])
         )
         axis.set_axis_off()
-        drawn = None
-        for row, (z, reason) in enumerate(slices):
-            drawn = _draw_row(axis, panels, row, z, shown)
-            axis.text(
-                -panels.gap,
-                panels.corner(row, 0)[1] + panels.height / 2,
-                f"slice {z}\n{reason}",
-                rotation=90,
-                ha="right",
-                va="center",
-                ma="center",
-                fontsize=8,
-            )
+        drawn = [_draw_row(axis, panels, row, chosen, shown) for row, chosen in enumerate(slices)]
         _draw_heads(axis, panels, heads)
         axis.set(xlim=(0, panels.total[0]), ylim=(panels.total[1], 0))
-        _color_bar(figure, drawn, threshold, limit)
+        _color_bar(figure, drawn[-1], threshold, limit)
         figure.text(
             _LEFT / size[0], 1 - 0.12 / size[1], title or scored.subject, va="top", fontsize=11
         )
         _legend(figure, scored, detected is not None, threshold)
 
 
-def _draw_row(axis: Axes, panels: _Panels, row: int, z: int, shown: _Shown) -> Any:
+def _draw_row(axis: Axes, panels: _Panels, row: int, chosen: tuple[int, str], shown: _Shown) -> Any:
     """Draw one slice: each modality, the map, and the outlines over the first modality; return the map's image."""
+    z, reason = chosen
     gray: dict[str, Any] = {"interpolation": "nearest", "aspect": "auto"}
     plane = (*shown.view.box, z)
     columns = len(shown.view.modalities)
@@ -131,6 +120,16 @@ def _draw_row(axis: Axes, panels: _Panels, row: int, z: int, shown: _Shown) -> A
         _outline(axis, shown.scored.lesion[plane], corner, spacing, LESION, 1.5)
     if shown.detected is not None:
         _outline(axis, shown.detected[plane], corner, spacing, DETECTION, 1.1)
+    axis.text(
+        -panels.gap,
+        panels.corner(row, 0)[1] + panels.height / 2,
+        f"slice {z}\n{reason}",
+        rotation=90,
+        ha="right",
+        va="center",
+        ma="center",
+        fontsize=8,
+    )
     return drawn
 
 

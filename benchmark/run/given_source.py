@@ -18,7 +18,7 @@ from benchmark.run.accelerator import default_preset
 from benchmark.run.data import DataSets, RunData, contents, labelled
 from benchmark.run.request import RunRequest
 from benchmark.run.source import Evaluated, Facts, Identity, view_store
-from benchmark.scoring.given_maps import Arrivals, map_files, strangers, to_working
+from benchmark.scoring.given_maps import Adaptations, map_files, to_working, unmatched_maps
 from benchmark.scoring.map_store import MapStore
 from benchmark.scoring.subjects import read_ahead, scored_subject
 from datasets.adapters.folder import Subject
@@ -206,20 +206,20 @@ class GivenSource:
         )
 
     def _keep(self, data: RunData, subjects: Evaluated, maps: MapStore) -> None:
-        arrivals, config = Arrivals(), self.config.preprocessing
+        adaptations, config = Adaptations(), self.config.preprocessing
         everyone = [*subjects.val, *subjects.known]
         reported = {subject.id for subject in subjects.known}
         views = view_store(self.request, data, self.config, subjects.known)
         with self._console.progress("reading maps", len(everyone)) as advance:
             for volume in read_ahead(data.adapter, everyone, config):
                 path = self._files[volume.subject]
-                scores = to_working(path, volume, config.size, arrivals)
+                scores = to_working(path, volume, config.size, adaptations)
                 maps.save(scored_subject(volume, scores))
                 if volume.subject in reported:
                     views.keep(volume)
                 advance(1, volume.subject)
-        self._notes = arrivals.notes()
-        unknown = strangers(self._given.maps, [s.id for s in data.adapter.subjects()])
+        self._notes = adaptations.notes()
+        unknown = unmatched_maps(self._given.maps, [s.id for s in data.adapter.subjects()])
         if unknown:
             more = ", ..." if len(unknown) > 1 else ""
             self._notes.append(

@@ -87,22 +87,22 @@ class Run:
         )
 
     def _facts(self, info: RunInfo, data: RunData, subjects: Evaluated, same: bool) -> RunFacts:
-        told = self._source.facts(data, subjects)
+        origin = self._source.facts(data, subjects)
         return RunFacts(
             info=info,
             config=self._source.config,
-            method=told.method,
-            learning=told.learning,
+            method=origin.method,
+            learning=origin.learning,
             cohorts=Cohorts(
                 val=[s.id for s in subjects.val],
                 test=[s.id for s in subjects.known],
                 unlabelled=len(data.test) - len(subjects.known),
-                fingerprints=told.fingerprints,
+                fingerprints=origin.fingerprints,
             ),
-            guards=[*data.guards, unseen_in_training(told.trained_on, data.fingerprints, same)],
-            costs=told.costs,
-            notes=(*data.notes, *told.notes),
-            unfrozen=told.unfrozen,
+            guards=[*data.guards, unseen_in_training(origin.trained_on, data.fingerprints, same)],
+            costs=origin.costs,
+            notes=(*data.notes, *origin.notes),
+            unfrozen=origin.unfrozen,
         )
 
     def _truths(self, data: RunData, subjects: Evaluated) -> TruthStore | None:
