@@ -46,6 +46,7 @@ def ours(count: int) -> None:
     from andi_bench.metrics import thresholds
     from andi_bench.metrics.binning import score_histogram
     from andi_bench.metrics.histogram import PackedHistograms, ScoreHistogram
+    from andi_bench.metrics.points import rates
     from andi_bench.metrics.pooled import pooled_auroc, pooled_average_precision
     from benchmark.evaluation.protocol import chains_of, evaluate
 
@@ -69,7 +70,7 @@ def ours(count: int) -> None:
         with timed("sweep"):
             thresholds.best_dice(kept[chain.name])
         with timed("false-positive rates"):
-            thresholds.false_positive_thresholds(kept[chain.name], thresholds.RATES)
+            thresholds.false_positive_thresholds(kept[chain.name], rates())
         with timed("pooled AP"):
             merged = ScoreHistogram.merge(kept[chain.name])
             pooled_average_precision(merged)

@@ -17,7 +17,7 @@ from benchmark.training.loss_curve import read_losses
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from benchmark.evaluation.protocol import Sweeps
+    from benchmark.evaluation.curves import Sweeps
 
 # Okabe and Ito's palette: told apart with every kind of colour vision.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

@@ -13,6 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from andi_bench.config import DatasetEntry, MethodEntry, RunConfig
+from andi_bench.metrics.points import RANKING_POINT, UPPER_BOUND
 from andi_bench.records.previews import FOLDER, choose, make_preview, write_preview
 from andi_bench.records.store import (
     Costs,
@@ -180,7 +181,7 @@ def _montages(
     scored = maps.load(subject)
     volume = reader(subject)
     for chain in result.chains:
-        point = result.operating_points[chain.name].get("val-dice")
+        point = result.operating_points[chain.name].get(RANKING_POINT.name)
         threshold = point.threshold if point else None
         montage(
             folder / f"{subject}_{chain.name}.png",
@@ -195,8 +196,10 @@ def _shown(finished: Finished, result: Evaluation) -> list[str]:
     """Choose the subjects of the previews, by lesion volume and by the mean Dice of the chains."""
     most = finished.run.evaluation.previews
     table = result.subjects
-    # without a validation split there is no val-dice
-    point = "val-dice" if (table["point"] == "val-dice").any() else "oracle"
+    # without a validation split nothing is frozen
+    point = RANKING_POINT.name
+    if not (table["point"] == point).any():
+        point = UPPER_BOUND.name
     lines = table[table["point"] == point]
     volumes: dict[str, float] = {}
     dice: dict[str, list[float]] = {}

@@ -17,9 +17,9 @@ from andi_bench.records.store import (
     DataInfo,
     GuardResult,
     MethodInfo,
-    OperatingPoint,
     Pooled,
     Protocol,
+    RecordedThreshold,
     RunInfo,
     RunRecord,
     SubjectSummary,
@@ -104,7 +104,7 @@ def write_run(
             "guards": (GuardResult(name="splits disjoint", passed=True, detail="none in both"),),
             "operating_points": {
                 chain: {
-                    point: OperatingPoint(threshold=THRESHOLDS.get(point), how=f"how {point} was found", test_fpr=0.01)
+                    point: RecordedThreshold(threshold=THRESHOLDS.get(point), how=f"how {point} was found", test_fpr=0.01)
                     for point in POINTS
                 }
                 for chain in CHAINS

@@ -31,9 +31,9 @@ from andi_bench.records.store import (
     Group,
     GuardResult,
     MethodInfo,
-    OperatingPoint,
     Pooled,
     Protocol,
+    RecordedThreshold,
     RunInfo,
     RunRecord,
     identity,
@@ -262,7 +262,7 @@ def _record(
         ),
         guards=(GuardResult(name="splits disjoint", passed=True, detail="none in both"),),
         operating_points={
-            chain: {point: OperatingPoint(threshold=1.5, test_fpr=0.02) for point in POINTS}
+            chain: {point: RecordedThreshold(threshold=1.5, test_fpr=0.02) for point in POINTS}
             for chain in CHAINS
         },
         summary=summary,

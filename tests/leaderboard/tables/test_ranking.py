@@ -11,7 +11,7 @@ import scipy.stats
 
 from andi_bench.errors import UserError
 from andi_bench.records.search import find_records
-from andi_bench.records.store import GuardResult, OperatingPoint
+from andi_bench.records.store import GuardResult, RecordedThreshold
 from leaderboard.compare import compare
 from leaderboard.tables.table import build_tables
 from leaderboard.words.notes import notes_of
@@ -212,7 +212,7 @@ def test_damaged_records_are_named_and_the_rest_is_ranked(make_run, records_dir)
 
 
 def test_a_best_threshold_at_the_end_of_the_scores_is_noted(make_run, records_dir):
-    points = {"raw": {"val-dice": OperatingPoint(threshold=1, edge=True)}}
+    points = {"raw": {"val-dice": RecordedThreshold(threshold=1, edge=True)}}
     make_run("a", 0.5, operating_points=points)
     (table,) = compare(records_dir).tables
     assert any(
