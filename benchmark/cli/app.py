@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from benchmark.cli.compare import compare
+from benchmark.cli.compare import compare_command
 from benchmark.cli.datasets import datasets
 from benchmark.cli.evaluate import evaluate
 from benchmark.cli.methods import methods
@@ -25,6 +25,6 @@ app = typer.Typer(
 app.add_typer(prepare_app, name="prepare")
 for name, command in (
     ("run", run), ("train", train), ("evaluate", evaluate), ("methods", methods), ("test", conformance),
-    ("datasets", datasets), ("compare", compare), ("show", show),
+    ("datasets", datasets), ("compare", compare_command()), ("show", show),
 ):  # fmt: skip
     app.command(name)(command)

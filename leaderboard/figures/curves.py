@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.metrics.grouped import GroupedCounts
+from andi_bench.metrics.resampling import CURVE_RESAMPLES, draws_of
 from leaderboard.figures.style import legend_below, panels, short
-from leaderboard.statistics.families import draws_of
 from leaderboard.statistics.pooled_resamples import counts_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from leaderboard.figures.scene import Scene
 
-_RESAMPLES = 500
 _BANDS = 3
 """So many methods of a panel have a band: more would hide each other."""
 
@@ -45,7 +44,7 @@ def precision_recall(scene: Scene) -> Figure | None:
                 label=short(row.label), zorder=3,
             )  # fmt: skip
             if place < _BANDS and len(counts[0].subjects) > 1:
-                draws = draws_of(len(counts[0].subjects), _RESAMPLES)
+                draws = draws_of(len(counts[0].subjects), CURVE_RESAMPLES)
                 low, high = np.nanpercentile(_curve(counts, draws), [2.5, 97.5], axis=0)
                 axis.fill_between(_RECALL, low, high, color=color, alpha=0.15, lw=0, zorder=1)
         chance = next((row.figures["prevalence"].value for row in rows), None)

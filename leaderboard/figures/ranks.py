@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from andi_bench.metrics.catalogue import title_of
+from andi_bench.metrics.resampling import RANK_RESAMPLES
 from leaderboard.figures.style import COLUMN, PAGE, panels, short
-from leaderboard.tables.measures import TITLES
-from leaderboard.words.statistics_text import p_text
+from leaderboard.words.differences import p_text
 
 _ABOVE = 0.27  # inches: where the critical difference stands above the scale of a diagram
 
@@ -59,7 +60,7 @@ def significance_matrix(scene: Scene) -> Figure | None:
     bar.set_label("effect (rank-biserial): above 0, the row is better", fontsize=6)
     bar.ax.tick_params(labelsize=6)
     figure.supxlabel(
-        f"Wilcoxon on {TITLES[families[0].metric]}, p adjusted by Holm within the panel; bold and framed: below .05",
+        f"Wilcoxon on {title_of(families[0].metric)}, p adjusted by Holm within the panel; bold and framed: below .05",
         fontsize=6, color="#555555",
     )  # fmt: skip
     return figure
@@ -109,7 +110,7 @@ def rank_frequencies(scene: Scene) -> Figure | None:
     for axis in grid[-1]:
         axis.set_xlabel("rank")
     figure.supxlabel(
-        "area: share of 1,000 bootstraps of the subjects; line: 95 % of the ranks; cross: rank on all subjects",
+        f"area: share of {RANK_RESAMPLES:,} bootstraps of the subjects; line: 95 % of the ranks; cross: rank on all subjects",
         fontsize=6, color="#555555",
     )  # fmt: skip
     return figure

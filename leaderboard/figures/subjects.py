@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from andi_bench.metrics.catalogue import tested_metric, title_of
+from andi_bench.metrics.points import RANKING
 from leaderboard.figures.style import legend_below, panels, short
-from leaderboard.tables.measures import RANKING, TITLES, tested_metric
 from leaderboard.tables.subgroups import group_tables
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def strip_and_box(scene: Scene) -> Figure | None:
         axis.set_yticks(range(len(rows)), [short(row.label) for row in rows])
         axis.set_ylim(most - 0.45, -0.55)
         axis.grid(axis="y", visible=False)
-        axis.set(title=f"{chain} maps", xlabel=f"{TITLES[metric]}, one point a subject")
+        axis.set(title=f"{chain} maps", xlabel=f"{title_of(metric)}, one point a subject")
     figure.supxlabel(
         "box: quartiles, line: median, whiskers: 5 % and 95 %, diamond: mean",
         fontsize=6,
@@ -101,7 +102,7 @@ def by_lesion_size(scene: Scene) -> Figure | None:
         axis.grid(axis="x", visible=False)
     fewest = min(row.subjects for row in grouped.rows if row.group in names)
     interval = "and 95 %" if fewest > 2 else "\n(95 % from 3 subjects on)"
-    axes[0].set_ylabel(f"Dice@val-dice, mean {interval}")
+    axes[0].set_ylabel(f"{title_of(RANKING)}, mean {interval}")
     axes[0].set_ylim(bottom=0)
     legend_below(figure, axes, 5 if len(chains) > 1 else 3)
     return figure

@@ -16,21 +16,19 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from andi_bench.metrics.catalogue import metric_at, tested_metric, title_of
+from andi_bench.metrics.points import RANKING
+from andi_bench.metrics.resampling import PAIR_RESAMPLES, RANK_RESAMPLES, draws_of
 from leaderboard.statistics.pair_tests import (
-    DRAW_SEED,
     FEW_SUBJECTS,
-    RESAMPLES,
     Key,
     PairTest,
     bootstrap_tests,
-    draws_of,
     wilcoxon_tests,
 )
 from leaderboard.statistics.pooled_resamples import resampled
 from leaderboard.statistics.rankings import (
     ALPHA,
-    RANK_RESAMPLES,
-    SCHEMES,
     Friedman,
     Ranking,
     friedman,
@@ -39,7 +37,6 @@ from leaderboard.statistics.rankings import (
     wins,
 )
 from leaderboard.statistics.signed_ranks import smallest_adjusted
-from leaderboard.tables.measures import RANKING, TITLES, sign, tested_metric
 from leaderboard.tables.table import Row, Table
 
 BETWEEN_METHODS, BETWEEN_CHAINS = "methods", "chains"
@@ -155,7 +152,7 @@ class TableStatistics:
         )
 
 
-def table_statistics(table: Table, resamples: int = RESAMPLES) -> TableStatistics:
+def table_statistics(table: Table, resamples: int = PAIR_RESAMPLES) -> TableStatistics:
     """Compare the rows of a table.
 
     Parameters
@@ -265,7 +262,7 @@ def _family(
     tests: tuple[PairTest, ...] = ()
     extra: dict[str, object] = {}
     if len(subjects) > 1:
-        worth = values * sign(metric)
+        worth = values * metric_at(metric).sign
         draws = draws_of(len(subjects), resamples)
         tests = wilcoxon_tests(keys, values, worth, pairs, draws)
         told = max(test.subjects - test.zeros for test in tests)
@@ -280,10 +277,10 @@ def _family(
                 "friedman": friedman(worth),
             }
     else:
-        warnings.append(f"fewer than two subjects have {TITLES[metric]} for every row: no test")
+        warnings.append(f"fewer than two subjects have {title_of(metric)} for every row: no test")
     if left_out:
         warnings.append(
-            f"{left_out} subjects have no {TITLES[metric]} for some row and are left out of the tests"
+            f"{left_out} subjects have no {title_of(metric)} for some row and are left out of the tests"
         )
     lacking = [key for key in keys if key not in pooled]
     if lacking and len(_all_subjects(rows)) > 1:
@@ -355,22 +352,3 @@ def _agreement(first: str, second: str, chain: str, one: Family, other: Family) 
         return None
     tau = kendall_tau(*([part[label] for label in shared] for part in scores))
     return Agreement(first, second, chain, len(shared), tau)
-
-
-__all__ = [
-    "ALPHA",
-    "DRAW_SEED",
-    "RANK_RESAMPLES",
-    "RESAMPLES",
-    "SCHEMES",
-    "Agreement",
-    "Family",
-    "Friedman",
-    "Key",
-    "PairTest",
-    "Ranking",
-    "TableStatistics",
-    "between_datasets",
-    "draws_of",
-    "table_statistics",
-]

@@ -15,9 +15,12 @@ import pytest
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from leaderboard.compare import compare
-from leaderboard.exports.markdown import flat, to_csv, to_json, to_markdown
+from leaderboard.exports.csv_text import to_csv
+from leaderboard.exports.json_text import to_json
+from leaderboard.exports.markdown import to_markdown
+from leaderboard.exports.plain_rows import flat
 from leaderboard.exports.terminal import print_comparison
-from leaderboard.tables.columns import COLUMNS
+from leaderboard.tables.columns import all_columns
 
 
 @pytest.fixture
@@ -73,7 +76,7 @@ def test_the_markdown_table_parses_back_to_the_rows(comparison):
 
 def test_every_column_is_defined_and_every_run_and_guard_accounted_for(comparison, records_dir):
     text = to_markdown(comparison)
-    for column in COLUMNS:
+    for column in all_columns():
         assert f"- **{column.header}**".replace("#", r"\#") in text
     for folder in records_dir.glob("*__*"):
         assert text.count(f"`{folder.name}`") == 1
@@ -141,7 +144,7 @@ def test_the_terminal_table_fits_a_hundred_columns_and_says_what_it_left_out(
     assert "Prevalence" in shown
     assert "Dice@val-dice" not in shown
     head = "".join(text.split("Left out")[0].split())
-    for column in COLUMNS:
+    for column in all_columns():
         assert column.header in shown or "".join(column.header.split()).split("@")[-1][:6] in head
     assert text.count("method-with-a-rather-long-nam") >= 2 * count
 
@@ -173,7 +176,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
 
 
 def test_an_unwritable_place_is_named(tmp_path: Path):
-    (tmp_path / "file").write_atomically("")
+    (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         write_atomically(tmp_path / "file" / "table.md", "x")
     with pytest.raises(UserError, match="cannot be written"):
@@ -185,7 +188,8 @@ def test_comparing_imports_no_heavy_package(make_run, records_dir):
     code = (
         "import sys; from pathlib import Path\n"
         "from leaderboard.compare import compare; from leaderboard.exports.terminal import print_comparison\n"
-        "from leaderboard.exports.markdown import to_csv, to_json, to_markdown\n"
+        "from leaderboard.exports.csv_text import to_csv; from leaderboard.exports.json_text import to_json\n"
+        "from leaderboard.exports.markdown import to_markdown\n"
         "c = compare(Path(sys.argv[1])); print_comparison(c); to_csv(c); to_json(c); to_markdown(c)\n"
         "heavy = {'torch', 'nilearn', 'matplotlib', 'scipy', 'sklearn', 'pandas'}\n"
         "print('heavy:', sorted(heavy & set(sys.modules)))"

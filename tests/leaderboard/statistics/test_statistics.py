@@ -10,7 +10,7 @@ from andi_bench.errors import UserError
 from andi_bench.records.store import read_histograms, read_subjects
 from leaderboard.compare import compare
 from leaderboard.statistics.families import BETWEEN_CHAINS, BETWEEN_METHODS
-from leaderboard.words.statistics_text import bold_keys, p_text
+from leaderboard.words.differences import bold_keys, p_text
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +231,7 @@ def test_p_values_as_text(p, text):
 def test_of_few_subjects_no_difference_of_pooled_average_precision_is_called_significant(
     comparison,
 ):
-    from leaderboard.words.statistics_text import sentences
+    from leaderboard.words.differences import sentences
 
     for family in comparison.statistics[0].families:
         assert (

@@ -18,7 +18,7 @@ from support.places import ROOT
 from andi_bench.records.previews import read_preview
 from leaderboard.compare import compare
 from leaderboard.exports.page import render
-from leaderboard.exports.page.content import leading_number, page_content
+from leaderboard.exports.page.content import page_content
 from leaderboard.exports.page.images import collect_images
 from leaderboard.exports.page.render import embedded_json, write_page
 from leaderboard.words.run_facts import plain
@@ -282,13 +282,19 @@ def test_what_cannot_be_seen_or_written_is_a_blank():
     assert plain("a\u202eb\x1b[31m\n") == "a b [31m "
 
 
-@pytest.mark.parametrize(
-    ("cell", "value"),
-    [("0.712 [.61, .80]", 0.712), ("(0.645, +.069)", 0.645), ("–", None), ("1,234 / 700", 1234.0), ("<0.01", 0.01),
-     ("-.5", -0.5), ("andi", None), ("3.2e-05", 3.2e-05)],
-)  # fmt: skip
-def test_cells_sort_by_the_number_they_begin_with(cell, value):
-    assert leading_number(cell) == value
+def test_cells_are_sorted_by_their_values_not_by_their_text(records):
+    comparison = compare(records)
+    (table,), (shown,) = comparison.tables, page_content(comparison)["tables"]
+    heads = [column["header"] for column in shown["columns"]]
+    for row, line in zip(table.rows, shown["rows"], strict=True):
+        cells = dict(zip(heads, line["cells"], strict=True))
+        assert cells["Dice@val-dice"]["value"] == row.figures["dice@val-dice"].value
+        assert cells["(oracle, gap)"]["value"] == row.figures["dice@oracle"].value
+        assert cells["Training (s / steps)"] == {"text": "300 / 700", "value": 300.0}
+        assert cells["#"]["value"] == row.rank
+        assert cells["Method"]["value"] is None
+        for cell in line["cells"]:
+            assert cell["text"] != "–" or cell["value"] is None
 
 
 def test_a_subject_without_a_value_in_one_seed_has_none(tmp_path):
