@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from andi_bench.metrics.catalogue import Metric, summarised
+from andi_bench.metrics.catalogue import summarised
 from andi_bench.metrics.exact import Ranking
 from andi_bench.metrics.histogram import ScoreHistogram
+from andi_bench.metrics.metric import Metric
 from andi_bench.metrics.points import POINTS
 from andi_bench.metrics.pooled import pooled_auroc, pooled_average_precision
 from andi_bench.metrics.resampling import DRAW_SEED

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from andi_bench.errors import UserError
 from andi_bench.metrics.binning import score_histogram
 from andi_bench.metrics.case import Case
-from andi_bench.metrics.catalogue import Metric, per_subject
+from andi_bench.metrics.catalogue import per_subject
 from andi_bench.metrics.histogram import ScoreHistogram
+from andi_bench.metrics.metric import Metric
 from andi_bench.metrics.points import POINTS, OperatingPoint, points_from
 from andi_bench.metrics.postprocessing import PostProcessing
 from andi_bench.metrics.scores import NonFiniteScores

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from leaderboard.compare import Comparison
-from leaderboard.tables.columns import DASH, MAIN_PRIORITY, Column, columns_of
+from leaderboard.tables.cells import DASH, MAIN_PRIORITY, Column
+from leaderboard.tables.columns import columns_of
 from leaderboard.tables.table import Row, Table
 from leaderboard.words.differences import (
     RANK_HEADS,
@@ -21,13 +22,36 @@ HEADER = """% Written by andi-bench; in the preamble: \\usepackage{booktabs}
 % post-processing (paired Wilcoxon, or paired bootstrap for pooled AP; Holm within the chain, 5 %).
 """
 _MARKS = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "–": "--", "—": "---", "−": r"$-$", "×": r"$\times$", "±": r"$\pm$", "≤": r"$\leq$",
-    "≥": r"$\geq$", "∩": r"$\cap$", "µ": r"$\mu$", "…": r"\ldots{}", "’": "'", "[": "{[}",
-    "]": "{]}", "`": r"\textasciigrave{}", "'": r"\textquotesingle{}",
-}  # fmt: skip
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "–": "--",
+    "—": "---",
+    "−": r"$-$",
+    "×": r"$\times$",
+    "±": r"$\pm$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "∩": r"$\cap$",
+    "µ": r"$\mu$",
+    "…": r"\ldots{}",
+    "’": "'",
+    "[": "{[}",
+    "]": "{]}",
+    "`": r"\textasciigrave{}",
+    "'": r"\textquotesingle{}",
+}
 
 
 def to_latex(comparison: Comparison) -> str:

@@ -11,7 +11,8 @@ from andi_bench.files import write_atomically
 from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
 from leaderboard.exports.markdown_differences import method_parts, statistics_parts
-from leaderboard.tables.columns import Column, columns_of
+from leaderboard.tables.cells import Column
+from leaderboard.tables.columns import columns_of
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Row, Table
 from leaderboard.words.differences import bold_rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from andi_bench.metrics.catalogue import compared
+from andi_bench.metrics.compared import compared
 from andi_bench.metrics.points import UPPER_BOUND
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Row, Table

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from andi_bench.errors import UserError, unknown_name
-from andi_bench.metrics.catalogue import CATALOGUE, MetricAt
+from andi_bench.metrics.catalogue import CATALOGUE
+from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import POINTS, RANKING_POINT, UPPER_BOUND
 from andi_bench.records.previews import find_previews
 from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import RunRecord, read_record, read_subjects
-from leaderboard.tables.columns import DASH
+from leaderboard.tables.cells import DASH
 from leaderboard.tables.comparability import comparability
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
 

@@ -8,7 +8,8 @@ from typing import IO, TYPE_CHECKING
 
 from leaderboard.compare import Comparison
 from leaderboard.statistics.families import TableStatistics
-from leaderboard.tables.columns import Column, columns_of
+from leaderboard.tables.cells import Column
+from leaderboard.tables.columns import columns_of
 from leaderboard.tables.table import Row, Table
 from leaderboard.words.differences import agreements_text, rank_cells
 from leaderboard.words.group_text import (

@@ -40,9 +40,13 @@ def precision_recall(scene: Scene) -> Figure | None:
             color = scene.looks.color(row.label)
             ones = np.ones((1, len(counts[0].subjects)), dtype=np.int64)
             axis.plot(
-                _RECALL, _curve(counts, ones)[0], color=color, ls=scene.looks.line(row.label),
-                label=short(row.label), zorder=3,
-            )  # fmt: skip
+                _RECALL,
+                _curve(counts, ones)[0],
+                color=color,
+                ls=scene.looks.line(row.label),
+                label=short(row.label),
+                zorder=3,
+            )
             if place < _BANDS and len(counts[0].subjects) > 1:
                 draws = draws_of(len(counts[0].subjects), CURVE_RESAMPLES)
                 low, high = np.nanpercentile(_curve(counts, draws), [2.5, 97.5], axis=0)
@@ -56,9 +60,15 @@ def precision_recall(scene: Scene) -> Figure | None:
     axes[0].set_ylabel("precision, all subjects pooled")
     if any(len(scene.rows(chain)) > _BANDS for chain in chains):
         axes[-1].text(
-            0.98, 0.98, f"bands: 95 % over subjects,\nthe {_BANDS} best-ranked", ha="right", va="top",
-            transform=axes[-1].transAxes, fontsize=6, color="#555555",
-        )  # fmt: skip
+            0.98,
+            0.98,
+            f"bands: 95 % over subjects,\nthe {_BANDS} best-ranked",
+            ha="right",
+            va="top",
+            transform=axes[-1].transAxes,
+            fontsize=6,
+            color="#555555",
+        )
     legend_below(figure, axes, 5 if len(chains) > 1 else 3)
     return figure
 

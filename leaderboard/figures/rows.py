@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from andi_bench.metrics.catalogue import title_of
+from andi_bench.metrics.compared import title_of
 from andi_bench.metrics.points import RANKING, RANKING_POINT, UPPER_BOUND
 from leaderboard.figures.style import PAGE, legend_below, panels, short
 from leaderboard.tables.seeds import Estimate
@@ -74,14 +74,28 @@ def cost_and_accuracy(scene: Scene) -> Figure | None:
             color = scene.looks.color(row.label)
             _interval(axis, x, row.figures[RANKING], color)
             axis.plot(
-                x, y, marker=scene.looks.mark(row.label), color=color, ls="none", ms=5.5,
-                mec="white", mew=0.5, label=short(row.label), zorder=3,
-            )  # fmt: skip
+                x,
+                y,
+                marker=scene.looks.mark(row.label),
+                color=color,
+                ls="none",
+                ms=5.5,
+                mec="white",
+                mew=0.5,
+                label=short(row.label),
+                zorder=3,
+            )
         front = _front(points)
         axis.plot(
-            [x for x, _ in front], [y for _, y in front], color="#999999", lw=0.8, ls="--",
-            drawstyle="steps-post", zorder=1, label="not beaten in both",
-        )  # fmt: skip
+            [x for x, _ in front],
+            [y for _, y in front],
+            color="#999999",
+            lw=0.8,
+            ls="--",
+            drawstyle="steps-post",
+            zorder=1,
+            label="not beaten in both",
+        )
         axis.set_xscale("log")
         axis.xaxis.set_major_formatter(_plain)
         axis.minorticks_off()
@@ -109,9 +123,14 @@ def chains_compared(scene: Scene) -> Figure | None:
             values = [found[chain].value if chain in found else None for chain in chains]
             known = [(place, value) for place, value in enumerate(values) if value is not None]
             axis.plot(
-                [x for x, _ in known], [y for _, y in known], marker=scene.looks.mark(label),
-                color=scene.looks.color(label), ls=scene.looks.line(label), label=short(label), lw=1,
-            )  # fmt: skip
+                [x for x, _ in known],
+                [y for _, y in known],
+                marker=scene.looks.mark(label),
+                color=scene.looks.color(label),
+                ls=scene.looks.line(label),
+                label=short(label),
+                lw=1,
+            )
         axis.set_xticks(range(len(chains)), chains)
         axis.set_xlim(-0.25, len(chains) - 0.75)
         axis.set(title=title_of(metric), ylim=(0, 1))

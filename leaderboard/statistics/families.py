@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.catalogue import metric_at, tested_metric, title_of
+from andi_bench.metrics.compared import metric_at, tested_metric, title_of
 from andi_bench.metrics.points import RANKING
 from andi_bench.metrics.resampling import PAIR_RESAMPLES, RANK_RESAMPLES, draws_of
 from leaderboard.statistics.pair_tests import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from andi_bench.metrics.catalogue import MetricAt
+from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.resampling import SEED_MEANS_RESAMPLES, SEED_MEANS_SEED, draws_of
 from andi_bench.records.store import Pooled, RunRecord, SubjectSummary
 from leaderboard.tables.subject_values import SubjectTable, over_the_seeds

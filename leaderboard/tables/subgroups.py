@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from andi_bench.errors import unknown_name
-from andi_bench.metrics.catalogue import compared_in_groups, compared_pooled
+from andi_bench.metrics.compared import compared_in_groups, compared_pooled
 from andi_bench.records.store import Group, Pooled, RunRecord
 from leaderboard.tables.seeds import Estimate, pooled_estimate, subject_estimate
 from leaderboard.tables.subject_values import SubjectTable, subject_tables
@@ -26,7 +26,7 @@ class GroupRow:
     label, chain : str
         As in the leaderboard.
     figures : dict of Estimate
-        By the keys of :func:`andi_bench.metrics.catalogue.compared_in_groups`, and pooled ones; without limits where there are fewer than three subjects.
+        By the keys of :func:`andi_bench.metrics.compared.compared_in_groups`, and pooled ones; without limits where there are fewer than three subjects.
     """
 
     group: str

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from andi_bench.errors import UserError
-from andi_bench.metrics.catalogue import MetricAt
+from andi_bench.metrics.metric import MetricAt
 from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import GRID, KEYS, SUBJECTS, RunRecord
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from andi_bench.errors import unknown_name
-from andi_bench.metrics.catalogue import (
+from andi_bench.metrics.compared import (
     compared_per_subject,
     compared_pooled,
     compared_rates,
@@ -42,7 +42,7 @@ class Row:
     label : str
         The method's name, with what sets it apart where two rows would be called the same.
     figures : mapping of str to Estimate
-        By the keys of :func:`andi_bench.metrics.catalogue.compared`.
+        By the keys of :func:`andi_bench.metrics.compared.compared`.
     costs : mapping of str to float, str or None
         Seconds and calls are means over the seeds, memory is the maximum.
     reason : str or None
@@ -130,7 +130,7 @@ def build_tables(
     chain : str, optional
         Show this post-processing alone.
     metric : str
-        What ranks; see :func:`andi_bench.metrics.catalogue.ranking_metric`.
+        What ranks; see :func:`andi_bench.metrics.compared.ranking_metric`.
 
     Raises
     ------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from andi_bench.metrics.catalogue import title_of
+from andi_bench.metrics.compared import title_of
 from andi_bench.metrics.resampling import PAIR_RESAMPLES, RANK_RESAMPLES
 from leaderboard.statistics.families import (
     BETWEEN_METHODS,
@@ -17,7 +17,7 @@ from leaderboard.statistics.families import (
 from leaderboard.statistics.pair_tests import FEW_SUBJECTS
 from leaderboard.statistics.rankings import Ranking
 from leaderboard.statistics.signed_ranks import EXACT_UP_TO
-from leaderboard.tables.columns import DASH
+from leaderboard.tables.cells import DASH
 
 RANK_NUMBERS = ("Mean", "Rank by mean", "Rank by mean rank", "Rank by tests")
 RANK_HEADS = ("Method", *RANK_NUMBERS, "Significantly better than")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from andi_bench.metrics.catalogue import title_of
+from andi_bench.metrics.compared import title_of
 from andi_bench.metrics.points import RANKING
-from leaderboard.tables.columns import DASH, number, with_interval
+from leaderboard.tables.cells import DASH, number, with_interval
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Table
 

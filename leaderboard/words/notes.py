@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from andi_bench.metrics.catalogue import MetricAt, compared_per_subject, title_of
+from andi_bench.metrics.compared import compared_per_subject, title_of
+from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import RANKING, RANKING_POINT
 from leaderboard.tables.comparability import modalities_of
 from leaderboard.tables.table import Table

@@ -74,9 +74,12 @@ def make_run(records_dir: Path) -> Make:
             row = undefined
             if values:
                 row = SubjectSummary(
-                    mean=float(np.mean(values)), median=float(np.median(values)), n=len(values),
-                    low=min(values), high=max(values),
-                )  # fmt: skip
+                    mean=float(np.mean(values)),
+                    median=float(np.median(values)),
+                    n=len(values),
+                    low=min(values),
+                    high=max(values),
+                )
             better = row.model_copy(update={"mean": None if row.mean is None else row.mean + 0.04})
             subjects = {f"dice@{p}": row if p != "oracle" else better for p in POINTS}
             subjects["ap"] = row.model_copy(update={"undefined": 2})
@@ -111,27 +114,45 @@ def make_run(records_dir: Path) -> Make:
         record = RunRecord(
             **{
                 "run": RunInfo(
-                    method=method, label=label or method, dataset=dataset, seed=seed, preset=preset, split=split,
-                    identity=identity({"parts": parts}), created=created,
+                    method=method,
+                    label=label or method,
+                    dataset=dataset,
+                    seed=seed,
+                    preset=preset,
+                    split=split,
+                    identity=identity({"parts": parts}),
+                    created=created,
                 ),
                 "protocol": measured,
                 "method": MethodInfo(title=method, paper="Nobody et al. 2020"),
                 "data": DataInfo(title=f"{dataset} title", healthy_source="patients"),
-                "guards": (GuardResult(name="splits disjoint", passed=True, detail="none in both"),),
-                "operating_points": {c: {"val-dice": RecordedThreshold(threshold=1.0)} for c in measured.chains},
+                "guards": (
+                    GuardResult(name="splits disjoint", passed=True, detail="none in both"),
+                ),
+                "operating_points": {
+                    c: {"val-dice": RecordedThreshold(threshold=1.0)} for c in measured.chains
+                },
                 "summary": summary,
                 "costs": Costs(
-                    seconds_per_volume=1.25 + seed, peak_memory_mb=1000 + seed, network_calls_per_slice=25,
-                    parameters=2_400_000, training_seconds=300.0, training_steps=700, device="cpu, 2 threads",
+                    seconds_per_volume=1.25 + seed,
+                    peak_memory_mb=1000 + seed,
+                    network_calls_per_slice=25,
+                    parameters=2_400_000,
+                    training_seconds=300.0,
+                    training_steps=700,
+                    device="cpu, 2 threads",
                 ),
                 "config": config or {"detector": {"stride": 4}, "scoring": {"batch_size": 64}},
                 "provenance": {
-                    "andi_bench": "0.1.0", "python": "3.11.7", "packages": {"torch": "2.13.0"}, "system": "Linux x86_64",
+                    "andi_bench": "0.1.0",
+                    "python": "3.11.7",
+                    "packages": {"torch": "2.13.0"},
+                    "system": "Linux x86_64",
                     "git": {"commit": "0123456789abcdef", "changed": True},
                 },
                 **changes,
             }
-        )  # fmt: skip
+        )
         table = pd.DataFrame(lines, columns=["subject", "chain", "point", "dice", "ap", "auroc"])
         return write_record(records_dir, record, table, {})
 

@@ -71,15 +71,22 @@ def write_run(
                 primary = point == "val-dice"
                 lines.append(
                     {
-                        "subject": name, "site": site, "chain": chain, "point": point,
-                        "lesion_ml": volumes[name], "ap": float(value) * 0.9, "auroc": 0.9,
-                        "threshold": THRESHOLDS.get(point), "dice": float(value),
-                        "sensitivity": float(value), "precision": float(value),
+                        "subject": name,
+                        "site": site,
+                        "chain": chain,
+                        "point": point,
+                        "lesion_ml": volumes[name],
+                        "ap": float(value) * 0.9,
+                        "auroc": 0.9,
+                        "threshold": THRESHOLDS.get(point),
+                        "dice": float(value),
+                        "sensitivity": float(value),
+                        "precision": float(value),
                         "hd95": 10 * (1 - float(value)) if primary else None,
                         "lesion_f1": float(value) if primary else None,
                         "false_positive_lesions": 2.0 if primary else None,
                     }
-                )  # fmt: skip
+                )
         figures = {f"dice@{point}": _summary(dice) for point, dice in points.items()}
         for metric in ("ap", "auroc", "hd95@val-dice", "lesion_f1@val-dice"):
             figures[metric] = _summary(points["val-dice"] * 0.9)
@@ -90,35 +97,58 @@ def write_run(
     record = RunRecord(
         **{
             "run": RunInfo(
-                method=method, label=label or method, dataset=dataset, seed=seed, preset="quick", identity=digest,
-                maps=digest[::-1], created="2026-01-01T00:00:00+00:00",
+                method=method,
+                label=label or method,
+                dataset=dataset,
+                seed=seed,
+                preset="quick",
+                identity=digest,
+                maps=digest[::-1],
+                created="2026-01-01T00:00:00+00:00",
             ),
             "protocol": Protocol(
-                region=region, spacing_mm=(4.0, 4.0, 3.0), shape=shape, median_mm=(20.0, 20.0, 15.0),
-                split_fingerprint="f" * 64, subjects={"val": 6, "test": len(subjects)},
+                region=region,
+                spacing_mm=(4.0, 4.0, 3.0),
+                shape=shape,
+                median_mm=(20.0, 20.0, 15.0),
+                split_fingerprint="f" * 64,
+                subjects={"val": 6, "test": len(subjects)},
             ),
             "method": MethodInfo(title=method, paper="Nobody et al. 2020"),
             "data": DataInfo(
-                title=f"{dataset} title", healthy_source="lesion-free slices of patients", test=tuple(subjects)
+                title=f"{dataset} title",
+                healthy_source="lesion-free slices of patients",
+                test=tuple(subjects),
             ),
             "guards": (GuardResult(name="splits disjoint", passed=True, detail="none in both"),),
             "operating_points": {
                 chain: {
-                    point: RecordedThreshold(threshold=THRESHOLDS.get(point), how=f"how {point} was found", test_fpr=0.01)
+                    point: RecordedThreshold(
+                        threshold=THRESHOLDS.get(point), how=f"how {point} was found", test_fpr=0.01
+                    )
                     for point in POINTS
                 }
                 for chain in CHAINS
             },
             "summary": summary,
             "costs": Costs(
-                seconds_per_volume=seconds, peak_memory_mb=900.0, network_calls_per_slice=25.0, parameters=2_400_000,
-                training_seconds=300.0, training_steps=700, device="cpu, 2 threads",
+                seconds_per_volume=seconds,
+                peak_memory_mb=900.0,
+                network_calls_per_slice=25.0,
+                parameters=2_400_000,
+                training_seconds=300.0,
+                training_steps=700,
+                device="cpu, 2 threads",
             ),
             "config": {"detector": {"stride": 4}},
-            "provenance": {"andi_bench": "0.1.0", "python": "3.11.7", "packages": {"torch": "2.13.0"}},
+            "provenance": {
+                "andi_bench": "0.1.0",
+                "python": "3.11.7",
+                "packages": {"torch": "2.13.0"},
+            },
             **changes,
         }
-    )  # fmt: skip
+    )
     folder = write_record(records, record, pd.DataFrame(lines), histograms or {})
     for name in previews:
         add_preview(folder, name, skill, shape)
@@ -158,9 +188,13 @@ def add_preview(
     """Add the preview of a subject to a record."""
     found = scene(subject, skill, shape)
     preview = make_preview(
-        found["scan"], found["brain"], found["lesion"], {chain: found[chain] for chain in CHAINS},
-        {chain: list(THRESHOLDS.values()) for chain in CHAINS}, (4.0, 4.0, 3.0),
-    )  # fmt: skip
+        found["scan"],
+        found["brain"],
+        found["lesion"],
+        {chain: found[chain] for chain in CHAINS},
+        {chain: list(THRESHOLDS.values()) for chain in CHAINS},
+        (4.0, 4.0, 3.0),
+    )
     write_preview(folder / "previews" / f"{subject}.npz", preview)
 
 
@@ -169,5 +203,9 @@ def _summary(values: Any) -> SubjectSummary:
     spread = 1.96 * float(values.std()) / max(1, len(values)) ** 0.5
     mean = float(values.mean())
     return SubjectSummary(
-        mean=mean, median=float(np.median(values)), low=mean - spread, high=mean + spread, n=len(values)
-    )  # fmt: skip
+        mean=mean,
+        median=float(np.median(values)),
+        low=mean - spread,
+        high=mean + spread,
+        n=len(values),
+    )

@@ -165,11 +165,13 @@ def _table(
     for chain in CHAINS:
         lift = 0.5 * (chain != "raw")
         shared = {
-            "subject": list(names), "site": np.where(np.arange(len(names)) % 2, "north", "south"),
-            "chain": chain, "lesion_ml": volumes,
+            "subject": list(names),
+            "site": np.where(np.arange(len(names)) % 2, "north", "south"),
+            "chain": chain,
+            "lesion_ml": volumes,
             "ap": np.where(ill, share(worth + lift), np.nan),
             "auroc": np.where(ill, share(worth + lift + 3), np.nan),
-        }  # fmt: skip
+        }
         for point, loss in zip(POINTS, (0.1, 0.4, 0.3, 0.8, 0.0), strict=True):
             primary = point == "val-dice"
             found = {
@@ -190,12 +192,17 @@ def _table(
             parts.append(
                 pd.DataFrame(
                     {
-                        **shared, "point": point, "threshold": 1.5, **found,
-                        "false_positive_ml": rng.lognormal(1, 1, len(names)), **distance, **lesion,
+                        **shared,
+                        "point": point,
+                        "threshold": 1.5,
+                        **found,
+                        "false_positive_ml": rng.lognormal(1, 1, len(names)),
+                        **distance,
+                        **lesion,
                         "grid": "working",
                     }
                 )
-            )  # fmt: skip
+            )
     return pd.concat(parts, ignore_index=True)
 
 
@@ -223,9 +230,11 @@ def _record(
         once = np.ones((1, len(names)))
         lesion, healthy = int(counts.lesion.sum()), int(counts.healthy.sum())
         pooled = Pooled(
-            ap=float(counts.average_precision(once)[0]), ap_error=0.0, auroc=0.9,
+            ap=float(counts.average_precision(once)[0]),
+            ap_error=0.0,
+            auroc=0.9,
             prevalence=lesion / (lesion + healthy),
-        )  # fmt: skip
+        )
         summary[chain] = ChainSummary(pooled=pooled, subjects=subject_figures(lines, 200))
     parts = tuple(
         Group(
@@ -247,17 +256,26 @@ def _record(
     )
     return RunRecord(
         run=RunInfo(
-            method=label.replace(" ", "-"), label=label, dataset=dataset, seed=seed, preset="quick",
+            method=label.replace(" ", "-"),
+            label=label,
+            dataset=dataset,
+            seed=seed,
+            preset="quick",
             identity=identity({"method": method, "seed": seed, "dataset": dataset}),
             created=f"2026-01-{1 + method:02d}T00:00:00+00:00",
         ),
         protocol=Protocol(
-            spacing_mm=(1.875, 1.875, 1.0), shape=(128, 128, 155), median_mm=(9.375, 9.375, 5.0),
-            split_fingerprint="a" * 64, subjects={"val": len(trials), "test": len(names)},
+            spacing_mm=(1.875, 1.875, 1.0),
+            shape=(128, 128, 155),
+            median_mm=(9.375, 9.375, 5.0),
+            split_fingerprint="a" * 64,
+            subjects={"val": len(trials), "test": len(names)},
         ),
         method=MethodInfo(title=label, paper="nobody, nowhere"),
         data=DataInfo(
-            title=f"Made-up scans, {dataset}", healthy_source="healthy people", val=tuple(trials),
+            title=f"Made-up scans, {dataset}",
+            healthy_source="healthy people",
+            val=tuple(trials),
             test=tuple(names),
         ),
         guards=(GuardResult(name="splits disjoint", passed=True, detail="none in both"),),
@@ -268,9 +286,13 @@ def _record(
         summary=summary,
         groups={"lesion-size": parts},
         costs=Costs(
-            seconds_per_volume=0.02 * 3**method + 0.01 * seed, peak_memory_mb=900 + 100 * method,
-            network_calls_per_slice=float(method), parameters=method * 100_000,
-            training_seconds=60.0 * method, training_steps=100 * method, device="cpu, 2 threads",
+            seconds_per_volume=0.02 * 3**method + 0.01 * seed,
+            peak_memory_mb=900 + 100 * method,
+            network_calls_per_slice=float(method),
+            parameters=method * 100_000,
+            training_seconds=60.0 * method,
+            training_steps=100 * method,
+            device="cpu, 2 threads",
         ),
         config={"detector": {"width": method}},
-    )  # fmt: skip
+    )

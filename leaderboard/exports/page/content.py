@@ -7,7 +7,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from andi_bench.metrics.catalogue import Metric, compared_per_subject, per_subject, title_of
+from andi_bench.metrics.catalogue import per_subject
+from andi_bench.metrics.compared import compared_per_subject, title_of
+from andi_bench.metrics.metric import Metric
 from andi_bench.metrics.points import POINTS, RANKING_POINT, UPPER_BOUND, points_from
 from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import RunRecord
@@ -15,7 +17,8 @@ from leaderboard.compare import Comparison
 from leaderboard.exports.page.recall_curves import recall_curve
 from leaderboard.exports.page.tests_and_ranks import statistics_content
 from leaderboard.statistics.families import TableStatistics
-from leaderboard.tables.columns import Column, columns_of
+from leaderboard.tables.cells import Column
+from leaderboard.tables.columns import columns_of
 from leaderboard.tables.seeds import Estimate
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Row, Table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from andi_bench.metrics.catalogue import title_of
+from andi_bench.metrics.compared import title_of
 from leaderboard.statistics.families import Family, Key, PairTest, TableStatistics
 from leaderboard.tables.table import Table
 from leaderboard.words.differences import (

@@ -36,10 +36,15 @@ def subject(name: str) -> ScoredSubject:
     if number == 1:
         scores = np.round(scores, 1)
     return ScoredSubject(
-        name, scores, brain, lesion, (4.0, 4.0, 5.0), "AB"[number % 2],
+        name,
+        scores,
+        brain,
+        lesion,
+        (4.0, 4.0, 5.0),
+        "AB"[number % 2],
         {"age": str(20 + 7 * number), "sex": "" if number == 3 else "MF"[number % 2], "dice": "x"},
         {"seconds": 1.0, "network_calls": 0, "slices": 12, "peak_memory_mb": 1.0},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -133,8 +138,11 @@ def test_sub_groups_are_the_figures_of_their_subjects_alone(evaluation) -> None:
 def test_numbers_make_quartiles_words_make_words_and_empty_cells_a_group(evaluation) -> None:
     names = [group.name for group in evaluation.groups["age"]]
     assert names == [
-        "Q1 (20 to 34)", "Q2 (41 to 48)", "Q3 (55 to 62)", "Q4 (69 to 76)",
-    ]  # fmt: skip
+        "Q1 (20 to 34)",
+        "Q2 (41 to 48)",
+        "Q3 (55 to 62)",
+        "Q4 (69 to 76)",
+    ]
     assert [group.name for group in evaluation.groups["sex"]] == ["F", "M", "not known"]
     sizes = evaluation.groups["lesion-size"]
     assert sizes[0].name == "no lesion"

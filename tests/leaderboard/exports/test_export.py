@@ -217,9 +217,15 @@ def test_markdown_says_what_differences_are_worth_and_how_that_was_found(make_ru
     assert [len(table) for table in pairs] == [3, 3, 3]
     assert pairs[0][0]["p (Holm)"] == "&lt;.001" or float(pairs[0][0]["p (Holm)"]) < 0.05
     for words in (
-        "> [!WARNING]", "12 subjects are few", "Friedman: chi-squared", "Kendall's tau between schemes",
-        "## How differences are tested", "Holm", "rank-biserial", "10,000 resamples",
+        "> [!WARNING]",
+        "12 subjects are few",
+        "Friedman: chi-squared",
+        "Kendall's tau between schemes",
+        "## How differences are tested",
+        "Holm",
+        "rank-biserial",
+        "10,000 resamples",
         "![Every subject](figures/phantom%20dice.svg)",
-    ):  # fmt: skip
+    ):
         assert words in text
     assert text.count("<details>") == text.count("</details>") > 0

@@ -29,8 +29,10 @@ def comparison(board):
 def test_families_are_all_pairs_of_a_chain_and_the_chains_of_each_method(comparison):
     (statistics,) = comparison.statistics
     assert [(f.kind, f.chain, len(f.wilcoxon)) for f in statistics.families] == [
-        (BETWEEN_METHODS, "raw", 3), (BETWEEN_METHODS, "median5", 3), (BETWEEN_CHAINS, "", 3),
-    ]  # fmt: skip
+        (BETWEEN_METHODS, "raw", 3),
+        (BETWEEN_METHODS, "median5", 3),
+        (BETWEEN_CHAINS, "", 3),
+    ]
     across = statistics.families[2]
     assert all(t.first[0] == t.second[0] and t.first[1] != t.second[1] for t in across.wilcoxon)
     assert statistics.family("raw") is statistics.families[0]

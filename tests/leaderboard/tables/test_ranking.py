@@ -26,7 +26,12 @@ def test_rows_stand_in_the_order_of_frozen_threshold_dice(make_run, records_dir)
     make_run("low", {"raw": [0.1, 0.3], "median5": [0.5, 0.7]})
     make_run("high", {"raw": [0.9, 0.7], "median5": [0.3, 0.4]})
     found = [(row.rank, row.method, row.chain) for row in rows(records_dir)]
-    assert found == [(1, "high", "raw"), (2, "low", "median5"), (3, "high", "median5"), (4, "low", "raw")]  # fmt: skip
+    assert found == [
+        (1, "high", "raw"),
+        (2, "low", "median5"),
+        (3, "high", "median5"),
+        (4, "low", "raw"),
+    ]
 
 
 def test_the_oracle_never_ranks(make_run, records_dir):
@@ -146,14 +151,23 @@ DIFFERENCES = [
     ({"protocol": {"region": "all"}}, "region: all instead of brain"),
     ({"protocol": {"grid": "native"}}, "grid: native instead of working"),
     ({"protocol": {"spacing_mm": (1, 1, 1)}}, "spacing: 1x1x1 mm instead of 3.75x3.75x2.5 mm"),
-    ({"protocol": {"split_fingerprint": "0" * 64}}, "split fingerprint: 000000000000 instead of ffffffffffff"),
-    ({"protocol": {"chains": ("raw", "median3")}}, "post-processing: raw, median3 instead of raw, median5"),
+    (
+        {"protocol": {"split_fingerprint": "0" * 64}},
+        "split fingerprint: 000000000000 instead of ffffffffffff",
+    ),
+    (
+        {"protocol": {"chains": ("raw", "median3")}},
+        "post-processing: raw, median3 instead of raw, median5",
+    ),
     ({"protocol": {"erosion": 2}}, "erosion: 2 voxels instead of 0 voxels"),
     ({"protocol": {"name": "paper"}}, "protocol: paper instead of standard"),
     ({"split": "val"}, "split: val instead of test"),
-    ({"config": {"preprocessing": {"modalities": ["flair", "t1"]}}}, "modalities: flair, t1 instead of not recorded"),
+    (
+        {"config": {"preprocessing": {"modalities": ["flair", "t1"]}}},
+        "modalities: flair, t1 instead of not recorded",
+    ),
     ({"prevalence": 0.0214}, "share of lesion voxels: 0.0214 instead of 0.0213"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "said"), DIFFERENCES)

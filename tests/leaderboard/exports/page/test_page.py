@@ -79,9 +79,13 @@ def records(tmp_path):
     for method, skill in (("andi", 0.7), ("dae", 0.6)):
         for seed in (0, 1):
             write_run(
-                folder, method, seed=seed, skill=skill, histograms=histograms,
+                folder,
+                method,
+                seed=seed,
+                skill=skill,
+                histograms=histograms,
                 previews=subjects[:3] if seed == 0 else (),
-            )  # fmt: skip
+            )
     return folder
 
 
@@ -157,11 +161,18 @@ def test_a_hostile_record_stays_text(tmp_path):
     folder = tmp_path / "records"
     for k, text in enumerate(HOSTILE):
         write_run(
-            folder, f"m{k}", label=text, subjects=[*HOSTILE[:k], "S000"], site=text, notes=(text,), unranked=text,
-            provenance={"command": text, "system": text, "packages": {text: text}}, config={text: {text: text}},
+            folder,
+            f"m{k}",
+            label=text,
+            subjects=[*HOSTILE[:k], "S000"],
+            site=text,
+            notes=(text,),
+            unranked=text,
+            provenance={"command": text, "system": text, "packages": {text: text}},
+            config={text: {text: text}},
             previews=["S000"],
             guards=({"name": text, "passed": False, "detail": text},),
-        )  # fmt: skip
+        )
     add_preview(next(folder.iterdir()), "<b>name</b>", 0.5)
     text = page_of(folder, tmp_path)
     elements = parsed(text)
@@ -356,9 +367,20 @@ def test_making_a_page_loads_no_package_for_volumes_or_training(records, tmp_pat
         "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, "compare", "--records", records, "--html", tmp_path / "page.html"],
-        cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            code,
+            "compare",
+            "--records",
+            records,
+            "--html",
+            tmp_path / "page.html",
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert (tmp_path / "page.html").is_file(), done.stderr
     loaded = set(done.stderr.splitlines()[-1].split())
     assert "plotly" in loaded
@@ -372,9 +394,14 @@ def test_twelve_methods_250_subjects_and_three_seeds_make_a_page_of_30_mb_in_30_
     for method in range(12):
         for seed in range(3):
             write_run(
-                folder, f"method-{method}", seed=seed, skill=0.8 - 0.04 * method, subjects=subjects,
-                previews=subjects[::40] if seed == 0 else (), shape=(76, 80, 76),
-            )  # fmt: skip
+                folder,
+                f"method-{method}",
+                seed=seed,
+                skill=0.8 - 0.04 * method,
+                subjects=subjects,
+                previews=subjects[::40] if seed == 0 else (),
+                shape=(76, 80, 76),
+            )
     begun = time.process_time()
     left = write_page(tmp_path / "page.html", compare(folder))
     assert time.process_time() - begun < 30
