@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.metrics.case import Case
-from andi_bench.metrics.scores import as_scores, same_shape
+from andi_bench.metrics.histograms.scores import as_scores, same_shape
 
 
 @dataclass(frozen=True)

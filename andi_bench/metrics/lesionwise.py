@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.metrics.case import Case
-from andi_bench.metrics.scores import same_shape
+from andi_bench.metrics.histograms.scores import same_shape
 
 FOUND_SHARE = 0.1
 """Least share of a lesion that must be detected for the lesion to count as found."""

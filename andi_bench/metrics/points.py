@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from andi_bench.metrics.histogram import ScoreHistogram
-    from andi_bench.metrics.scores import Region
+    from andi_bench.metrics.histograms.histogram import ScoreHistogram
+    from andi_bench.metrics.histograms.scores import Region
     from andi_bench.metrics.thresholds import FoundThreshold, Read
 
 Source = Literal["validation", "volume", "test"]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.metrics.case import Case
-from andi_bench.metrics.scores import same_shape
+from andi_bench.metrics.histograms.scores import same_shape
 
 
 @dataclass(frozen=True)

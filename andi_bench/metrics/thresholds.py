@@ -22,8 +22,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.histogram import ScoreHistogram
-from andi_bench.metrics.scores import Region, as_scores, key_scores, same_shape, score_keys
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.scores import (
+    Region,
+    as_scores,
+    key_scores,
+    same_shape,
+    score_keys,
+)
 
 Read = Callable[[], Iterable[tuple[NDArray[Any], NDArray[np.bool_]]]]
 """Reads the subjects of some histograms anew, in their order: scores of the region's voxels, and which are lesion."""

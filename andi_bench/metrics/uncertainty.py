@@ -11,10 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.histogram import ScoreHistogram
-from andi_bench.metrics.pooled import pooled_auroc, pooled_average_precision, ranked_precision
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.pooled import (
+    pooled_auroc,
+    pooled_average_precision,
+    ranked_precision,
+)
+from andi_bench.metrics.histograms.scores import Region
 from andi_bench.metrics.resampling import RESAMPLES, resample_counts
-from andi_bench.metrics.scores import Region
 
 _GROUPS = 4096
 _CHUNK = 64
@@ -153,7 +157,7 @@ def bootstrap_pooled(
     -------
     dict of Interval
         ``ap`` and ``auroc``, without what is undefined, and empty with 0 resamples. ``value`` is the centre that
-        :mod:`andi_bench.metrics.pooled` gives.
+        :mod:`andi_bench.metrics.histograms.pooled` gives.
     """
     merged = ScoreHistogram.merge(histograms)
     centres = {

@@ -9,10 +9,10 @@ import numpy as np
 
 from andi_bench.metrics.catalogue import summarised
 from andi_bench.metrics.exact import Ranking
-from andi_bench.metrics.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.pooled import pooled_auroc, pooled_average_precision
 from andi_bench.metrics.metric import Metric
 from andi_bench.metrics.points import POINTS
-from andi_bench.metrics.pooled import pooled_auroc, pooled_average_precision
 from andi_bench.metrics.resampling import DRAW_SEED
 from andi_bench.metrics.uncertainty import bootstrap_mean, bootstrap_pooled
 from andi_bench.records.schema import LESION_ML, Pooled, SubjectSummary

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.histogram import ScoreHistogram
-from andi_bench.metrics.pooled import precision_recall_curve
-from andi_bench.metrics.scores import score_keys
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.pooled import precision_recall_curve
+from andi_bench.metrics.histograms.scores import score_keys
 from andi_bench.metrics.thresholds import dice_curve
 from andi_bench.records.schema import ChainSummary, RecordedThreshold
 

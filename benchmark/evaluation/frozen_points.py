@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from andi_bench.executor import Work
 from andi_bench.metrics.case import Case
 from andi_bench.metrics.catalogue import per_subject
-from andi_bench.metrics.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.scores import score_keys
 from andi_bench.metrics.overlap import Overlap, counts
 from andi_bench.metrics.points import POINTS, RANKING_POINT, OperatingPoint, freeze, points_from
 from andi_bench.metrics.postprocessing import PostProcessing
-from andi_bench.metrics.scores import score_keys
 from andi_bench.records.schema import LESION_ML, RecordedThreshold
 from benchmark.evaluation.measurement import (
     Loader,

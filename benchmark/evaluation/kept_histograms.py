@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from andi_bench.metrics.histogram import ARRAYS, PackedHistograms
+from andi_bench.metrics.histograms.histogram import ARRAYS, PackedHistograms
 
 
 class KeptHistograms(Mapping[str, NDArray[Any]]):

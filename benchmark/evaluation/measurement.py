@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
-from andi_bench.metrics.binning import score_histogram
 from andi_bench.metrics.case import Case
 from andi_bench.metrics.catalogue import per_subject
-from andi_bench.metrics.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.binning import score_histogram
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.scores import NonFiniteScores
 from andi_bench.metrics.metric import Metric
 from andi_bench.metrics.points import POINTS, OperatingPoint, points_from
 from andi_bench.metrics.postprocessing import PostProcessing
-from andi_bench.metrics.scores import NonFiniteScores
 from andi_bench.metrics.thresholds import detect
 from andi_bench.records.schema import LESION_ML
 from benchmark.scoring.map_store import ScoredSubject

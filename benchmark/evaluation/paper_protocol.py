@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from andi_bench.config import EvaluationConfig, MethodEntry
 from andi_bench.errors import UserError
+from andi_bench.metrics.histograms.scores import NonFiniteScores
 from andi_bench.metrics.median import median_filter
 from andi_bench.metrics.paper import WINDOW, PaperResult, paper_protocol
-from andi_bench.metrics.scores import NonFiniteScores
 from andi_bench.records.schema import Paper, PaperChain
 from benchmark.evaluation.measurement import Loader
 

@@ -18,7 +18,7 @@ from andi_bench.config import EvaluationConfig
 from andi_bench.console import Console
 from andi_bench.executor import Work, ordered
 from andi_bench.metrics.exact import PooledPasses, Ranking
-from andi_bench.metrics.histogram import PackedHistograms, ScoreHistogram
+from andi_bench.metrics.histograms.histogram import PackedHistograms, ScoreHistogram
 from andi_bench.metrics.postprocessing import PostProcessing
 from andi_bench.records.schema import ChainSummary, Group, Lesions, RecordedThreshold
 from benchmark.evaluation.aggregates import pooled_figures, subject_figures

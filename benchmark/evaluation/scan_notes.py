@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from andi_bench.metrics.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
 from andi_bench.records.schema import Lesions, LostLesion
 from benchmark.evaluation.measurement import Measured
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from andi_bench.metrics.catalogue import per_subject
-from andi_bench.metrics.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
 from andi_bench.metrics.points import RANKING_POINT, UPPER_BOUND
 from andi_bench.records.schema import LESION_ML, ChainSummary, Group
 from benchmark.evaluation.aggregates import pooled_figures, subject_figures

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.grouped import GroupedCounts
+from andi_bench.metrics.histograms.grouped import GroupedCounts
 from andi_bench.metrics.resampling import CURVE_RESAMPLES, draws_of
 from leaderboard.figures.style import legend_below, panels, short
 from leaderboard.statistics.pooled_resamples import counts_of

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from andi_bench.metrics.binning import score_histogram
+from andi_bench.metrics.histograms.binning import score_histogram
 from andi_bench.records.previews import make_preview, write_preview
 from andi_bench.records.store import (
     ChainSummary,

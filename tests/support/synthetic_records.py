@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from andi_bench.metrics.binning import score_histogram
-from andi_bench.metrics.grouped import GroupedCounts
-from andi_bench.metrics.histogram import ARRAYS, ScoreHistogram
+from andi_bench.metrics.histograms.binning import score_histogram
+from andi_bench.metrics.histograms.grouped import GroupedCounts
+from andi_bench.metrics.histograms.histogram import ARRAYS, ScoreHistogram
 from andi_bench.records.arrays import HISTOGRAMS, POOLED
 from andi_bench.records.store import (
     ChainSummary,

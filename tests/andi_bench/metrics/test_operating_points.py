@@ -8,8 +8,8 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 from skimage.filters import threshold_yen
 
-from andi_bench.metrics.binning import score_histogram
-from andi_bench.metrics.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.binning import score_histogram
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
 from andi_bench.metrics.points import freeze
 from andi_bench.metrics.thresholds import (
     best_dice,

@@ -9,8 +9,8 @@ from scipy import ndimage
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from andi_bench.config import EvaluationConfig
-from andi_bench.metrics.histogram import ScoreHistogram
-from andi_bench.metrics.pooled import pooled_auroc, pooled_average_precision
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.pooled import pooled_auroc, pooled_average_precision
 from andi_bench.metrics.resampling import DRAW_SEED
 from andi_bench.metrics.thresholds import best_dice
 from andi_bench.metrics.uncertainty import bootstrap_pooled
