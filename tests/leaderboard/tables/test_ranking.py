@@ -232,3 +232,14 @@ def test_a_best_threshold_at_the_end_of_the_scores_is_noted(make_run, records_di
     assert any(
         "a (raw, seed 0): the best threshold lies at the end" in note for note in notes_of(table)
     )
+
+
+def test_a_figure_over_lesion_free_subjects_has_limits_over_seeds_too(records_dir):
+    from support.synthetic_records import Size, write_benchmark
+
+    write_benchmark(records_dir, Size(2, 27, 2, 2, 2_000))
+    for row in rows(records_dir):
+        figure = row.figures["false_positive_ml_lesion_free@val-dice"]
+        assert len(row.seeds) == 2
+        assert figure.low < figure.value < figure.high
+        assert len(row.values["false_positive_ml_lesion_free@val-dice"]) == 3
