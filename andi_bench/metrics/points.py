@@ -187,7 +187,7 @@ def freeze(
     region : {"brain", "all"}
         Where voxels count.
     read : callable, optional
-        Reads the subjects' scores anew where bins are too coarse.
+        Reads the subjects' scores again where bins are too coarse.
 
     Raises
     ------

@@ -32,7 +32,7 @@ from andi_bench.metrics.histograms.scores import (
 )
 
 Read = Callable[[], Iterable[tuple[NDArray[Any], NDArray[np.bool_]]]]
-"""Reads the subjects of some histograms anew, in their order: scores of the region's voxels, and which are lesion."""
+"""Reads the subjects of some histograms again, in their order: scores of the region's voxels, and which are lesion."""
 
 TOLERANCE = 5e-4
 """A bin that may hide a mean Dice higher by more is searched score by score. Bins alone, without subjects of very
@@ -171,10 +171,10 @@ def _dice_inside(
     keys = np.unique(np.concatenate([both for both, _ in inside]))
     end = last[np.searchsorted(first, keys, side="right") - 1]
     dice = np.zeros(len(keys))
-    for histogram, (both, ill) in zip(histograms, inside, strict=True):
+    for histogram, (both, marked) in zip(histograms, inside, strict=True):
         hits, misses = histogram.counts_from(end + np.uint32(1), region)
         detected = hits + misses + _between(both, keys, end)
-        dice += _dice(hits + _between(ill, keys, end), detected, histogram.totals(region)[0])
+        dice += _dice(hits + _between(marked, keys, end), detected, histogram.totals(region)[0])
     return key_scores(keys), dice / len(histograms)
 
 

@@ -100,9 +100,11 @@ def checked_points(
     above : mapping of str to int
         By point: lesion-free brain voxels above the threshold, of all test subjects.
     """
-    healthy = _healthy(tested)
+    lesion_free = _lesion_free(tested)
     found = {
-        name: point.model_copy(update={"test_fpr": above[name] / healthy if healthy else None})
+        name: point.model_copy(
+            update={"test_fpr": above[name] / lesion_free if lesion_free else None}
+        )
         for name, point in points.items()
     }
     own = {point.name: RecordedThreshold(how=point.how) for point in points_from("volume")}
@@ -137,7 +139,7 @@ def upper_bounds(
         Of the table of subjects.
     """
     subjects = [m.subject for m in measured]
-    healthy = _healthy(tested)
+    lesion_free = _lesion_free(tested)
     read = partial(read_brains, load, subjects, chain)
     shared = {m.subject: r for m in measured for r in m.rows if r["chain"] == chain.name}
     of_map = [metric.field for metric in per_subject() if metric.at == "map"]
@@ -152,7 +154,7 @@ def upper_bounds(
             threshold=best.threshold,
             edge=best.at_edge,
             how=point.how.format(n=best.subjects),
-            test_fpr=above / healthy if healthy else None,
+            test_fpr=above / lesion_free if lesion_free else None,
         )
         rows += [
             {key: shared[subject][key] for key in kept}
@@ -162,7 +164,7 @@ def upper_bounds(
     return points, rows
 
 
-def _healthy(tested: Sequence[ScoreHistogram]) -> int:
+def _lesion_free(tested: Sequence[ScoreHistogram]) -> int:
     return sum(histogram.totals()[1] for histogram in tested)
 
 

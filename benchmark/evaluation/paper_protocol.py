@@ -97,7 +97,7 @@ def paper_run(
 
 @dataclass(frozen=True)
 class _Maps:
-    """Maps and lesion masks, read anew in every pass: one subject in memory at a time."""
+    """Maps and lesion masks, read again in every pass: one subject in memory at a time."""
 
     load: Loader
     subjects: Sequence[str]

@@ -1,4 +1,4 @@
-"""How figures look: one colour and mark a method, told apart with every kind of colour vision, at a column's width."""
+"""How figures look: one colour and mark a method, distinct with every kind of colour vision, at a column's width."""
 
 from __future__ import annotations
 

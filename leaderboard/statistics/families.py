@@ -265,8 +265,8 @@ def _family(
         worth = values * metric_at(metric).sign
         draws = draws_of(len(subjects), resamples)
         tests = wilcoxon_tests(keys, values, worth, pairs, draws)
-        told = max(test.subjects - test.zeros for test in tests)
-        warnings += _power(len(subjects), told, len(pairs))
+        differing = max(test.subjects - test.zeros for test in tests)
+        warnings += _power(len(subjects), differing, len(pairs))
         if kind == BETWEEN_METHODS:
             signs = np.sign([test.effect or 0.0 for test in tests])
             worse = wins(np.array([test.adjusted for test in tests]), signs, len(rows))
@@ -295,11 +295,11 @@ def _family(
     )
 
 
-def _power(subjects: int, told: int, pairs: int) -> list[str]:
-    """Say so where there are too few subjects; ``told``: the most that any two rows differ on."""
-    best = smallest_adjusted(told, pairs)
+def _power(subjects: int, differing: int, pairs: int) -> list[str]:
+    """Say so where there are too few subjects; ``differing``: the most that any two rows differ on."""
+    best = smallest_adjusted(differing, pairs)
     if best >= ALPHA:
-        apart = "" if told == subjects else f" ({told} of them with a difference at most)"
+        apart = "" if differing == subjects else f" ({differing} of them with a difference at most)"
         return [
             f"{subjects} subjects{apart} and {pairs} comparisons: the smallest p that a Wilcoxon test can reach here is "
             f"{best:.2g} after Holm's correction, so no difference can be significant, however large"

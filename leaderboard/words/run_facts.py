@@ -77,7 +77,7 @@ def _said(value: float | None, form: str) -> str:
 
 
 def points_of(run: RunRecord) -> list[list[str]]:
-    """Return the operating points: maps, name, threshold, share of healthy voxels above it, how it was found."""
+    """Return the operating points: maps, name, threshold, share of lesion-free voxels above it, how it was found."""
     return [
         [
             plain(chain),
