@@ -290,3 +290,15 @@ def test_the_documented_figure_works(followed):
     assert "![Mean and median over subjects](figures/drawn-mean-median.svg)" in (
         out / "t.md"
     ).read_text(encoding="utf-8")
+
+
+def test_the_help_lists_every_export_at_once_and_without_anything_heavy():
+    code = (
+        "import sys\nfrom benchmark.door import main\n"
+        "try: main(['compare', '--help'])\nexcept SystemExit: pass\n"
+        "print(*{name.split('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    done = python(ROOT, "-c", code)
+    assert all(f"--{option}" in done.stdout for option in formats.EXPORTS)
+    heavy = {"torch", "numpy", "pandas", "nilearn", "matplotlib", "pydantic", "jinja2"}
+    assert not heavy & set(done.stderr.splitlines()[-1].split())
