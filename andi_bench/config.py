@@ -94,34 +94,69 @@ class ScoringConfig(Section):
 
 
 class EvaluationConfig(Section):
-    """Post-processing, grid and statistics, the same for every method of a comparison."""
+    """Post-processing, grid and statistics, the same for every method of a comparison.
 
-    median: int = Field(5, ge=1, le=15, description="edge of the 3-D median filter, voxels, odd")
-    erosion: int = Field(0, ge=0, le=10, description="voxels taken off the brain mask, for all")
-    min_component_ml: float = Field(0.0, ge=0, description="smaller detections are removed")
-    bootstraps: int = Field(1000, ge=0, le=100_000, description="resamples of the subjects")
+    Each field says whether runs that differ in it stand in tables of their own (``separates_tables``).
+    """
+
+    median: int = Field(
+        5,
+        ge=1,
+        le=15,
+        description="edge of the 3-D median filter, voxels, odd",
+        json_schema_extra={"separates_tables": True},
+    )
+    erosion: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="voxels taken off the brain mask, for all",
+        json_schema_extra={"separates_tables": True},
+    )
+    min_component_ml: float = Field(
+        0.0,
+        ge=0,
+        description="smaller detections are removed",
+        json_schema_extra={"separates_tables": True},
+    )
+    bootstraps: int = Field(
+        1000,
+        ge=0,
+        le=100_000,
+        description="resamples of the subjects",
+        json_schema_extra={"separates_tables": False},
+    )
     grid: Literal["working", "native"] = Field(
         "working",
         description="native: measure also on each scan's own grid, against its untouched mask",
+        json_schema_extra={"separates_tables": False},
     )
     exact: bool = Field(
-        False, description="count pooled AP and AUROC exactly, in two more passes over the maps"
+        False,
+        description="count pooled AP and AUROC exactly, in two more passes over the maps",
+        json_schema_extra={"separates_tables": False},
     )
     protocol: Literal["standard", "paper"] = Field(
-        "standard", description="paper: also by the protocol of the ANDi publication's code"
+        "standard",
+        description="paper: also by the protocol of the ANDi publication's code",
+        json_schema_extra={"separates_tables": False},
     )
     paper_window: tuple[float, float] | None = Field(
         None,
         description="threshold sweep of the paper's protocol; null: the method's published one",
+        json_schema_extra={"separates_tables": False},
     )
     paper_min_max: bool | None = Field(
-        None, description="scale all maps to [0, 1] in the paper's protocol; null: as published"
+        None,
+        description="scale all maps to [0, 1] in the paper's protocol; null: as published",
+        json_schema_extra={"separates_tables": False},
     )
     previews: int = Field(
         8,
         ge=0,
         le=1000,
         description="subjects whose reduced scan, maps and lesion the record keeps for viewers; 0: none",
+        json_schema_extra={"separates_tables": False},
     )
 
     @field_validator("paper_window")

@@ -9,6 +9,9 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from andi_bench.errors import UserError, unknown_name
+from andi_bench.metrics.compared import ranking_metric
+from andi_bench.metrics.points import RANKING
+from andi_bench.records.schema import RunRecord
 from andi_bench.records.search import find_records
 from leaderboard.statistics.families import (
     Agreement,
@@ -16,7 +19,6 @@ from leaderboard.statistics.families import (
     between_datasets,
     table_statistics,
 )
-from leaderboard.tables.measures import RANKING, ranking_metric
 from leaderboard.tables.subgroups import GroupTable, group_tables
 from leaderboard.tables.table import Table, build_tables, with_limits
 
@@ -77,7 +79,7 @@ def compare(
     by : str, optional
         Also by sub-group: a column of the split's CSV, or ``lesion-size``.
     metric : str
-        What ranks; see :func:`leaderboard.tables.measures.ranking_metric`.
+        What ranks; see :func:`andi_bench.metrics.compared.ranking_metric`.
     seeds : collection of int, optional
         Runs of these seeds alone.
 
@@ -96,20 +98,7 @@ def compare(
         more = f"; {len(skipped)} skipped, the first: {skipped[0]}" if skipped else ""
         which = "" if runs == "*" else f" whose name matches '{runs}'"
         raise UserError(f"{named}: no run record{which}, at least one wanted{more}")
-    records = found.records
-    if dataset is not None:
-        records = [record for record in records if record.run.dataset == dataset]
-        if not records:
-            names = {record.run.dataset for record in found.records}
-            raise unknown_name("dataset among the records", dataset, names)
-    if seeds is not None:
-        known = sorted({record.run.seed for record in records})
-        for seed in seeds:
-            if seed not in known:
-                raise UserError(
-                    f"seed {seed}: no such run, there are those of {', '.join(map(str, known))}"
-                )
-        records = [record for record in records if record.run.seed in seeds]
+    records = _chosen(found.records, dataset, seeds)
     built = build_tables(records, chain, metric)
     # The products are small: a second thread would mostly wait, and rounds sums in another order.
     with threadpool_limits(1, "blas"):
@@ -120,6 +109,25 @@ def compare(
     )
     groups = group_tables(tables, by) if by is not None else ()
     return Comparison(tables, skipped, groups, statistics, between_datasets(tables, statistics))
+
+
+def _chosen(
+    records: Sequence[RunRecord], dataset: str | None, seeds: Collection[int] | None
+) -> list[RunRecord]:
+    """Return the records of a data set and of some seeds; all, where none is asked for."""
+    chosen = [record for record in records if dataset in (None, record.run.dataset)]
+    if dataset is not None and not chosen:
+        names = {record.run.dataset for record in records}
+        raise unknown_name("dataset among the records", dataset, names)
+    if seeds is None:
+        return chosen
+    known = sorted({record.run.seed for record in chosen})
+    for seed in seeds:
+        if seed not in known:
+            raise UserError(
+                f"seed {seed}: no such run, there are those of {', '.join(map(str, known))}"
+            )
+    return [record for record in chosen if record.run.seed in seeds]
 
 
 def _short(reason: str, folders: Sequence[Path]) -> str:

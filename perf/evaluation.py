@@ -44,9 +44,10 @@ def ours(count: int) -> None:
     """Evaluate so many test volumes, one at a time; thresholds are frozen on a quarter as many others."""
     from andi_bench.config import EvaluationConfig
     from andi_bench.metrics import thresholds
-    from andi_bench.metrics.binning import score_histogram
-    from andi_bench.metrics.histogram import PackedHistograms, ScoreHistogram
-    from andi_bench.metrics.pooled import pooled_auroc, pooled_average_precision
+    from andi_bench.metrics.histograms.binning import score_histogram
+    from andi_bench.metrics.histograms.histogram import PackedHistograms, ScoreHistogram
+    from andi_bench.metrics.histograms.pooled import pooled_auroc, pooled_average_precision
+    from andi_bench.metrics.points import rates
     from benchmark.evaluation.protocol import chains_of, evaluate
 
     warm_up()
@@ -69,7 +70,7 @@ def ours(count: int) -> None:
         with timed("sweep"):
             thresholds.best_dice(kept[chain.name])
         with timed("false-positive rates"):
-            thresholds.false_positive_thresholds(kept[chain.name], thresholds.RATES)
+            thresholds.false_positive_thresholds(kept[chain.name], rates())
         with timed("pooled AP"):
             merged = ScoreHistogram.merge(kept[chain.name])
             pooled_average_precision(merged)

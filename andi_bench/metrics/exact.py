@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.scores import as_scores, same_shape
+from andi_bench.metrics.case import Case
+from andi_bench.metrics.histograms.scores import as_scores, same_shape
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,20 @@ def exact_ranking(scores: NDArray[Any], lesion: NDArray[np.bool_]) -> Ranking:
     below = np.searchsorted(healthy, values, side="left")
     not_above = np.searchsorted(healthy, values, side="right")
     return _ranking(count, below, not_above - below, len(healthy))
+
+
+def average_precision(case: Case) -> float | None:
+    """Return the average precision of a subject's brain voxels, in (0, 1]; None without a lesion."""
+    return case.shared(_ranked).average_precision
+
+
+def auroc(case: Case) -> float | None:
+    """Return the area under the ROC curve of a subject's brain voxels, in [0, 1]; None without a lesion."""
+    return case.shared(_ranked).auroc
+
+
+def _ranked(case: Case) -> Ranking:
+    return exact_ranking(case.scores[case.brain], case.lesion[case.brain])
 
 
 def exact_pooled_ranking(

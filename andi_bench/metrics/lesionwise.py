@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.scores import same_shape
+from andi_bench.metrics.case import Case
+from andi_bench.metrics.histograms.scores import same_shape
 
 FOUND_SHARE = 0.1
 """Least share of a lesion that must be detected for the lesion to count as found."""
@@ -146,3 +147,58 @@ def false_positive_ml(detection: NDArray[Any], lesion: NDArray[Any], voxel_ml: f
     detection, lesion = np.asarray(detection, dtype=bool), np.asarray(lesion, dtype=bool)
     same_shape(detection=detection, lesion=lesion)
     return float(np.count_nonzero(detection & ~lesion) * voxel_ml)
+
+
+def matched(case: Case) -> LesionWise:
+    """Return the lesions and detections of a case, matched once for all metrics that count them."""
+    return lesion_wise(case.detection, case.lesion, case.voxel_ml)
+
+
+def lesions(case: Case) -> int:
+    """Return the number of lesions."""
+    return case.shared(matched).lesions
+
+
+def lesions_found(case: Case) -> int:
+    """Return the number of lesions found."""
+    return case.shared(matched).found
+
+
+def lesion_sensitivity(case: Case) -> float | None:
+    """Return the share of the lesions found, in [0, 1]; None without lesions."""
+    return case.shared(matched).sensitivity
+
+
+def lesion_precision(case: Case) -> float | None:
+    """Return the share of the detections that touch a lesion, in [0, 1]; None without detections."""
+    return case.shared(matched).precision
+
+
+def lesion_f1(case: Case) -> float | None:
+    """Return the harmonic mean of both, in [0, 1]; None without lesions."""
+    return case.shared(matched).f1
+
+
+def false_positive_lesions(case: Case) -> int:
+    """Return the number of detections that touch no lesion."""
+    return case.shared(matched).false_positives
+
+
+def false_positive_volume(case: Case) -> float:
+    """Return the volume detected outside the lesion mask, ml."""
+    return false_positive_ml(case.detection, case.lesion, case.voxel_ml)
+
+
+def stratum_lesions(case: Case, stratum: str) -> int:
+    """Return the number of lesions of one of :data:`STRATA`."""
+    return case.shared(matched).strata[stratum].lesions
+
+
+def stratum_found(case: Case, stratum: str) -> int:
+    """Return the number of lesions of one of :data:`STRATA` that were found."""
+    return case.shared(matched).strata[stratum].found
+
+
+def stratum_sensitivity(case: Case, stratum: str) -> float | None:
+    """Return the share of the lesions of one of :data:`STRATA` that were found; None without one."""
+    return case.shared(matched).strata[stratum].sensitivity

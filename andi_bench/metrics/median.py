@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.geometry import bounding_box, dilate_cube
-from andi_bench.metrics.scores import as_scores, same_shape
+from andi_bench.metrics.histograms.scores import as_scores, same_shape
 
 _PAIRS = 512
 """Pairs of windows sorted at a time: what fits in a core's own cache."""

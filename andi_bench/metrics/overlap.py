@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.scores import same_shape
+from andi_bench.metrics.case import Case
+from andi_bench.metrics.histograms.scores import same_shape
 
 
 @dataclass(frozen=True)
@@ -71,3 +72,23 @@ def overlap(
     return Overlap(
         both, int(np.count_nonzero(detection)) - both, int(np.count_nonzero(lesion)) - both
     )
+
+
+def counts(case: Case) -> Overlap:
+    """Return the voxels of a case by agreement; three metrics share them."""
+    return overlap(case.detection, case.lesion)
+
+
+def dice(case: Case) -> float:
+    """Return Dice of the detection, see :attr:`Overlap.dice`."""
+    return case.shared(counts).dice
+
+
+def sensitivity(case: Case) -> float | None:
+    """Return the share of the lesion that is detected, see :attr:`Overlap.sensitivity`."""
+    return case.shared(counts).sensitivity
+
+
+def precision(case: Case) -> float | None:
+    """Return the share of the detection that is lesion, see :attr:`Overlap.precision`."""
+    return case.shared(counts).precision

@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.metrics.exact import PooledPasses
+from andi_bench.metrics.histograms.scores import as_scores, same_shape
 from andi_bench.metrics.overlap import overlap
-from andi_bench.metrics.scores import as_scores, same_shape
 from andi_bench.metrics.thresholds import yen_detection
 
 WINDOW = (0.01, 0.3)

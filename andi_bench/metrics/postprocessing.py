@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from andi_bench.geometry import erode
+from andi_bench.metrics.histograms.scores import as_scores, same_shape
 from andi_bench.metrics.lesionwise import components
 from andi_bench.metrics.median import median_filter
-from andi_bench.metrics.scores import as_scores, same_shape
 
 
 class PostProcessing(BaseModel):

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.scores import same_shape
+from andi_bench.metrics.case import Case
+from andi_bench.metrics.histograms.scores import same_shape
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,22 @@ def surface_distances(
     to_a[~shared_of_b] = cKDTree(place_a).query(place_b[~shared_of_b])[0]
     distances = np.concatenate([to_b, to_a])
     return SurfaceDistances(float(np.percentile(distances, 95)), float(distances.mean()))
+
+
+def hd95(case: Case) -> float | None:
+    """Return the 95th percentile of the surface distances, mm, >= 0; None where a mask is empty."""
+    found = case.shared(_distances)
+    return found.hd95 if found else None
+
+
+def assd(case: Case) -> float | None:
+    """Return the average symmetric surface distance, mm, >= 0; None where a mask is empty."""
+    found = case.shared(_distances)
+    return found.assd if found else None
+
+
+def _distances(case: Case) -> SurfaceDistances | None:
+    return surface_distances(case.detection, case.lesion, case.spacing)
 
 
 def _surface(mask: NDArray[np.bool_]) -> NDArray[np.intp]:

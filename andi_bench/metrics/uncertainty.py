@@ -11,9 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.histogram import ScoreHistogram
-from andi_bench.metrics.pooled import pooled_auroc, pooled_average_precision, ranked_precision
-from andi_bench.metrics.scores import Region
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.pooled import (
+    pooled_auroc,
+    pooled_average_precision,
+    ranked_precision,
+)
+from andi_bench.metrics.histograms.scores import Region
+from andi_bench.metrics.resampling import RESAMPLES, resample_counts
 
 _GROUPS = 4096
 _CHUNK = 64
@@ -39,18 +44,10 @@ class Interval:
     subjects: int
 
 
-def resample_counts(subjects: int, resamples: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Draw subjects with replacement; return how often each was drawn, int64 (resamples, subjects).
-
-    The same draws given to two methods make a paired bootstrap.
-    """
-    return rng.multinomial(subjects, np.full(subjects, 1 / subjects), size=resamples)
-
-
 def bootstrap_mean(
     values: Sequence[float | None],
     rng: np.random.Generator,
-    resamples: int = 1000,
+    resamples: int = RESAMPLES,
     level: float = 0.95,
 ) -> Interval | None:
     """Mean over the subjects for which a metric is defined, with its interval.
@@ -98,7 +95,8 @@ def pooled_resamples(
     histograms : sequence of ScoreHistogram
         One a subject, S of them.
     draws : int (R, S)
-        How often each subject occurs in each resample; see :func:`resample_counts`.
+        How often each subject occurs in each resample; see
+        :func:`andi_bench.metrics.resampling.resample_counts`.
     region : {"brain", "all"}
         Where voxels count.
 
@@ -147,7 +145,7 @@ def _resampled(
 def bootstrap_pooled(
     histograms: Sequence[ScoreHistogram],
     rng: np.random.Generator,
-    resamples: int = 1000,
+    resamples: int = RESAMPLES,
     region: Region = "brain",
     level: float = 0.95,
 ) -> dict[str, Interval]:
@@ -159,7 +157,7 @@ def bootstrap_pooled(
     -------
     dict of Interval
         ``ap`` and ``auroc``, without what is undefined, and empty with 0 resamples. ``value`` is the centre that
-        :mod:`andi_bench.metrics.pooled` gives.
+        :mod:`andi_bench.metrics.histograms.pooled` gives.
     """
     merged = ScoreHistogram.merge(histograms)
     centres = {

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
-from andi_bench.metrics.grouped import GroupedCounts
-from andi_bench.metrics.histogram import ARRAYS, PackedHistograms, ScoreHistogram
-from andi_bench.metrics.scores import Region
+from andi_bench.metrics.histograms.grouped import GroupedCounts
+from andi_bench.metrics.histograms.histogram import ARRAYS, PackedHistograms, ScoreHistogram
+from andi_bench.metrics.histograms.scores import Region
 
 HISTOGRAMS, POOLED = "histograms.npz", "pooled.npz"
 TESTED = {"working": "test/", "native": "native/test/"}

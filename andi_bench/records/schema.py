@@ -15,6 +15,9 @@ SCHEMA: Literal[2] = 2
 GRID = "grid"
 """Column of ``subjects.csv`` that tells the grids of a record apart."""
 
+LESION_ML = "lesion_ml"
+"""Column of ``subjects.csv`` with the volume of a subject's lesions in the brain, ml."""
+
 READABLE = (1, 2)
 """Versions that can be read: 2 added what 1 leaves at its default (sub-groups, native grid, paper's protocol)."""
 
@@ -102,10 +105,10 @@ class GuardResult(Part):
     detail: str = ""
 
 
-class OperatingPoint(Part):
+class RecordedThreshold(Part):
     """A threshold and where it comes from.
 
-    ``threshold`` None: one per volume (``yen``), or none could be found. ``edge``: the optimum lies at the end of
+    ``threshold`` None: one per volume, or none could be found. ``edge``: the optimum lies at the end of
     the scores. ``test_fpr``: share of lesion-free brain voxels of the test split above it.
     """
 
@@ -146,7 +149,7 @@ class SubjectSummary(Part):
 
 
 class ChainSummary(Part):
-    """Results of one chain of post-processing; keys of ``subjects`` such as ``dice@val-dice`` or ``ap``."""
+    """Results of one chain of post-processing; keys of ``subjects`` are those of the catalogue, such as ``ap``, with their operating point as ``dice@...``."""
 
     pooled: Pooled = Pooled()
     subjects: dict[str, SubjectSummary] = Field(default_factory=dict)
@@ -168,7 +171,7 @@ class GridResults(Part):
 
     spacing_mm: tuple[float, float, float] | None = None
     shape: tuple[int, int, int] | None = None
-    operating_points: dict[str, dict[str, OperatingPoint]] = Field(default_factory=dict)
+    operating_points: dict[str, dict[str, RecordedThreshold]] = Field(default_factory=dict)
     summary: dict[str, ChainSummary]
     groups: dict[str, tuple[Group, ...]] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -238,7 +241,7 @@ class RunRecord(Part):
     method: MethodInfo = MethodInfo()
     data: DataInfo = DataInfo()
     guards: tuple[GuardResult, ...] = ()
-    operating_points: dict[str, dict[str, OperatingPoint]] = Field(default_factory=dict)
+    operating_points: dict[str, dict[str, RecordedThreshold]] = Field(default_factory=dict)
     summary: dict[str, ChainSummary]
     groups: dict[str, tuple[Group, ...]] = Field(default_factory=dict)
     native: GridResults | None = None

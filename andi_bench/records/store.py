@@ -10,7 +10,7 @@ A record's folder holds
     Score histograms as plain arrays, so that pooled figures need no volume again.
 ``pooled.npz``
     The histograms of the reported subjects, cut down to what resampling them needs
-    (:class:`andi_bench.metrics.grouped.GroupedCounts`); absent from older records.
+    (:class:`andi_bench.metrics.histograms.grouped.GroupedCounts`); absent from older records.
 ``SHA256SUMS``
     Digests of these, for ``sha256sum -c``: a record edited by hand is noticed.
 
@@ -51,11 +51,11 @@ from andi_bench.records.schema import (
     Group,
     GuardResult,
     MethodInfo,
-    OperatingPoint,
     Paper,
     PaperChain,
     Pooled,
     Protocol,
+    RecordedThreshold,
     RunInfo,
     RunRecord,
     SubjectSummary,
@@ -73,11 +73,11 @@ __all__ = [
     "Group",
     "GuardResult",
     "MethodInfo",
-    "OperatingPoint",
     "Paper",
     "PaperChain",
     "Pooled",
     "Protocol",
+    "RecordedThreshold",
     "RunInfo",
     "RunRecord",
     "SubjectSummary",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from benchmark.cli.compare import compare
+from benchmark.cli.compare import compare_command
 from benchmark.cli.datasets import datasets
 from benchmark.cli.evaluate import evaluate
 from benchmark.cli.methods import methods
@@ -29,7 +29,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "run": run,
     "train": train,
     "evaluate": evaluate,
-    "compare": compare,
+    "compare": compare_command(),
     "show": show,
     "methods": methods,
     "datasets": datasets,

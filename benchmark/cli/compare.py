@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from andi_bench.errors import UserError
+from andi_bench.metrics.points import RANKING, YEN
 from benchmark.cli.options import Debug, Json, WorkspaceFolder
+from leaderboard.exports.formats import EXPORTS, in_order
+
+_METRIC_HELP = f"rank by another metric, such as ap or dice@{YEN.name}; the table says so"
 
 
-def compare(
+def _compare(
     dataset: Annotated[
         str | None, typer.Option("--dataset", "-d", help="only this data set; default: all found")
     ] = None,
@@ -22,9 +28,7 @@ def compare(
     seeds: Annotated[
         str | None, typer.Option(help="only runs of these seeds, such as 0,1,2 or 0-2")
     ] = None,
-    metric: Annotated[
-        str, typer.Option(help="rank by another metric, such as ap or dice@yen; the table says so")
-    ] = "dice@val-dice",
+    metric: Annotated[str, typer.Option(help=_METRIC_HELP)] = RANKING,
     by: Annotated[
         str | None,
         typer.Option(
@@ -36,28 +40,14 @@ def compare(
         typer.Option(help="folder of run records; repeated: merged; default: the workspace's"),
     ] = None,
     workspace: WorkspaceFolder = None,
-    markdown: Annotated[Path | None, typer.Option(help="write the leaderboard as Markdown")] = None,
-    csv: Annotated[Path | None, typer.Option(help="write the leaderboard as CSV")] = None,
-    latex: Annotated[Path | None, typer.Option(help="write the leaderboard as LaTeX")] = None,
-    figures: Annotated[
-        Path | None, typer.Option(help="folder to draw figures into, as SVG and PNG")
-    ] = None,
-    html: Annotated[
-        Path | None,
-        typer.Option(
-            help="write a page with figures and viewers: one file.html, or a folder without limit of size"
-        ),
-    ] = None,
+    *,
+    exports: dict[str, Path],
     json: Json = False,
     debug: Debug = False,
 ) -> None:
     """Rank all runs of a data set; reads run records only, never a volume."""
-    from andi_bench.files import write_atomically
     from andi_bench.workspace import Workspace
     from leaderboard.compare import compare as read_and_rank
-    from leaderboard.exports.latex import to_latex
-    from leaderboard.exports.markdown import to_csv, to_json, to_markdown
-    from leaderboard.exports.terminal import print_comparison
 
     place = Workspace.at(workspace)
     comparison = read_and_rank(
@@ -68,29 +58,50 @@ def compare(
         metric=metric,
         seeds=_seeds(seeds) if seeds is not None else None,
     )
-    links = None
-    if figures is not None:
-        from leaderboard.figures import figure_links, write_figures
-
-        written = write_figures(comparison, figures)
-        links = figure_links(comparison, written, markdown) if markdown is not None else None
-        print(f"written: {len(written)} figures in {figures}", file=sys.stderr)
-    if markdown is not None:
-        write_atomically(markdown, to_markdown(comparison, links))
-        print(f"written: {markdown}", file=sys.stderr)
-    for path, render in ((csv, to_csv), (latex, to_latex)):
-        if path is not None:
-            write_atomically(path, render(comparison))
-            print(f"written: {path}", file=sys.stderr)
-    if html is not None:
-        from leaderboard.exports.page.render import write_page
-
-        left_out = write_page(html, comparison)
-        print(f"written: {html}" + (f" ({left_out})" if left_out else ""), file=sys.stderr)
+    drawn: list[Path] = []
+    for export, path in in_order(exports):
+        print(f"written: {export.run(comparison, path, drawn)}", file=sys.stderr)
     if json:
+        from leaderboard.exports.json_text import to_json
+
         print(to_json(comparison))
     else:
+        from leaderboard.exports.terminal import print_comparison
+
         print_comparison(comparison)
+
+
+def compare_command() -> Callable[..., None]:
+    """Return the command, with an option for every export of :data:`leaderboard.exports.formats.EXPORTS`."""
+
+    def compare(**options: Any) -> None:
+        paths = {name: options.pop(_parameter(name)) for name in EXPORTS}
+        asked = {name: path for name, path in paths.items() if path is not None}
+        _compare(**options, exports=asked)
+
+    signature = inspect.signature(_compare, eval_str=True)
+    parameters: list[inspect.Parameter] = []
+    for parameter in signature.parameters.values():
+        if parameter.name != "exports":
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        parameters += [
+            inspect.Parameter(
+                _parameter(name),
+                inspect.Parameter.KEYWORD_ONLY,
+                default=None,
+                annotation=Annotated[Path | None, typer.Option(f"--{name}", help=export.help)],
+            )
+            for name, export in EXPORTS.items()
+        ]
+    compare.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    compare.__annotations__ = {one.name: one.annotation for one in parameters}
+    compare.__doc__ = _compare.__doc__
+    return compare
+
+
+def _parameter(option: str) -> str:
+    return option.replace("-", "_")
 
 
 def _seeds(text: str) -> list[int]:

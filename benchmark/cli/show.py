@@ -23,7 +23,7 @@ def show(
 ) -> None:
     """Show one run: protocol, subjects, guards, costs, where it comes from and where its files are."""
     from andi_bench.workspace import Workspace
-    from leaderboard.exports.one_run import find_one, print_run, run_as_json
+    from leaderboard.exports.run_terminal import find_one, print_run, run_as_json
 
     place = Workspace.at(workspace)
     found = find_one(run, records or place.records)

@@ -2,47 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from andi_bench.metrics.catalogue import summarised
 from andi_bench.metrics.exact import Ranking
-from andi_bench.metrics.histogram import ScoreHistogram
-from andi_bench.metrics.pooled import (
-    pooled_auroc,
-    pooled_average_precision,
-    precision_recall_curve,
-)
-from andi_bench.metrics.scores import score_keys
-from andi_bench.metrics.thresholds import dice_curve
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.pooled import pooled_auroc, pooled_average_precision
+from andi_bench.metrics.metric import Metric
+from andi_bench.metrics.points import POINTS
+from andi_bench.metrics.resampling import DRAW_SEED
 from andi_bench.metrics.uncertainty import bootstrap_mean, bootstrap_pooled
-from andi_bench.records.schema import ChainSummary, Pooled, SubjectSummary
-from benchmark.evaluation.measurement import PRIMARY
+from andi_bench.records.schema import LESION_ML, Pooled, SubjectSummary
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Curve = tuple[Sequence[float], Sequence[float], float | None]
-
-Sweep = tuple[NDArray[np.float64], NDArray[np.float64]]
-
-POINTS = ("val-dice", "val-fpr1", "val-fpr5", "yen", "oracle")
-"""Operating points, in the order of the tables."""
-
-DRAW_SEED = 20231204
-"""Seed of all bootstraps: every method is judged on the same resamples of the subjects."""
-
 LARGEST_ERROR = 1e-4
 """Beyond this proven error of a pooled figure, voxels are counted one by one."""
-
-_DRAWN = 500  # points of a sweep that a figure can show
-
-_EVERYWHERE = ("dice", "sensitivity", "precision")
-_AT_PRIMARY = (
-    "hd95", "assd", "lesion_sensitivity", "lesion_precision", "lesion_f1", "false_positive_lesions",
-)  # fmt: skip
 
 
 def pooled_figures(
@@ -97,9 +76,9 @@ def pooled_figures(
 
 
 def subject_figures(
-    table: pd.DataFrame, bootstraps: int, points: Sequence[str] = POINTS
+    table: pd.DataFrame, bootstraps: int, points: Sequence[str] | None = None
 ) -> dict[str, SubjectSummary]:
-    """Summarise every per-subject figure of one chain.
+    """Summarise every per-subject metric of one chain that the table has.
 
     Parameters
     ----------
@@ -107,22 +86,31 @@ def subject_figures(
         Lines of one chain, as in ``subjects.csv``.
     bootstraps : int
         Resamples of the subjects; 0: no limits.
-    points : sequence of str
-        Operating points to tell of.
+    points : sequence of str, optional
+        Operating points to summarise at; all, if not given.
     """
-    out = {}
     once = table.drop_duplicates("subject")
-    for metric in ("ap", "auroc"):
-        out[metric] = summary(once[metric].tolist(), bootstraps)
-    strata = [name for name in table.columns if name.startswith("lesion_sensitivity ")]
-    for point in [name for name in points if (table["point"] == name).any()]:
-        lines = table[table["point"] == point]
-        for metric in (*_EVERYWHERE, *((*_AT_PRIMARY, *strata) if point == PRIMARY else ())):
-            out[f"{metric}@{point}"] = summary(lines[metric].tolist(), bootstraps)
-        if point != "oracle":
-            healthy = lines[lines["lesion_ml"] == 0]["false_positive_ml"].tolist()
-            out[f"false_positive_ml_lesion_free@{point}"] = summary(healthy, bootstraps)
+    out = {
+        metric.key: summary(_values(once, metric), bootstraps)
+        for metric in summarised(None)
+        if metric.field in table.columns
+    }
+    for name in POINTS if points is None else points:
+        lines = table[table["point"] == name]
+        if not len(lines):
+            continue
+        for metric in summarised(POINTS[name]):
+            if metric.field in table.columns:
+                out[f"{metric.key}@{name}"] = summary(_values(lines, metric), bootstraps)
     return out
+
+
+def _values(lines: pd.DataFrame, metric: Metric) -> list[float | None]:
+    """Return a metric's values of the subjects that it is a mean over, where it is defined."""
+    if metric.over == "lesion-free":
+        lines = lines[lines[LESION_ML] == 0]
+    values: list[float | None] = lines[metric.field].tolist()
+    return values
 
 
 def summary(values: Sequence[float | None], bootstraps: int) -> SubjectSummary:
@@ -140,47 +128,3 @@ def summary(values: Sequence[float | None], bootstraps: int) -> SubjectSummary:
         n=len(known),
         undefined=len(values) - len(known),
     )
-
-
-def recall_curves(
-    tested: Mapping[str, Sequence[ScoreHistogram]], found: Mapping[str, ChainSummary]
-) -> dict[str, Curve]:
-    """Return the precision-recall curve of each chain: recall, precision, pooled average precision."""
-    out: dict[str, Curve] = {}
-    for name, histograms in tested.items():
-        curve = precision_recall_curve(ScoreHistogram.merge(histograms))
-        precision = found[name].pooled.ap
-        if curve is not None and precision is not None:
-            out[name] = (curve.recall.tolist(), curve.precision.tolist(), precision)
-    return out
-
-
-def dice_sweep(histograms: Sequence[ScoreHistogram], tested: ScoreHistogram) -> Sweep:
-    """Return mean per-subject Dice at thresholds from end to end, for a figure.
-
-    Parameters
-    ----------
-    histograms : sequence of ScoreHistogram
-        One a subject of a split.
-    tested : ScoreHistogram
-        All test subjects together: a threshold stands where it stands for them.
-
-    Returns
-    -------
-    share, dice : float64 (N,)
-        Share of the test subjects' brain voxels above the threshold, falling; mean Dice there.
-    """
-    curve = dice_curve(histograms)
-    share = shares_above(tested, curve.threshold)
-    # as many points as a figure can show, evenly along the logarithm of the share
-    place = np.log10(np.maximum(share, share[share > 0].min(initial=1) / 2))
-    cells = np.floor((place - place.min()) / max(float(np.ptp(place)), 1e-9) * _DRAWN)
-    kept = np.append(np.flatnonzero(np.diff(cells)), len(cells) - 1)
-    return share[kept], curve.dice[kept]
-
-
-def shares_above(tested: ScoreHistogram, thresholds: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Return the share of brain voxels above each threshold, float64; within a bin's width."""
-    keys = score_keys(np.asarray(thresholds, dtype=np.float32)) + np.uint32(1)
-    positives, negatives = tested.counts_from(keys)
-    return (positives + negatives) / max(sum(tested.totals()), 1)

@@ -1,4 +1,4 @@
-"""The operating points of a run: frozen on the validation subjects, checked on the test subjects, and the oracle."""
+"""The operating points of a run: frozen on the validation subjects, checked on the test subjects; and upper bounds."""
 
 from __future__ import annotations
 
@@ -9,35 +9,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.executor import Work
-from andi_bench.metrics import thresholds
-from andi_bench.metrics.histogram import ScoreHistogram
-from andi_bench.metrics.overlap import Overlap
+from andi_bench.metrics.case import Case
+from andi_bench.metrics.catalogue import per_subject
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.scores import score_keys
+from andi_bench.metrics.overlap import Overlap, counts
+from andi_bench.metrics.points import POINTS, RANKING_POINT, OperatingPoint, freeze, points_from
 from andi_bench.metrics.postprocessing import PostProcessing
-from andi_bench.metrics.scores import score_keys
-from andi_bench.records.schema import OperatingPoint
+from andi_bench.records.schema import LESION_ML, RecordedThreshold
 from benchmark.evaluation.measurement import (
     Loader,
     Measured,
     Row,
     brain_scores,
-    overlap_at,
-    overlap_figures,
+    measure_at,
+    point_values,
 )
 
-_HOW = {
-    "val-dice": "highest mean per-subject Dice of {n} validation subjects, over all scores",
-    "val-fpr1": "at most 1 % of the lesion-free brain voxels of {n} validation subjects above it",
-    "val-fpr5": "at most 5 % of the lesion-free brain voxels of {n} validation subjects above it",
-    "yen": "Yen's threshold of each volume's brain, then one dilation by the 6 neighbours",
-    "oracle": "highest mean per-subject Dice of the {n} test subjects themselves: an upper bound",
-}
+_NO_SCORES, _NO_MASK = np.zeros((0, 0, 0), dtype=np.float32), np.zeros((0, 0, 0), dtype=bool)
 
 
 def calibrate(
     chains: Sequence[PostProcessing],
     calibration: Mapping[str, Sequence[ScoreHistogram]],
     read: Callable[[PostProcessing], Iterator[tuple[NDArray[np.float32], NDArray[np.bool_]]]],
-) -> tuple[dict[str, dict[str, OperatingPoint]], str | None, list[str]]:
+) -> tuple[dict[str, dict[str, RecordedThreshold]], str | None, list[str]]:
     """Freeze the thresholds.
 
     Parameters
@@ -58,21 +54,23 @@ def calibrate(
     notes : list of str
         What a reader of the thresholds should know.
     """
-    points: dict[str, dict[str, OperatingPoint]] = {chain.name: {} for chain in chains}
+    points: dict[str, dict[str, RecordedThreshold]] = {chain.name: {} for chain in chains}
     first = calibration[chains[0].name]
     if not len(first):
         return points, "no validation subject with a lesion mask, so no frozen threshold", []
     unranked = None
     if not any(histogram.totals()[0] for histogram in first):
-        unranked = "the validation split holds no lesion voxel, so val-dice means nothing"
+        unranked = (
+            f"the validation split holds no lesion voxel, so {RANKING_POINT.name} means nothing"
+        )
     notes = []
     for chain in chains:
-        found = thresholds.calibrate(calibration[chain.name], read=partial(read, chain))
+        found = freeze(calibration[chain.name], read=partial(read, chain))
         for name, point in found.items():
-            points[chain.name][name] = OperatingPoint(
+            points[chain.name][name] = RecordedThreshold(
                 threshold=point.threshold,
                 edge=point.at_edge,
-                how=_HOW[name].format(n=point.subjects),
+                how=POINTS[name].how.format(n=point.subjects),
             )
         if chain.min_component_ml:
             notes.append(f"{chain.name}: thresholds were found before small detections are removed")
@@ -86,15 +84,41 @@ def read_brains(
     return (brain_scores(load, chain, subject) for subject in subjects)
 
 
-def oracle_rows(
+def checked_points(
+    points: Mapping[str, RecordedThreshold],
+    tested: Sequence[ScoreHistogram],
+    above: Mapping[str, int],
+) -> dict[str, RecordedThreshold]:
+    """Return the frozen points with their false-positive rates on the test subjects, and those that each volume decides.
+
+    Parameters
+    ----------
+    points : mapping of str to RecordedThreshold
+        Of one chain, frozen on the validation subjects.
+    tested : sequence of ScoreHistogram
+        Of the test subjects.
+    above : mapping of str to int
+        By point: lesion-free brain voxels above the threshold, of all test subjects.
+    """
+    lesion_free = _lesion_free(tested)
+    found = {
+        name: point.model_copy(
+            update={"test_fpr": above[name] / lesion_free if lesion_free else None}
+        )
+        for name, point in points.items()
+    }
+    own = {point.name: RecordedThreshold(how=point.how) for point in points_from("volume")}
+    return {**found, **own}
+
+
+def upper_bounds(
     load: Loader,
     work: Work,
     chain: PostProcessing,
-    points: dict[str, OperatingPoint],
     tested: Sequence[ScoreHistogram],
     measured: Sequence[Measured],
-) -> list[Row]:
-    """Check the frozen rates on the test split, add yen and the oracle, and return the oracle's rows.
+) -> tuple[dict[str, RecordedThreshold], list[Row]]:
+    """Find the points that the test subjects themselves decide, and measure the subjects there.
 
     Parameters
     ----------
@@ -102,53 +126,67 @@ def oracle_rows(
         As for :func:`benchmark.evaluation.protocol.evaluate`.
     chain : PostProcessing
         One of them.
-    points : dict of str to OperatingPoint
-        Its frozen points; ``yen``, ``oracle`` and everyone's rate on the test split are put in.
     tested : sequence of ScoreHistogram
         Of the test subjects.
     measured : sequence of Measured
         The same subjects, in the same order.
+
+    Returns
+    -------
+    points : dict
+        By name.
+    rows : list of dict
+        Of the table of subjects.
     """
     subjects = [m.subject for m in measured]
-    healthy = sum(histogram.totals()[1] for histogram in tested)
-    for name, point in points.items():
-        above = sum(m.above[chain.name][name] for m in measured)
-        points[name] = point.model_copy(update={"test_fpr": above / healthy if healthy else None})
-    points["yen"] = OperatingPoint(how=_HOW["yen"])
+    lesion_free = _lesion_free(tested)
     read = partial(read_brains, load, subjects, chain)
-    best = thresholds.best_dice(tested, name="oracle", read=read)
-    found = _overlaps(load, work, chain, best.threshold, tested, subjects)
-    above = sum(count for _, count in found)
-    points["oracle"] = OperatingPoint(
-        threshold=best.threshold,
-        edge=best.at_edge,
-        how=_HOW["oracle"].format(n=best.subjects),
-        test_fpr=above / healthy if healthy else None,
-    )
     shared = {m.subject: r for m in measured for r in m.rows if r["chain"] == chain.name}
-    kept = ("subject", "site", "chain", "lesion_ml", "ap", "auroc")
-    return [
-        {key: shared[subject][key] for key in kept}
-        | {"point": "oracle", "threshold": best.threshold, **overlap_figures(overlap)}
-        for subject, (overlap, _) in zip(subjects, found, strict=True)
-    ]
+    of_map = [metric.field for metric in per_subject() if metric.at == "map"]
+    kept = ("subject", "site", "chain", LESION_ML, *of_map)
+    points, rows = {}, []
+    for point in points_from("test"):
+        assert point.search is not None
+        best = point.search(tested, "brain", read)
+        found = _measured(load, work, chain, point, best.threshold, tested, subjects)
+        above = sum(count for _, count in found)
+        points[point.name] = RecordedThreshold(
+            threshold=best.threshold,
+            edge=best.at_edge,
+            how=point.how.format(n=best.subjects),
+            test_fpr=above / lesion_free if lesion_free else None,
+        )
+        rows += [
+            {key: shared[subject][key] for key in kept}
+            | {"point": point.name, "threshold": best.threshold, **values}
+            for subject, (values, _) in zip(subjects, found, strict=True)
+        ]
+    return points, rows
 
 
-def _overlaps(
+def _lesion_free(tested: Sequence[ScoreHistogram]) -> int:
+    return sum(histogram.totals()[1] for histogram in tested)
+
+
+def _measured(
     load: Loader,
     work: Work,
     chain: PostProcessing,
+    point: OperatingPoint,
     threshold: float,
     tested: Sequence[ScoreHistogram],
     subjects: Sequence[str],
-) -> list[tuple[Overlap, int]]:
-    """Count every test subject's voxels at a threshold: from the histograms, where these do, else from the maps."""
+) -> list[tuple[Row, int]]:
+    """Measure every test subject at a threshold: from counts of the histograms where these do, else from the maps."""
     key = score_keys(np.asarray([threshold], dtype=np.float32))
     cut = any(((h.start <= key) & (h.last > key)).any() for h in tested)
-    if cut or chain.min_component_ml:
-        return list(work(partial(overlap_at, load, chain, threshold), subjects))
+    masks = any(metric.needs_masks for metric in per_subject() if metric.is_at(point))
+    if cut or chain.min_component_ml or masks:
+        return list(work(partial(measure_at, load, chain, point, threshold), subjects))
     found = []
     for histogram in tested:
         hits, misses = (int(count[0]) for count in histogram.counts_from(key + np.uint32(1)))
-        found.append((Overlap(hits, misses, histogram.totals()[0] - hits), misses))
+        agreement = Overlap(hits, misses, histogram.totals()[0] - hits)
+        case = Case(_NO_SCORES, _NO_MASK, _NO_MASK, (1.0, 1.0, 1.0), known={counts: agreement})
+        found.append((point_values(case, point), misses))
     return found

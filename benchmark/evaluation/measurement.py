@@ -5,7 +5,7 @@ No torch here: worker processes start quickly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,24 +13,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
-from andi_bench.metrics import thresholds
-from andi_bench.metrics.binning import score_histogram
-from andi_bench.metrics.exact import exact_ranking
-from andi_bench.metrics.histogram import ScoreHistogram
-from andi_bench.metrics.lesionwise import LesionWise, false_positive_ml, lesion_wise
-from andi_bench.metrics.overlap import Overlap, overlap
+from andi_bench.metrics.case import Case
+from andi_bench.metrics.catalogue import per_subject
+from andi_bench.metrics.histograms.binning import score_histogram
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.scores import NonFiniteScores
+from andi_bench.metrics.metric import Metric
+from andi_bench.metrics.points import POINTS, OperatingPoint, points_from
 from andi_bench.metrics.postprocessing import PostProcessing
-from andi_bench.metrics.scores import NonFiniteScores
-from andi_bench.metrics.surface import surface_distances
+from andi_bench.metrics.thresholds import detect
+from andi_bench.records.schema import LESION_ML
 from benchmark.scoring.map_store import ScoredSubject
 from datasets.scans.grid import map_to_native
 from datasets.volume import LesionLoss
 
 Loader = Callable[[str], ScoredSubject]
 Row = dict[str, Any]
-
-PRIMARY = "val-dice"
-"""The operating point that ranks; surfaces and lesions are measured at this one."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +54,15 @@ class Measured:
 
 @dataclass(frozen=True)
 class _Truth:
-    """What a map is held against, on the grid that is measured."""
+    """What a map is held against, on the grid that is measured; ``inside``: the lesion in the brain."""
 
     brain: NDArray[np.bool_]
     lesion: NDArray[np.bool_]
     spacing: tuple[float, float, float]
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        return self.lesion & self.brain
 
 
 def _loaded(load: Loader, subject: str) -> tuple[ScoredSubject, _Truth]:
@@ -109,7 +111,7 @@ def measure_subject(
     frozen: dict[str, dict[str, float | None]],
     subject: str,
 ) -> Measured:
-    """Measure a test subject at the frozen thresholds and at Yen's.
+    """Measure a test subject at the frozen thresholds and at those of its own volume.
 
     Raises
     ------
@@ -117,42 +119,28 @@ def measure_subject(
         For non-finite scores: names the subject and the count.
     """
     scored, truth = _loaded(load, subject)
-    brain, inside = truth.brain, truth.lesion & truth.brain
-    voxel_ml = float(np.prod(truth.spacing)) / 1000
+    inside = truth.inside
     rows: list[Row] = []
     histograms = {}
     above: dict[str, dict[str, int]] = {chain.name: {} for chain in chains}
     for chain in chains:
         scores = _chained(chain, scored)
-        histograms[chain.name] = score_histogram(scores, brain, truth.lesion)
-        ranking = exact_ranking(scores[brain], inside[brain])
+        histograms[chain.name] = score_histogram(scores, truth.brain, truth.lesion)
+        whole = Case(scores, truth.brain, inside, truth.spacing)
         shared: Row = {
             "subject": subject,
             "site": scored.site,
             "chain": chain.name,
-            "lesion_ml": float(inside.sum()) * voxel_ml,
-            "ap": ranking.average_precision,
-            "auroc": ranking.auroc,
+            LESION_ML: float(inside.sum()) * whole.voxel_ml,
+            **map_values(whole),
         }
-        detections: dict[str, tuple[NDArray[np.bool_], float | None]] = {
-            name: (thresholds.detect(scores, threshold, brain), threshold)
-            for name, threshold in frozen[chain.name].items()
-            if threshold is not None
-        }
-        detections["yen"] = thresholds.yen_detection(scores, brain)
-        for name, (detection, threshold) in detections.items():
-            above[chain.name][name] = int(np.count_nonzero(detection & ~inside))
-            cleaned = chain.clean(detection, voxel_ml)
-            row = {**shared, "point": name, "threshold": threshold}
-            row |= overlap_figures(overlap(cleaned, inside))
-            row["false_positive_ml"] = false_positive_ml(cleaned, inside, voxel_ml)
-            if name == PRIMARY:
-                distances = surface_distances(cleaned, inside, truth.spacing)
-                row["hd95"] = distances.hd95 if distances else None
-                row["assd"] = distances.assd if distances else None
-                row |= _lesion_figures(lesion_wise(cleaned, inside, voxel_ml))
-            rows.append(row)
-    x, y, z = brain.shape
+        for point, detection, threshold in _detections(scores, truth.brain, frozen[chain.name]):
+            above[chain.name][point.name] = int(np.count_nonzero(detection & ~inside))
+            cleaned = chain.clean(detection, whole.voxel_ml)
+            case = Case(scores, truth.brain, inside, truth.spacing, cleaned)
+            row = {**shared, "point": point.name, "threshold": threshold}
+            rows.append(row | point_values(case, point))
+    x, y, z = truth.brain.shape
     voxels = int(truth.lesion.sum())
     return Measured(
         subject=subject,
@@ -169,45 +157,49 @@ def measure_subject(
     )
 
 
-def overlap_at(
-    load: Loader, chain: PostProcessing, threshold: float, subject: str
-) -> tuple[Overlap, int]:
-    """Count a subject's voxels at one threshold.
+def measure_at(
+    load: Loader, chain: PostProcessing, point: OperatingPoint, threshold: float, subject: str
+) -> tuple[Row, int]:
+    """Measure a subject at one threshold.
 
     Returns
     -------
-    overlap : Overlap
-        Of the detection, small ones removed where the chain removes them.
+    values : dict
+        The metrics of the point, by column; small detections removed where the chain removes them.
     above : int
         Lesion-free brain voxels above the threshold, before that.
     """
     scored, truth = _loaded(load, subject)
-    inside = truth.lesion & truth.brain
-    detection = thresholds.detect(_chained(chain, scored), threshold, truth.brain)
-    cleaned = chain.clean(detection, float(np.prod(truth.spacing)) / 1000)
-    return overlap(cleaned, inside), int(np.count_nonzero(detection & ~inside))
+    scores, inside = _chained(chain, scored), truth.inside
+    detection = detect(scores, threshold, truth.brain)
+    whole = Case(scores, truth.brain, inside, truth.spacing)
+    cleaned = chain.clean(detection, whole.voxel_ml)
+    case = Case(scores, truth.brain, inside, truth.spacing, cleaned)
+    return point_values(case, point), int(np.count_nonzero(detection & ~inside))
 
 
-def overlap_figures(found: Overlap) -> Row:
-    """Return the columns of the table that tell of voxel-wise overlap."""
-    return {
-        "dice": found.dice,
-        "sensitivity": found.sensitivity,
-        "precision": found.precision,
-    }
+def map_values(case: Case) -> Row:
+    """Return the metrics of a map itself, by column of ``subjects.csv``."""
+    return {m.field: _value(m, case) for m in per_subject() if m.at == "map"}
 
 
-def _lesion_figures(found: LesionWise) -> Row:
-    row: Row = {
-        "lesions": found.lesions,
-        "lesions_found": found.found,
-        "lesion_sensitivity": found.sensitivity,
-        "lesion_precision": found.precision,
-        "lesion_f1": found.f1,
-        "false_positive_lesions": found.false_positives,
-    }
-    for name, stratum in found.strata.items():
-        row[f"lesions {name}"] = stratum.lesions
-        row[f"lesions_found {name}"] = stratum.found
-        row[f"lesion_sensitivity {name}"] = stratum.sensitivity
-    return row
+def point_values(case: Case, point: OperatingPoint) -> Row:
+    """Return the metrics at an operating point, by column of ``subjects.csv``."""
+    return {m.field: _value(m, case) for m in per_subject() if m.is_at(point)}
+
+
+def _value(metric: Metric, case: Case) -> float | None:
+    assert metric.measure is not None
+    return metric.measure(case)
+
+
+def _detections(
+    scores: NDArray[np.float32], brain: NDArray[np.bool_], frozen: Mapping[str, float | None]
+) -> Iterator[tuple[OperatingPoint, NDArray[np.bool_], float | None]]:
+    """Yield what a map detects at the frozen points, and at those that each volume decides itself."""
+    for name, threshold in frozen.items():
+        if threshold is not None:
+            yield POINTS[name], detect(scores, threshold, brain), threshold
+    for point in points_from("volume"):
+        assert point.detect is not None
+        yield point, *point.detect(scores, brain)

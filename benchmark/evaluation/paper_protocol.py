@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from andi_bench.config import EvaluationConfig, MethodEntry
 from andi_bench.errors import UserError
+from andi_bench.metrics.histograms.scores import NonFiniteScores
 from andi_bench.metrics.median import median_filter
 from andi_bench.metrics.paper import WINDOW, PaperResult, paper_protocol
-from andi_bench.metrics.scores import NonFiniteScores
 from andi_bench.records.schema import Paper, PaperChain
 from benchmark.evaluation.measurement import Loader
 
@@ -97,7 +97,7 @@ def paper_run(
 
 @dataclass(frozen=True)
 class _Maps:
-    """Maps and lesion masks, read anew in every pass: one subject in memory at a time."""
+    """Maps and lesion masks, read again in every pass: one subject in memory at a time."""
 
     load: Loader
     subjects: Sequence[str]

@@ -6,7 +6,7 @@ volumes. No torch here: worker processes start quickly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -16,29 +16,20 @@ from numpy.typing import NDArray
 
 from andi_bench.config import EvaluationConfig
 from andi_bench.console import Console
-from andi_bench.executor import ordered
+from andi_bench.executor import Work, ordered
 from andi_bench.metrics.exact import PooledPasses, Ranking
-from andi_bench.metrics.histogram import ARRAYS, PackedHistograms, ScoreHistogram
+from andi_bench.metrics.histograms.histogram import PackedHistograms, ScoreHistogram
 from andi_bench.metrics.postprocessing import PostProcessing
-from andi_bench.records.schema import (
-    GRID,
-    ChainSummary,
-    Group,
-    Lesions,
-    LostLesion,
-    OperatingPoint,
+from andi_bench.records.schema import ChainSummary, Group, Lesions, RecordedThreshold
+from benchmark.evaluation.aggregates import pooled_figures, subject_figures
+from benchmark.evaluation.curves import Curve, Sweeps, dice_sweeps, recall_curves
+from benchmark.evaluation.frozen_points import (
+    calibrate,
+    checked_points,
+    read_brains,
+    upper_bounds,
 )
-from benchmark.evaluation.aggregates import (
-    POINTS,
-    Curve,
-    Sweep,
-    dice_sweep,
-    pooled_figures,
-    recall_curves,
-    shares_above,
-    subject_figures,
-)
-from benchmark.evaluation.frozen_points import calibrate, oracle_rows, read_brains
+from benchmark.evaluation.kept_histograms import KeptHistograms
 from benchmark.evaluation.measurement import (
     Loader,
     Measured,
@@ -47,31 +38,16 @@ from benchmark.evaluation.measurement import (
     brain_scores,
     measure_subject,
 )
+from benchmark.evaluation.scan_notes import lesions_of, notes_of
 from benchmark.evaluation.subgroups import grouped
+from benchmark.evaluation.subject_table import attributes_of, subject_table
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
-class Sweeps:
-    """Mean Dice against the threshold; a threshold stands at the share of test brain voxels above it.
-
-    Parameters
-    ----------
-    splits : dict
-        For ``val`` (where there are any) and ``test``: share and mean Dice, float64 (N,) each.
-    points : dict
-        Share at each operating point that has a threshold.
-    """
-
-    splits: dict[str, Sweep]
-    points: dict[str, float]
-
-
 PARALLEL_VOXELS = 30_000_000
 """With fewer voxels in all, starting processes costs more than it saves."""
-_NAMED = 5  # lost lesions named in a note; the record names all
 
 
 @dataclass(frozen=True)
@@ -106,7 +82,7 @@ class Evaluation:
 
     chains: list[PostProcessing]
     subjects: pd.DataFrame
-    operating_points: dict[str, dict[str, OperatingPoint]]
+    operating_points: dict[str, dict[str, RecordedThreshold]]
     summary: dict[str, ChainSummary]
     histograms: Mapping[str, NDArray[Any]]
     curves: dict[str, Curve]
@@ -168,50 +144,108 @@ def evaluate(
         return load(everyone[0]).brain.size * len(everyone) > PARALLEL_VOXELS
 
     with ordered(len(everyone), workers, worth) as work:
-        calibration = {chain.name: PackedHistograms() for chain in chains}
-        with console.progress("calibrating", len(val)) as advance:
-            for name, found in zip(val, work(partial(bin_subject, load, chains), val), strict=True):
-                for chain in chains:
-                    calibration[chain.name].append(found[chain.name])
-                advance(1, name)
+        calibration = _calibration(load, chains, val, work, console)
         points, unranked, notes = calibrate(chains, calibration, partial(read_brains, load, val))
-        frozen = {
-            chain: {name: point.threshold for name, point in found.items()}
-            for chain, found in points.items()
-        }
-        tested = {chain.name: PackedHistograms() for chain in chains}
-        measured: list[Measured] = []
-        with console.progress("evaluating", len(test)) as advance:
-            task = partial(measure_subject, load, chains, frozen)
-            for name, result in zip(test, work(task, test), strict=True):
-                for chain in chains:
-                    tested[chain.name].append(result.histograms.pop(chain.name))
-                measured.append(result)
-                advance(1, name)
+        tested, measured = _tested(load, chains, points, test, work, console)
         rows = [row for result in measured for row in result.rows]
         for chain in chains:
-            rows += oracle_rows(load, work, chain, points[chain.name], tested[chain.name], measured)
-    table = _table(rows, measured)
+            name = chain.name
+            above = {p: sum(m.above[name][p] for m in measured) for p in points[name]}
+            bounds, more = upper_bounds(load, work, chain, tested[name], measured)
+            points[name] = {**checked_points(points[name], tested[name], above), **bounds}
+            rows += more
+    passes = _Passes(val, calibration, tested, measured, rows, points)
+    return _evaluation(partial(_recount, load, test), chains, config, passes, unranked, notes)
+
+
+@dataclass(frozen=True)
+class _Passes:
+    """What two passes over the maps leave: histograms by chain, test subjects, rows of their table, thresholds."""
+
+    val: Sequence[str]
+    calibration: dict[str, PackedHistograms]
+    tested: dict[str, PackedHistograms]
+    measured: list[Measured]
+    rows: list[Row]
+    points: dict[str, dict[str, RecordedThreshold]]
+
+    def histograms(self) -> KeptHistograms:
+        test = [m.subject for m in self.measured]
+        return KeptHistograms({"val": (self.val, self.calibration), "test": (test, self.tested)})
+
+
+def _calibration(
+    load: Loader,
+    chains: Sequence[PostProcessing],
+    val: Sequence[str],
+    work: Work,
+    console: Console,
+) -> dict[str, PackedHistograms]:
+    """Bin the maps of the validation subjects, by chain."""
+    calibration = {chain.name: PackedHistograms() for chain in chains}
+    with console.progress("calibrating", len(val)) as advance:
+        for name, found in zip(val, work(partial(bin_subject, load, chains), val), strict=True):
+            for chain in chains:
+                calibration[chain.name].append(found[chain.name])
+            advance(1, name)
+    return calibration
+
+
+def _tested(
+    load: Loader,
+    chains: Sequence[PostProcessing],
+    points: Mapping[str, Mapping[str, RecordedThreshold]],
+    test: Sequence[str],
+    work: Work,
+    console: Console,
+) -> tuple[dict[str, PackedHistograms], list[Measured]]:
+    """Measure the test subjects; return their histograms by chain, and what else is known of each."""
+    frozen = {
+        chain: {name: point.threshold for name, point in found.items()}
+        for chain, found in points.items()
+    }
+    tested = {chain.name: PackedHistograms() for chain in chains}
+    measured: list[Measured] = []
+    with console.progress("evaluating", len(test)) as advance:
+        task = partial(measure_subject, load, chains, frozen)
+        for name, result in zip(test, work(task, test), strict=True):
+            for chain in chains:
+                tested[chain.name].append(result.histograms.pop(chain.name))
+            measured.append(result)
+            advance(1, name)
+    return tested, measured
+
+
+def _evaluation(
+    recount: Callable[[PostProcessing], Ranking],
+    chains: list[PostProcessing],
+    config: EvaluationConfig,
+    passes: _Passes,
+    unranked: str | None,
+    notes: Sequence[str],
+) -> Evaluation:
+    """Put together what the passes left."""
+    tested, measured = passes.tested, passes.measured
+    table = subject_table(passes.rows, measured)
     summary = {}
     for chain in chains:
-        recount = partial(_recount, load, chain, test)
-        pooled = pooled_figures(tested[chain.name], config.bootstraps, recount, exact=config.exact)
+        count = partial(recount, chain)
+        pooled = pooled_figures(tested[chain.name], config.bootstraps, count, exact=config.exact)
         lines = table[table["chain"] == chain.name]
-        summary[chain.name] = ChainSummary(
-            pooled=pooled, subjects=subject_figures(lines, config.bootstraps)
-        )
-    groups, group_notes = grouped(table, _attributes(measured), tested, config.bootstraps)
+        subjects = subject_figures(lines, config.bootstraps)
+        summary[chain.name] = ChainSummary(pooled=pooled, subjects=subjects)
+    groups, group_notes = grouped(table, attributes_of(measured), tested, config.bootstraps)
     merged = ScoreHistogram.merge(tested[chains[0].name])
     return Evaluation(
         chains=chains,
         subjects=table,
-        operating_points=points,
+        operating_points=passes.points,
         summary=summary,
-        histograms=_KeptHistograms({"val": (val, calibration), "test": (test, tested)}),
+        histograms=passes.histograms(),
         curves=recall_curves(tested, summary),
         sweeps={
-            chain.name: _sweeps(calibration[chain.name], tested[chain.name], points[chain.name])
-            for chain in chains
+            name: dice_sweeps(passes.calibration[name], tested[name], points)
+            for name, points in passes.points.items()
         },
         prevalence=merged.prevalence(),
         spacing=_shared([m.spacing for m in measured]),
@@ -219,69 +253,18 @@ def evaluate(
         costs=_costs([m.costs for m in measured]),
         unranked=unranked,
         groups=groups,
-        lesions=_lesions(measured),
-        notes=[*notes, *_notes(measured, merged), *group_notes],
+        lesions=lesions_of(measured),
+        notes=[*notes, *notes_of(measured, merged), *group_notes],
     )
 
 
-def _sweeps(
-    calibration: Sequence[ScoreHistogram],
-    tested: Sequence[ScoreHistogram],
-    points: Mapping[str, OperatingPoint],
-) -> Sweeps:
-    merged = ScoreHistogram.merge(tested)
-    splits = {"val": calibration, "test": tested}
-    named = {name: point.threshold for name, point in points.items() if point.threshold is not None}
-    shares = shares_above(merged, np.array(list(named.values()), dtype=np.float32))
-    return Sweeps(
-        {name: dice_sweep(part, merged) for name, part in splits.items() if len(part)},
-        dict(zip(named, shares.tolist(), strict=True)),
-    )
-
-
-def _recount(load: Loader, chain: PostProcessing, subjects: Sequence[str]) -> Ranking:
+def _recount(load: Loader, subjects: Sequence[str], chain: PostProcessing) -> Ranking:
     """Count the brain voxels of all subjects one by one, in two passes over their maps."""
     passes = PooledPasses()
     for count in (passes.first, passes.second):
         for subject in subjects:
             count(*brain_scores(load, chain, subject))
     return passes.ranking()
-
-
-def _attributes(measured: Sequence[Measured]) -> dict[str, dict[str, str]]:
-    """Return site and the further columns of the split, column by column."""
-    names = dict.fromkeys(["site", *(name for m in measured for name in m.attributes)])
-    sites = {m.subject: str(m.rows[0]["site"]) for m in measured}
-    return {
-        name: {
-            m.subject: sites[m.subject] if name == "site" else m.attributes.get(name, "")
-            for m in measured
-        }
-        for name in names
-    }
-
-
-def _table(rows: Sequence[Row], measured: Sequence[Measured]) -> pd.DataFrame:
-    """Return the table of subjects: keys, columns of the split, figures."""
-    import pandas as pd
-
-    figures = pd.DataFrame(rows)
-    at = 1 + list(figures.columns).index("site")
-    for name, cells in _attributes(measured).items():
-        if name == "site":
-            continue
-        # a column of the split never hides a figure, nor the grid that the record's table is read by
-        shown = name
-        while shown in figures.columns or shown == GRID:
-            shown = f"{shown} (split)"
-        figures.insert(at, shown, figures["subject"].map(cells))
-        at += 1
-    order = {name: rank for rank, name in enumerate(POINTS)}
-    return figures.sort_values(
-        ["subject", "chain", "point"],
-        key=lambda column: column.map(order) if column.name == "point" else column,
-        kind="stable",
-    ).reset_index(drop=True)
 
 
 def _shared(values: Sequence[Any]) -> Any:
@@ -298,62 +281,3 @@ def _costs(costs: Sequence[dict[str, float]]) -> dict[str, float]:
         "network_calls_per_slice": sum(cost["network_calls"] for cost in known)
         / max(1, sum(cost["slices"] for cost in known)),
     }
-
-
-def _lesions(measured: Sequence[Measured]) -> Lesions | None:
-    """Count the lesions of the scans' own masks; None where it is not known for every subject."""
-    known = [(m.subject, m.loss) for m in measured if m.loss is not None]
-    if len(known) < len(measured):
-        return None
-    lost = [
-        LostLesion(subject=subject, ml=ml, centre_mm=centre)
-        for subject, loss in known
-        for ml, centre in loss.lost
-    ]
-    return Lesions(total=sum(loss.total for _, loss in known), lost=tuple(lost))
-
-
-def _notes(measured: Sequence[Measured], merged: ScoreHistogram) -> list[str]:
-    notes = []
-    if not merged.totals()[0]:
-        notes.append("the evaluated split holds no lesion voxel: AP and AUROC are undefined")
-    outside = sum(m.lesion_outside for m in measured)
-    if outside:
-        total = sum(m.lesion_voxels for m in measured)
-        notes.append(
-            f"{outside} of {total} lesion voxels lie outside the brain mask and do not count"
-        )
-    lesions = _lesions(measured)
-    if lesions is not None and lesions.lost:
-        named = [f"{lesion.subject} {lesion.ml:.2g} ml" for lesion in lesions.lost[:_NAMED]]
-        more = ", ..." if len(lesions.lost) > _NAMED else ""
-        notes.append(
-            f"{len(lesions.lost)} of {lesions.total} lesions have no voxel on the working grid "
-            f"({', '.join(named)}{more})"
-        )
-    return notes
-
-
-class _KeptHistograms(Mapping[str, NDArray[Any]]):
-    """All histograms of a run as plain arrays, unpacked only when asked for."""
-
-    def __init__(
-        self, parts: dict[str, tuple[Sequence[str], Mapping[str, PackedHistograms]]]
-    ) -> None:
-        self._places = {
-            f"{part}/{chain}/{name}": (packed, index)
-            for part, (names, by_chain) in parts.items()
-            for chain, packed in by_chain.items()
-            for index, name in enumerate(names)
-        }
-
-    def __iter__(self) -> Iterator[str]:
-        return (f"{place}/{array}" for place in self._places for array in ARRAYS)
-
-    def __len__(self) -> int:
-        return len(self._places) * len(ARRAYS)
-
-    def __getitem__(self, key: str) -> NDArray[Any]:
-        place, _, array = key.rpartition("/")
-        packed, index = self._places[place]
-        return packed.arrays(index)[array]

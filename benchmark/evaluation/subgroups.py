@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from andi_bench.metrics.histogram import ScoreHistogram
-from andi_bench.records.schema import ChainSummary, Group
+from andi_bench.metrics.catalogue import per_subject
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.points import RANKING_POINT, UPPER_BOUND
+from andi_bench.records.schema import LESION_ML, ChainSummary, Group
 from benchmark.evaluation.aggregates import pooled_figures, subject_figures
-from benchmark.evaluation.measurement import PRIMARY
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +24,6 @@ SMALLEST_GROUP = 3
 
 _MOST_GROUPS = 12
 _NUMBERS_FROM = 5  # distinct numbers from which a column is cut into quartiles
-_KEPT = ("ap", "auroc", "dice", "sensitivity", "precision", "lesion_sensitivity", "lesion_f1")
 
 
 def partition(values: Mapping[str, str]) -> dict[str, list[str]] | None:
@@ -86,11 +86,11 @@ def quartiles(values: Mapping[str, float], unit: str = "") -> dict[str, list[str
 
 def lesion_sizes(volumes: Mapping[str, float]) -> dict[str, list[str]] | None:
     """Group subjects by quartiles of their lesion volume, ml; those without a lesion apart."""
-    ill = {subject: volume for subject, volume in volumes.items() if volume > 0}
-    healthy = [subject for subject in volumes if subject not in ill]
-    groups = {"no lesion": healthy} if healthy else {}
-    if ill:
-        groups |= quartiles(ill, " ml")
+    with_lesion = {subject: volume for subject, volume in volumes.items() if volume > 0}
+    lesion_free = [subject for subject in volumes if subject not in with_lesion]
+    groups = {"no lesion": lesion_free} if lesion_free else {}
+    if with_lesion:
+        groups |= quartiles(with_lesion, " ml")
     return groups if len(groups) > 1 else None
 
 
@@ -119,7 +119,7 @@ def grouped(
         By column, and a note for each column that makes no groups.
     """
     once = table.drop_duplicates("subject")
-    volumes = dict(zip(once["subject"], once["lesion_ml"], strict=True))
+    volumes = dict(zip(once["subject"], once[LESION_ML], strict=True))
     subjects = list(next(iter(attributes.values()))) if attributes else list(volumes)
     found: dict[str, dict[str, list[str]] | None] = {
         name: partition(cells) for name, cells in attributes.items()
@@ -155,13 +155,15 @@ def _results(
 ) -> dict[str, ChainSummary]:
     resamples = bootstraps if len(members) >= SMALLEST_GROUP else 0
     lines = table[table["subject"].isin(members)]
-    points = (PRIMARY,) if (table["point"] == PRIMARY).any() else ("oracle",)
+    frozen = (table["point"] == RANKING_POINT.name).any()
+    points = (RANKING_POINT.name if frozen else UPPER_BOUND.name,)
+    kept = {metric.key for metric in per_subject() if "groups" in metric.shown}
     out = {}
     for chain, all_of_them in histograms.items():
         figures = subject_figures(lines[lines["chain"] == chain], resamples, points)
         out[chain] = ChainSummary(
             pooled=pooled_figures([all_of_them[place[s]] for s in members], resamples),
-            subjects={key: v for key, v in figures.items() if key.partition("@")[0] in _KEPT},
+            subjects={key: v for key, v in figures.items() if key.partition("@")[0] in kept},
         )
     return out
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from andi_bench.metrics.points import RANKING_POINT, UPPER_BOUND
 from andi_bench.records.previews import FOLDER, choose, make_preview, write_preview
 from andi_bench.records.store import write_record
 from benchmark.recording.facts import RunFacts
@@ -87,7 +88,7 @@ def leave_record(records: Path, facts: RunFacts, results: Results, kept: Kept) -
 def _montages(folder: Path, subject: str, facts: RunFacts, results: Results, kept: Kept) -> None:
     scored, view = kept.maps.load(subject), kept.views.load(subject)
     for chain in results.working.chains:
-        point = results.working.operating_points[chain.name].get("val-dice")
+        point = results.working.operating_points[chain.name].get(RANKING_POINT.name)
         montage(
             folder / f"{subject}_{chain.name}.png",
             view,
@@ -102,8 +103,9 @@ def _previewed(facts: RunFacts, results: Results) -> list[str]:
     """Choose the subjects of the previews, by lesion volume and by the mean Dice of the chains."""
     most = facts.config.evaluation.previews
     table = results.working.subjects
-    # without a validation split there is no val-dice
-    point = "val-dice" if (table["point"] == "val-dice").any() else "oracle"
+    point = RANKING_POINT.name
+    if not (table["point"] == point).any():  # without a validation split nothing is frozen
+        point = UPPER_BOUND.name
     lines = table[table["point"] == point]
     volumes: dict[str, float] = {}
     dice: dict[str, list[float]] = {}

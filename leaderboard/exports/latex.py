@@ -5,33 +5,53 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from leaderboard.compare import Comparison
-from leaderboard.tables.columns import DASH, Column, columns_of
-from leaderboard.tables.measures import TITLES
+from leaderboard.tables.cells import DASH, MAIN_PRIORITY, Column
+from leaderboard.tables.columns import columns_of
 from leaderboard.tables.table import Row, Table
-from leaderboard.words.notes import heading_of, notes_of
-from leaderboard.words.statistics_text import (
+from leaderboard.words.differences import (
     RANK_HEADS,
     RANK_NUMBERS,
-    bold_keys,
+    bold_rows,
     rank_cells,
     sentences,
 )
+from leaderboard.words.notes import heading_of, notes_of
 
 HEADER = """% Written by andi-bench; in the preamble: \\usepackage{booktabs}
 % Intervals: 95 % over subjects. Bold: significantly better than every other ranked row of the same
 % post-processing (paired Wilcoxon, or paired bootstrap for pooled AP; Holm within the chain, 5 %).
 """
-MOST_PRIORITY = 3
-"""Columns beyond this priority are left out: a page is narrow; the other exports have all."""
-
 _MARKS = {
-    "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-    "<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    "–": "--", "—": "---", "−": r"$-$", "×": r"$\times$", "±": r"$\pm$", "≤": r"$\leq$",
-    "≥": r"$\geq$", "∩": r"$\cap$", "µ": r"$\mu$", "…": r"\ldots{}", "’": "'", "[": "{[}",
-    "]": "{]}", "`": r"\textasciigrave{}", "'": r"\textquotesingle{}",
-}  # fmt: skip
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"\textquotedbl{}",
+    "–": "--",
+    "—": "---",
+    "−": r"$-$",
+    "×": r"$\times$",
+    "±": r"$\pm$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "∩": r"$\cap$",
+    "µ": r"$\mu$",
+    "…": r"\ldots{}",
+    "’": "'",
+    "[": "{[}",
+    "]": "{]}",
+    "`": r"\textasciigrave{}",
+    "'": r"\textquotesingle{}",
+}
 
 
 def to_latex(comparison: Comparison) -> str:
@@ -65,11 +85,10 @@ def escaped(text: str) -> str:
 
 
 def _leaderboard(comparison: Comparison, table: Table) -> str:
-    columns = [column for column in columns_of(table) if column.priority <= MOST_PRIORITY]
-    by_metric, by_pooled = bold_keys(comparison.statistics_of(table))
-    strong = {TITLES[table.metric]: by_metric, TITLES["pooled_ap"]: by_pooled}
+    columns = [column for column in columns_of(table) if column.priority <= MAIN_PRIORITY]
+    strong = bold_rows(table.metric, comparison.statistics_of(table))
     cells = [
-        [_cell(column, row, row.key in strong.get(column.header, set())) for column in columns]
+        [_cell(column, row, row.key in strong.get(column.metric, set())) for column in columns]
         for row in table.rows
     ]
     numbers = [column.header for column in columns if column.number]
@@ -80,7 +99,7 @@ def _leaderboard(comparison: Comparison, table: Table) -> str:
 
 
 def _cell(column: Column, row: Row, strong: bool) -> str:
-    text = escaped(column.cell(row))
+    text = escaped(column.cell(row).text)
     head, space, rest = text.partition(" ")
     return rf"\textbf{{{head}}}{space}{rest}" if strong and text != escaped(DASH) else text
 

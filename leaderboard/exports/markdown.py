@@ -1,22 +1,21 @@
-"""The leaderboard as Markdown, CSV and JSON. The same records give the same bytes."""
+"""A comparison as GitHub Markdown. The same records give the same bytes."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from andi_bench.files import write_atomically
 from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
-from leaderboard.exports.markdown_statistics import method_parts, statistics_parts
-from leaderboard.exports.statistics_values import plain, statistics_content
-from leaderboard.tables.columns import Column, columns_of
-from leaderboard.tables.measures import SUBJECT_METRICS, TITLES
+from leaderboard.exports.markdown_differences import method_parts, statistics_parts
+from leaderboard.tables.cells import Column
+from leaderboard.tables.columns import columns_of
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Row, Table
+from leaderboard.words.differences import bold_rows
 from leaderboard.words.group_text import (
     GROUP_HEADS,
     GROUP_NUMBERS,
@@ -27,104 +26,31 @@ from leaderboard.words.group_text import (
     paper_cells,
 )
 from leaderboard.words.notes import heading_of, notes_of
-from leaderboard.words.statistics_text import bold_keys
 
 
-def flat(table: Table, row: Row) -> dict[str, Any]:
-    """Return a row as plain values by name, unrounded; None where undefined, seeds and runs as lists.
+def write_markdown(comparison: Comparison, path: Path, drawn: Sequence[Path] = ()) -> None:
+    """Write the comparison as Markdown, with the figures that were drawn of it.
 
-    A figure ``x`` comes as ``x``, ``x_low``, ``x_high`` (95 % over subjects), ``x_median``, ``x_seed_sd``,
-    ``x_undefined`` (subjects).
+    Parameters
+    ----------
+    comparison : Comparison
+        From :func:`leaderboard.compare.compare`.
+    path : Path
+        File to write.
+    drawn : sequence of Path
+        From :func:`leaderboard.figures.write_figures`.
+
+    Raises
+    ------
+    UserError
+        When it cannot be written.
     """
-    out: dict[str, Any] = {
-        "dataset": table.dataset,
-        "split": table.split,
-        "differs": "; ".join(table.differs),
-        "rank": row.rank,
-        "method": row.method,
-        "label": row.label,
-        "chain": row.chain,
-        "preset": row.runs[0].run.preset,
-        "seeds": list(row.seeds),
-        "unranked": row.reason,
-    }
-    for name, figure in row.figures.items():
-        out[name] = figure.value
-        if name != "prevalence":
-            out |= {f"{name}_low": figure.low, f"{name}_high": figure.high}
-        if name in SUBJECT_METRICS:
-            out[f"{name}_median"] = figure.median
-        out[f"{name}_seed_sd"] = figure.seed_sd
-        if name in SUBJECT_METRICS:
-            out[f"{name}_undefined"] = figure.undefined
-    out["oracle_gap"] = row.oracle_gap
-    return {**out, **row.costs, "runs": [run.run.folder_name for run in row.runs]}
+    links = None
+    if drawn:
+        from leaderboard.figures import figure_links
 
-
-def to_json(comparison: Comparison) -> str:
-    """Return the comparison as JSON: tables with protocol, definitions, rows and statistics, sub-groups, what was skipped."""
-    tables = [
-        {
-            "dataset": table.dataset,
-            "title": table.title,
-            "split": table.split,
-            "differs": list(table.differs),
-            "protocol": table.protocol.model_dump(),
-            "definitions": {column.header: column.definition for column in columns_of(table)},
-            "notes": notes_of(table),
-            "metric": table.metric,
-            "rows": [flat(table, row) for row in table.rows],
-            "statistics": statistics_content(comparison.statistics_of(table)),
-            "paper": {
-                run.run.folder_name: run.paper.model_dump() for run in table.runs if run.paper
-            },
-        }
-        for table in comparison.tables
-    ]
-    content: dict[str, Any] = {
-        "schema": 1,
-        "tables": tables,
-        "groups": [line for part in comparison.groups for line in flat_groups(part)],
-        "agreements": plain(comparison.agreements),
-        "skipped": list(comparison.skipped),
-    }
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def to_csv(comparison: Comparison) -> str:
-    """Return all rows as CSV, or all rows by sub-group where the comparison has them.
-
-    An empty cell is an undefined value, lists are joined by blanks.
-    """
-    rows = [flat(table, row) for table in comparison.tables for row in table.rows]
-    if comparison.groups:
-        rows = [line for part in comparison.groups for line in flat_groups(part)]
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(rows[0]) if rows else [], lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow(
-            {k: " ".join(map(str, v)) if isinstance(v, list) else v for k, v in row.items()}
-        )
-    return out.getvalue()
-
-
-def flat_groups(part: GroupTable) -> list[dict[str, Any]]:
-    """Return the rows of a table by sub-group as plain values by name; figures as in :func:`flat`."""
-    lines = []
-    for row in part.rows:
-        line: dict[str, Any] = {
-            "dataset": part.table.dataset, "split": part.table.split,
-            "grid": part.table.protocol.grid, "by": part.by, "group": row.group,
-            "subjects": row.subjects, "label": row.label, "chain": row.chain,
-        }  # fmt: skip
-        for name, figure in row.figures.items():
-            line |= {
-                name: figure.value, f"{name}_low": figure.low, f"{name}_high": figure.high,
-                f"{name}_seed_sd": figure.seed_sd,
-            }  # fmt: skip
-        lines.append(line)
-    return lines
+        links = figure_links(comparison, drawn, path)
+    write_atomically(path, to_markdown(comparison, links))
 
 
 def to_markdown(
@@ -163,10 +89,9 @@ def _table_parts(
     parts = [heading, f"`{table.dataset}`: {_escaped(heading_of(table))}."]
     if table.differs:
         parts.append(f"Not comparable with the table above: {_escaped('; '.join(table.differs))}.")
-    by_metric, by_pooled = bold_keys(statistics)
-    strong = {TITLES[table.metric]: by_metric, TITLES["pooled_ap"]: by_pooled}
+    strong = bold_rows(table.metric, statistics)
     cells = [
-        [_cell(column, row, row.key in strong.get(column.header, ())) for column in columns]
+        [_cell(column, row, row.key in strong.get(column.metric, ())) for column in columns]
         for row in table.rows
     ]
     heads = [column.header for column in columns]
@@ -192,9 +117,10 @@ def _table_parts(
 
 def _cell(column: Column, row: Row, strong: bool) -> str:
     """Return a cell as Markdown; its value, but not its interval, in bold where that is earned."""
+    text = column.cell(row).text
     if not column.number:
-        return _escaped(column.cell(row))
-    text = column.cell(row).replace("<", "&lt;")
+        return _escaped(text)
+    text = text.replace("<", "&lt;")
     head, space, rest = text.partition(" ")
     return f"**{head}**{space}{rest}" if strong else text
 

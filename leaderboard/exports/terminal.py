@@ -8,8 +8,10 @@ from typing import IO, TYPE_CHECKING
 
 from leaderboard.compare import Comparison
 from leaderboard.statistics.families import TableStatistics
-from leaderboard.tables.columns import Column, columns_of
+from leaderboard.tables.cells import Column
+from leaderboard.tables.columns import columns_of
 from leaderboard.tables.table import Row, Table
+from leaderboard.words.differences import agreements_text, rank_cells
 from leaderboard.words.group_text import (
     GROUP_HEADS,
     GROUP_NUMBERS,
@@ -19,7 +21,6 @@ from leaderboard.words.group_text import (
     paper_cells,
 )
 from leaderboard.words.notes import heading_of, notes_of
-from leaderboard.words.statistics_text import agreements_text, rank_cells
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -127,8 +128,8 @@ def _width(column: Column, table: Table) -> int:
 
 
 def _cell(column: Column, row: Row) -> str:
-    text = _printable(column.cell(row))
-    if column.header == "Method" and len(text) > LONGEST_LABEL:
+    text = _printable(column.cell(row).text)
+    if column.names and len(text) > LONGEST_LABEL:
         return text[: LONGEST_LABEL - 1] + "…"
     return text
 

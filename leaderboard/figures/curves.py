@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.grouped import GroupedCounts
+from andi_bench.metrics.histograms.grouped import GroupedCounts
+from andi_bench.metrics.resampling import CURVE_RESAMPLES, draws_of
 from leaderboard.figures.style import legend_below, panels, short
-from leaderboard.statistics.families import draws_of
 from leaderboard.statistics.pooled_resamples import counts_of
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from leaderboard.figures.scene import Scene
 
-_RESAMPLES = 500
 _BANDS = 3
 """So many methods of a panel have a band: more would hide each other."""
 
@@ -41,11 +40,15 @@ def precision_recall(scene: Scene) -> Figure | None:
             color = scene.looks.color(row.label)
             ones = np.ones((1, len(counts[0].subjects)), dtype=np.int64)
             axis.plot(
-                _RECALL, _curve(counts, ones)[0], color=color, ls=scene.looks.line(row.label),
-                label=short(row.label), zorder=3,
-            )  # fmt: skip
+                _RECALL,
+                _curve(counts, ones)[0],
+                color=color,
+                ls=scene.looks.line(row.label),
+                label=short(row.label),
+                zorder=3,
+            )
             if place < _BANDS and len(counts[0].subjects) > 1:
-                draws = draws_of(len(counts[0].subjects), _RESAMPLES)
+                draws = draws_of(len(counts[0].subjects), CURVE_RESAMPLES)
                 low, high = np.nanpercentile(_curve(counts, draws), [2.5, 97.5], axis=0)
                 axis.fill_between(_RECALL, low, high, color=color, alpha=0.15, lw=0, zorder=1)
         chance = next((row.figures["prevalence"].value for row in rows), None)
@@ -57,9 +60,15 @@ def precision_recall(scene: Scene) -> Figure | None:
     axes[0].set_ylabel("precision, all subjects pooled")
     if any(len(scene.rows(chain)) > _BANDS for chain in chains):
         axes[-1].text(
-            0.98, 0.98, f"bands: 95 % over subjects,\nthe {_BANDS} best-ranked", ha="right", va="top",
-            transform=axes[-1].transAxes, fontsize=6, color="#555555",
-        )  # fmt: skip
+            0.98,
+            0.98,
+            f"bands: 95 % over subjects,\nthe {_BANDS} best-ranked",
+            ha="right",
+            va="top",
+            transform=axes[-1].transAxes,
+            fontsize=6,
+            color="#555555",
+        )
     legend_below(figure, axes, 5 if len(chains) > 1 else 3)
     return figure
 

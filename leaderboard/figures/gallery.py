@@ -1,15 +1,16 @@
-"""All figures of a comparison, table by table."""
+"""Every figure of a comparison, once, and how they are drawn, table by table."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from andi_bench.names import folder_word
 from leaderboard.compare import Comparison
-from leaderboard.figures import curves, points, ranks, subjects
+from leaderboard.figures import curves, ranks, rows, subjects
 from leaderboard.figures.scene import Scene
 from leaderboard.figures.style import Looks, save, styled
 
@@ -17,31 +18,43 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-FIGURES: dict[str, Callable[[Scene], Figure | None]] = {
-    "pr-curves": curves.precision_recall,
-    "dice-subjects": subjects.strip_and_box,
-    "lesion-size": subjects.by_lesion_size,
-    "oracle-gap": points.oracle_gap,
-    "cost-accuracy": points.cost_and_accuracy,
-    "raw-filtered": points.chains_compared,
-    "significance": ranks.significance_matrix,
-    "rank-blobs": ranks.rank_frequencies,
-    "critical-difference": ranks.critical_difference_diagram,
-}
-"""By name, what draws each; None where a table has nothing to show there."""
+@dataclass(frozen=True)
+class Drawing:
+    """One figure of a table.
 
-CAPTIONS = {
-    "pr-curves": "Precision and recall, all subjects pooled",
-    "dice-subjects": "Every subject",
-    "lesion-size": "By lesion volume",
-    "oracle-gap": "What the frozen threshold costs",
-    "cost-accuracy": "Accuracy and cost",
-    "raw-filtered": "What the filter does",
-    "significance": "Which differences are significant",
-    "rank-blobs": "How stable the ranks are",
-    "critical-difference": "Mean ranks and critical difference",
-}
-"""By name, what each shows."""
+    Parameters
+    ----------
+    name : str
+        How its file is called, after the data set.
+    shows : str
+        What it shows, as its caption says.
+    draw : callable
+        From a :class:`leaderboard.figures.scene.Scene` to the figure; None where a table has nothing to show there.
+    """
+
+    name: str
+    shows: str
+    draw: Callable[[Scene], Figure | None]
+
+
+_ENTRIES = (
+    Drawing("pr-curves", "Precision and recall, all subjects pooled", curves.precision_recall),
+    Drawing("dice-subjects", "Every subject", subjects.strip_and_box),
+    Drawing("lesion-size", "By lesion volume", subjects.by_lesion_size),
+    Drawing("oracle-gap", "What the frozen threshold costs", rows.threshold_gap),
+    Drawing("cost-accuracy", "Accuracy and cost", rows.cost_and_accuracy),
+    Drawing("raw-filtered", "What the filter does", rows.chains_compared),
+    Drawing("significance", "Which differences are significant", ranks.significance_matrix),
+    Drawing("rank-blobs", "How stable the ranks are", ranks.rank_frequencies),
+    Drawing(
+        "critical-difference",
+        "Mean ranks and critical difference",
+        ranks.critical_difference_diagram,
+    ),
+)
+
+FIGURES = {drawing.name: drawing for drawing in _ENTRIES}
+"""Every figure by its name, in the order of the Markdown page. To add one, see docs/add-a-figure.md."""
 
 
 def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
@@ -70,10 +83,10 @@ def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
     with styled():
         for stem, table in zip(_stems(comparison), comparison.tables, strict=True):
             scene = Scene(table, comparison.statistics_of(table), looks)
-            for name, draw in FIGURES.items():
-                figure = draw(scene)
+            for drawing in FIGURES.values():
+                figure = drawing.draw(scene)
                 if figure is not None:
-                    written += save(figure, folder / f"{stem}-{name}")
+                    written += save(figure, folder / f"{stem}-{drawing.name}")
     return written
 
 
@@ -95,9 +108,9 @@ def figure_links(
     out = []
     for stem in _stems(comparison):
         found = [
-            (caption, names[f"{stem}-{name}.svg"])
-            for name, caption in CAPTIONS.items()
-            if f"{stem}-{name}.svg" in names
+            (drawing.shows, names[f"{stem}-{drawing.name}.svg"])
+            for drawing in FIGURES.values()
+            if f"{stem}-{drawing.name}.svg" in names
         ]
         out.append(
             [

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from andi_bench.metrics.compared import title_of
+from andi_bench.metrics.resampling import RANK_RESAMPLES
 from leaderboard.figures.style import COLUMN, PAGE, panels, short
-from leaderboard.tables.measures import TITLES
-from leaderboard.words.statistics_text import p_text
+from leaderboard.words.differences import p_text
 
 _ABOVE = 0.27  # inches: where the critical difference stands above the scale of a diagram
 
@@ -41,10 +42,15 @@ def significance_matrix(scene: Scene) -> Figure | None:
                 significant = test.better is not None
                 strong = abs(effects[row, column]) > 0.65
                 axis.text(
-                    column, row, p_text(test.adjusted), ha="center", va="center",
-                    fontsize=5.8 if count < 9 else 4.2, color="white" if strong else "black",
+                    column,
+                    row,
+                    p_text(test.adjusted),
+                    ha="center",
+                    va="center",
+                    fontsize=5.8 if count < 9 else 4.2,
+                    color="white" if strong else "black",
                     fontweight="bold" if significant else "normal",
-                )  # fmt: skip
+                )
                 if significant:
                     axis.add_patch(_frame(column, row))
         shown = axis.imshow(effects, cmap="PuOr", vmin=-1, vmax=1, aspect="auto")
@@ -59,9 +65,10 @@ def significance_matrix(scene: Scene) -> Figure | None:
     bar.set_label("effect (rank-biserial): above 0, the row is better", fontsize=6)
     bar.ax.tick_params(labelsize=6)
     figure.supxlabel(
-        f"Wilcoxon on {TITLES[families[0].metric]}, p adjusted by Holm within the panel; bold and framed: below .05",
-        fontsize=6, color="#555555",
-    )  # fmt: skip
+        f"Wilcoxon on {title_of(families[0].metric)}, p adjusted by Holm within the panel; bold and framed: below .05",
+        fontsize=6,
+        color="#555555",
+    )
     return figure
 
 
@@ -86,9 +93,14 @@ def rank_frequencies(scene: Scene) -> Figure | None:
                 shares = np.array(ranking.frequencies[k])
                 ranks = np.arange(1, len(shares) + 1)
                 axis.scatter(
-                    ranks[shares > 0], np.full((shares > 0).sum(), place), s=150 * shares[shares > 0] * min(1, 8 / most),
-                    color=color, alpha=0.75, lw=0, zorder=3,
-                )  # fmt: skip
+                    ranks[shares > 0],
+                    np.full((shares > 0).sum(), place),
+                    s=150 * shares[shares > 0] * min(1, 8 / most),
+                    color=color,
+                    alpha=0.75,
+                    lw=0,
+                    zorder=3,
+                )
                 axis.plot(
                     [ranking.low[k], ranking.high[k]],
                     [place, place],
@@ -109,9 +121,10 @@ def rank_frequencies(scene: Scene) -> Figure | None:
     for axis in grid[-1]:
         axis.set_xlabel("rank")
     figure.supxlabel(
-        "area: share of 1,000 bootstraps of the subjects; line: 95 % of the ranks; cross: rank on all subjects",
-        fontsize=6, color="#555555",
-    )  # fmt: skip
+        f"area: share of {RANK_RESAMPLES:,} bootstraps of the subjects; line: 95 % of the ranks; cross: rank on all subjects",
+        fontsize=6,
+        color="#555555",
+    )
     return figure
 
 
@@ -156,11 +169,17 @@ def _diagram(scene: Scene, axis: object, family: Family) -> None:
         p.loc[first, second] = p.loc[second, first] = pair.adjusted
     colors = {place: scene.looks.color(family.keys[place][0]) for place in places}
     draw(
-        ranks, p, ax=axis, color_palette=colors, label_fmt_left="{label}|{rank:.2f}",
-        label_fmt_right="{rank:.2f}|{label}", label_props={"fontsize": 7}, marker_props={"s": 12},
+        ranks,
+        p,
+        ax=axis,
+        color_palette=colors,
+        label_fmt_left="{label}|{rank:.2f}",
+        label_fmt_right="{rank:.2f}|{label}",
+        label_props={"fontsize": 7},
+        marker_props={"s": 12},
         elbow_props={"linewidth": 0.8},
         crossbar_props={"linewidth": 2.2, "color": "#333333", "marker": "none"},
-    )  # fmt: skip
+    )
     for label in axis.texts:
         words = label.get_text().split("|")
         label.set_text(
@@ -177,9 +196,13 @@ def _diagram(scene: Scene, axis: object, family: Family) -> None:
     where = axis.get_xaxis_transform() + ScaledTranslation(0, _ABOVE, figure.dpi_scale_trans)
     axis.plot([start, end], [1, 1], color="black", lw=1.2, transform=where, clip_on=False)
     axis.text(
-        end, 1, f"  Nemenyi's CD at 5 %: {test.critical_difference:.2f}", transform=where,
-        va="center", fontsize=6.5,
-    )  # fmt: skip
+        end,
+        1,
+        f"  Nemenyi's CD at 5 %: {test.critical_difference:.2f}",
+        transform=where,
+        va="center",
+        fontsize=6.5,
+    )
     text = f"{family.chain} maps: mean rank over {len(family.subjects)} subjects, 1 is best"
     axis.set_title(f"{text}; bars join what Wilcoxon-Holm does not separate", fontsize=7, pad=26)
 

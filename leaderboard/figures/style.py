@@ -1,4 +1,4 @@
-"""How figures look: one colour and mark a method, told apart with every kind of colour vision, at a column's width."""
+"""How figures look: one colour and mark a method, distinct with every kind of colour vision, at a column's width."""
 
 from __future__ import annotations
 
@@ -24,13 +24,29 @@ COLUMN, PAGE = 3.5, 7.0
 LONGEST = 24
 _DPI = 200
 _SETTINGS: dict[Any, Any] = {
-    "font.family": "DejaVu Sans", "font.size": 7, "axes.titlesize": 8, "axes.labelsize": 7,
-    "xtick.labelsize": 6.5, "ytick.labelsize": 6.5, "legend.fontsize": 6.5, "axes.linewidth": 0.6,
-    "xtick.major.width": 0.6, "ytick.major.width": 0.6, "lines.linewidth": 1.2, "lines.markersize": 4,
-    "axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False,
-    "axes.grid": True, "grid.linewidth": 0.4, "grid.color": "#DDDDDD", "axes.axisbelow": True,
-    "svg.hashsalt": "andi-bench", "svg.fonttype": "path", "text.parse_math": False,
-}  # fmt: skip
+    "font.family": "DejaVu Sans",
+    "font.size": 7,
+    "axes.titlesize": 8,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "legend.fontsize": 6.5,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 4,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "legend.frameon": False,
+    "axes.grid": True,
+    "grid.linewidth": 0.4,
+    "grid.color": "#DDDDDD",
+    "axes.axisbelow": True,
+    "svg.hashsalt": "andi-bench",
+    "svg.fonttype": "path",
+    "text.parse_math": False,
+}
 
 
 class Looks:
@@ -95,9 +111,13 @@ def legend_below(figure: Figure, axes: Sequence[Axes], columns: int) -> None:
             handles.setdefault(label, handle)
     if handles:
         figure.legend(
-            list(handles.values()), list(handles), loc="outside lower center", ncols=columns,
-            handlelength=2.2, columnspacing=1.2,
-        )  # fmt: skip
+            list(handles.values()),
+            list(handles),
+            loc="outside lower center",
+            ncols=columns,
+            handlelength=2.2,
+            columnspacing=1.2,
+        )
 
 
 def save(figure: Figure, stem: Path) -> list[Path]:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from andi_bench.metrics.compared import tested_metric, title_of
+from andi_bench.metrics.points import RANKING
 from leaderboard.figures.style import legend_below, panels, short
-from leaderboard.tables.measures import RANKING, TITLES, tested_metric
 from leaderboard.tables.subgroups import group_tables
 
 if TYPE_CHECKING:
@@ -18,10 +19,17 @@ if TYPE_CHECKING:
 LESION_SIZE = "lesion-size"
 _LINE = {"color": "#333333", "lw": 0.7}
 _BOX: dict[str, Any] = {
-    "orientation": "horizontal", "widths": 0.62, "showfliers": False, "whis": (5, 95),
-    "manage_ticks": False, "zorder": 2, "boxprops": _LINE, "whiskerprops": _LINE, "capprops": _LINE,
+    "orientation": "horizontal",
+    "widths": 0.62,
+    "showfliers": False,
+    "whis": (5, 95),
+    "manage_ticks": False,
+    "zorder": 2,
+    "boxprops": _LINE,
+    "whiskerprops": _LINE,
+    "capprops": _LINE,
     "medianprops": {"color": "#333333", "lw": 1.4},
-}  # fmt: skip
+}
 
 
 def strip_and_box(scene: Scene) -> Figure | None:
@@ -43,17 +51,28 @@ def strip_and_box(scene: Scene) -> Figure | None:
             shift = _jitter(len(values)) * 0.24
             size = 7 if len(values) < 60 else 2.5
             axis.scatter(
-                values, place + shift, s=size, color=color, alpha=0.6 if len(values) < 60 else 0.35,
-                lw=0, zorder=3,
-            )  # fmt: skip
+                values,
+                place + shift,
+                s=size,
+                color=color,
+                alpha=0.6 if len(values) < 60 else 0.35,
+                lw=0,
+                zorder=3,
+            )
             axis.scatter(
-                [values.mean()], [place], marker="D", s=16, color="white", edgecolor=color, lw=1.1,
+                [values.mean()],
+                [place],
+                marker="D",
+                s=16,
+                color="white",
+                edgecolor=color,
+                lw=1.1,
                 zorder=4,
-            )  # fmt: skip
+            )
         axis.set_yticks(range(len(rows)), [short(row.label) for row in rows])
         axis.set_ylim(most - 0.45, -0.55)
         axis.grid(axis="y", visible=False)
-        axis.set(title=f"{chain} maps", xlabel=f"{TITLES[metric]}, one point a subject")
+        axis.set(title=f"{chain} maps", xlabel=f"{title_of(metric)}, one point a subject")
     figure.supxlabel(
         "box: quartiles, line: median, whiskers: 5 % and 95 %, diamond: mean",
         fontsize=6,
@@ -88,9 +107,15 @@ def by_lesion_size(scene: Scene) -> Figure | None:
             ]
             color = scene.looks.color(label)
             axis.plot(
-                [x for x, _, _ in known], [y for _, y, _ in known], marker=scene.looks.mark(label),
-                ls=scene.looks.line(label), color=color, lw=0.9, label=short(label), zorder=3,
-            )  # fmt: skip
+                [x for x, _, _ in known],
+                [y for _, y, _ in known],
+                marker=scene.looks.mark(label),
+                ls=scene.looks.line(label),
+                color=color,
+                lw=0.9,
+                label=short(label),
+                zorder=3,
+            )
             for x, _, estimate in known:
                 if estimate.low is not None and estimate.high is not None:
                     axis.plot([x, x], [estimate.low, estimate.high], color=color, lw=0.7, zorder=2)
@@ -101,7 +126,7 @@ def by_lesion_size(scene: Scene) -> Figure | None:
         axis.grid(axis="x", visible=False)
     fewest = min(row.subjects for row in grouped.rows if row.group in names)
     interval = "and 95 %" if fewest > 2 else "\n(95 % from 3 subjects on)"
-    axes[0].set_ylabel(f"Dice@val-dice, mean {interval}")
+    axes[0].set_ylabel(f"{title_of(RANKING)}, mean {interval}")
     axes[0].set_ylim(bottom=0)
     legend_below(figure, axes, 5 if len(chains) > 1 else 3)
     return figure

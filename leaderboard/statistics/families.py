@@ -16,21 +16,19 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from andi_bench.metrics.compared import metric_at, tested_metric, title_of
+from andi_bench.metrics.points import RANKING
+from andi_bench.metrics.resampling import PAIR_RESAMPLES, RANK_RESAMPLES, draws_of
 from leaderboard.statistics.pair_tests import (
-    DRAW_SEED,
     FEW_SUBJECTS,
-    RESAMPLES,
     Key,
     PairTest,
     bootstrap_tests,
-    draws_of,
     wilcoxon_tests,
 )
 from leaderboard.statistics.pooled_resamples import resampled
 from leaderboard.statistics.rankings import (
     ALPHA,
-    RANK_RESAMPLES,
-    SCHEMES,
     Friedman,
     Ranking,
     friedman,
@@ -39,7 +37,6 @@ from leaderboard.statistics.rankings import (
     wins,
 )
 from leaderboard.statistics.signed_ranks import smallest_adjusted
-from leaderboard.tables.measures import RANKING, TITLES, sign, tested_metric
 from leaderboard.tables.table import Row, Table
 
 BETWEEN_METHODS, BETWEEN_CHAINS = "methods", "chains"
@@ -155,7 +152,7 @@ class TableStatistics:
         )
 
 
-def table_statistics(table: Table, resamples: int = RESAMPLES) -> TableStatistics:
+def table_statistics(table: Table, resamples: int = PAIR_RESAMPLES) -> TableStatistics:
     """Compare the rows of a table.
 
     Parameters
@@ -265,11 +262,11 @@ def _family(
     tests: tuple[PairTest, ...] = ()
     extra: dict[str, object] = {}
     if len(subjects) > 1:
-        worth = values * sign(metric)
+        worth = values * metric_at(metric).sign
         draws = draws_of(len(subjects), resamples)
         tests = wilcoxon_tests(keys, values, worth, pairs, draws)
-        told = max(test.subjects - test.zeros for test in tests)
-        warnings += _power(len(subjects), told, len(pairs))
+        differing = max(test.subjects - test.zeros for test in tests)
+        warnings += _power(len(subjects), differing, len(pairs))
         if kind == BETWEEN_METHODS:
             signs = np.sign([test.effect or 0.0 for test in tests])
             worse = wins(np.array([test.adjusted for test in tests]), signs, len(rows))
@@ -280,10 +277,10 @@ def _family(
                 "friedman": friedman(worth),
             }
     else:
-        warnings.append(f"fewer than two subjects have {TITLES[metric]} for every row: no test")
+        warnings.append(f"fewer than two subjects have {title_of(metric)} for every row: no test")
     if left_out:
         warnings.append(
-            f"{left_out} subjects have no {TITLES[metric]} for some row and are left out of the tests"
+            f"{left_out} subjects have no {title_of(metric)} for some row and are left out of the tests"
         )
     lacking = [key for key in keys if key not in pooled]
     if lacking and len(_all_subjects(rows)) > 1:
@@ -298,11 +295,11 @@ def _family(
     )
 
 
-def _power(subjects: int, told: int, pairs: int) -> list[str]:
-    """Say so where there are too few subjects; ``told``: the most that any two rows differ on."""
-    best = smallest_adjusted(told, pairs)
+def _power(subjects: int, differing: int, pairs: int) -> list[str]:
+    """Say so where there are too few subjects; ``differing``: the most that any two rows differ on."""
+    best = smallest_adjusted(differing, pairs)
     if best >= ALPHA:
-        apart = "" if told == subjects else f" ({told} of them with a difference at most)"
+        apart = "" if differing == subjects else f" ({differing} of them with a difference at most)"
         return [
             f"{subjects} subjects{apart} and {pairs} comparisons: the smallest p that a Wilcoxon test can reach here is "
             f"{best:.2g} after Holm's correction, so no difference can be significant, however large"
@@ -355,22 +352,3 @@ def _agreement(first: str, second: str, chain: str, one: Family, other: Family) 
         return None
     tau = kendall_tau(*([part[label] for label in shared] for part in scores))
     return Agreement(first, second, chain, len(shared), tau)
-
-
-__all__ = [
-    "ALPHA",
-    "DRAW_SEED",
-    "RANK_RESAMPLES",
-    "RESAMPLES",
-    "SCHEMES",
-    "Agreement",
-    "Family",
-    "Friedman",
-    "Key",
-    "PairTest",
-    "Ranking",
-    "TableStatistics",
-    "between_datasets",
-    "draws_of",
-    "table_statistics",
-]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,9 @@ from leaderboard.tables.table import Row
 Key = tuple[str, str]
 """A row of a table: label and chain."""
 
-RESAMPLES = 10_000
 FEW_SUBJECTS = 30
 """With fewer, a bootstrap is too sure of itself: its intervals are shown, but no difference of pooled average precision
 is called significant."""
-
-DRAW_SEED = 20231204
-"""Of all draws: every pair is judged on the same resamples of the subjects."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +31,7 @@ class PairTest:
     difference : float
         First less second: of the means over subjects, or of pooled average precision.
     low, high : float
-        95 % paired bootstrap interval of it over subjects (percentile, :data:`RESAMPLES` resamples).
+        95 % paired bootstrap interval of it over subjects (percentile).
     p, adjusted : float
         Two-sided, and corrected by Holm's method within the family.
     effect : float or None
@@ -62,16 +57,6 @@ class PairTest:
     zeros: int
     how: str
     better: Key | None
-
-
-@lru_cache(maxsize=2)
-def draws_of(subjects: int, resamples: int) -> NDArray[np.int64]:
-    """Return the resamples of so many subjects that everything is judged on, int64 (R, S); not to be changed."""
-    from andi_bench.metrics.uncertainty import resample_counts
-
-    draws = resample_counts(subjects, resamples, np.random.default_rng(DRAW_SEED))
-    draws.flags.writeable = False
-    return draws
 
 
 def wilcoxon_tests(
@@ -107,11 +92,20 @@ def wilcoxon_tests(
             winner = keys[first] if test.effect > 0 else keys[second]
         out.append(
             PairTest(
-                keys[first], keys[second],
-                float((values[:, first] - values[:, second]).mean()), float(low), float(high),
-                test.p, float(p), test.effect, len(values), test.zeros, test.how, winner,
+                first=keys[first],
+                second=keys[second],
+                difference=float((values[:, first] - values[:, second]).mean()),
+                low=float(low),
+                high=float(high),
+                p=test.p,
+                adjusted=float(p),
+                effect=test.effect,
+                subjects=len(values),
+                zeros=test.zeros,
+                how=test.how,
+                better=winner,
             )
-        )  # fmt: skip
+        )
     return tuple(out)
 
 
@@ -155,8 +149,18 @@ def bootstrap_tests(
             winner = one.key if difference > 0 else other.key
         out.append(
             PairTest(
-                one.key, other.key, difference, low, high, p, float(corrected), None, subjects, 0,
-                "bootstrap", winner,
+                first=one.key,
+                second=other.key,
+                difference=difference,
+                low=low,
+                high=high,
+                p=p,
+                adjusted=float(corrected),
+                effect=None,
+                subjects=subjects,
+                zeros=0,
+                how="bootstrap",
+                better=winner,
             )
-        )  # fmt: skip
+        )
     return tuple(out)

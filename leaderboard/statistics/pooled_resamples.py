@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.grouped import GroupedCounts
+from andi_bench.metrics.histograms.grouped import GroupedCounts
 from andi_bench.records.store import RunRecord, read_grouped
 from leaderboard.tables.table import Row
 

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from leaderboard.statistics.signed_ranks import holm, mean_ranks, resampled_wilcoxon
 
 SCHEMES = ("aggregate-then-rank", "rank-then-aggregate", "test-then-rank")
-RANK_RESAMPLES = 1000
 ALPHA = 0.05
 _DIGITS = 12
 

@@ -1,270 +1,273 @@
-"""The columns of a leaderboard: what each shows, and what it means."""
+"""The columns of a leaderboard: what each shows, and what it means; those of metrics come from the catalogue."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
-from leaderboard.tables.measures import FALSE_POSITIVE_RATES, RANKING, TITLES
-from leaderboard.tables.seeds import RESAMPLES, Estimate
+from andi_bench.metrics.catalogue import CATALOGUE
+from andi_bench.metrics.compared import compared_of, compared_rates, metric_at, title_of
+from andi_bench.metrics.metric import Metric, MetricAt
+from andi_bench.metrics.points import RANKING, RANKING_POINT, UPPER_BOUND
+from andi_bench.metrics.resampling import SEED_MEANS_RESAMPLES
+from leaderboard.tables.cells import (
+    NOTHING,
+    Cell,
+    Column,
+    limits_of,
+    number,
+    significant,
+    with_interval,
+)
 from leaderboard.tables.table import Row, Table
 
-DASH = "–"
+
+def columns_of(table: Table) -> list[Column]:
+    """Columns that have something to say in a table, in order; what ranks is never left out."""
+    columns = [
+        column for column in all_columns(table.metric) if column.only is None or column.only(table)
+    ]
+    own = next((column for column in columns if column.metric == table.metric), None)
+    if own is None:
+        found = metric_at(table.metric)
+        text = (
+            f"The record's {table.metric}, mean over subjects, with its 95 % interval. Ranks here."
+        )
+        points = (found.point.name,) if found.point is not None else ()
+        own = Column(found.title, text, _interval(found), 0, metric=found.key, points=points)
+        columns.insert(4, own)
+    return [replace(column, priority=0) if column is own else column for column in columns]
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column.
+def all_columns(metric: str = RANKING) -> list[Column]:
+    """Return every column, whether or not a table has something to say there.
 
     Parameters
     ----------
-    header : str
-        Its head.
-    definition : str
-        What it means, one sentence or two.
-    cell : callable
-        Row to text.
-    priority : int
-        Where there is little room, columns of high numbers are left out first.
-    number : bool
-        Whether it is aligned to the right.
-    only : callable, optional
-        Whether the column has anything to say in a table; always, if not given.
-    narrow : str
-        The head broken into lines, for a terminal; "" where it is short.
+    metric : str
+        What ranks.
     """
-
-    header: str
-    definition: str
-    cell: Callable[[Row], str]
-    priority: int
-    number: bool = True
-    only: Callable[[Table], bool] | None = None
-    narrow: str = ""
+    of_metrics = [column for found in CATALOGUE.values() for column in _of_metric(found)]
+    return [*_of_row(metric), *of_metrics, *_OF_COSTS]
 
 
-def with_interval(figure: Estimate) -> str:
-    """Return ``0.712 [.61, .80]``, the interval where there is one."""
-    if figure.value is None:
-        return DASH
-    if figure.low is None or figure.high is None:
-        return f"{figure.value:.3f}"
-    low, high = (f"{limit:.2f}".removeprefix("0") for limit in (figure.low, figure.high))
-    return f"{figure.value:.3f} [{low}, {high}]"
+def _of_row(metric: str) -> Iterator[Column]:
+    ranks = title_of(RANKING)
+    text = (
+        f"Rank by {ranks}, best first; equal values share a rank. Every row is ranked: a method stands in the table once "
+        "for each post-processing."
+    )
+    if metric != RANKING:
+        text = f"Rank by {title_of(metric)}, asked for instead of {ranks}, by which the protocol ranks; best first."
+    yield Column("#", text, _rank, 0)
+    yield Column("Method", "The method.", lambda row: Cell(row.label), 0, number=False, names=True)
+    yield Column(
+        "Maps",
+        "Post-processing of the anomaly maps, the same for all methods: raw, or filtered by a 3-D median of that many "
+        "voxels.",
+        lambda row: Cell(row.chain),
+        0,
+        number=False,
+    )
+    yield Column("Seeds", "Seeds of the runs behind the row.", _seeds, 8, number=False)
 
 
-def number(value: float | None, form: str = ".3f") -> str:
-    """Return a number as text, a dash for None."""
-    return DASH if value is None else format(value, form)
+def _of_metric(metric: Metric) -> Iterator[Column]:
+    """Yield the columns of a metric; none where tables do not show it."""
+    if "column" not in metric.shown:
+        return
+    if metric.at == "rated":
+        yield _of_rates(metric)
+        return
+    for found in sorted(compared_of(metric), key=_place):
+        if found.key == RANKING:
+            yield from _of_ranking(found)
+        elif found.point is not None and metric.at_every_point:
+            if found.point != UPPER_BOUND:  # stands beside what ranks
+                yield _at_point(found)
+        else:
+            yield _of_one(found)
+        if metric.interval == "apart":
+            yield _of_limits(found)
 
 
-def _figure(key: str, form: str = ".3f") -> Callable[[Row], str]:
-    return lambda row: number(row.figures[key].value, form)
+def _place(found: MetricAt) -> tuple[bool, float]:
+    """Order the points of a metric: what ranks, then the rates from the loosest, then the others."""
+    rate = found.point.rate if found.point is not None else None
+    return found.key != RANKING, -(rate or 0.0)
 
 
-def _limits(key: str) -> Callable[[Row], str]:
-    def cell(row: Row) -> str:
-        text = with_interval(row.figures[key])
-        return text[text.index("[") :] if "[" in text else DASH
+def _of_ranking(found: MetricAt) -> Iterator[Column]:
+    metric, title, name = found.metric, found.title, RANKING_POINT.name
+    yield Column(
+        title,
+        f"Mean per-subject {metric.definition} at {RANKING_POINT.where}; in brackets the 95 % interval over subjects "
+        f"(bootstrap). {metric.empty} Ranks. With several seeds: the mean over seeds, and the interval of the subjects' "
+        f"values averaged over seeds ({SEED_MEANS_RESAMPLES:,} resamples).",
+        _interval(found),
+        RANKING_POINT.priority,
+        narrow=_narrowed(title),
+        metric=found.key,
+        points=(name,),
+    )
+    yield Column(
+        "SD over seeds",
+        f"Standard deviation of {title} over the seeds; no part of the interval over subjects.",
+        lambda row: _value(row.figures[RANKING].seed_sd),
+        2,
+        only=lambda table: any(len(row.runs) > 1 for row in table.rows),
+        narrow="SD over\nseeds",
+        points=(name,),
+    )
+    yield Column(
+        f"Median {metric.name}",
+        f"Median over subjects of {title}; with several seeds of the subjects' means over them.",
+        lambda row: _value(row.figures[RANKING].median),
+        7,
+        narrow=f"Median\n{metric.name}",
+    )
+    yield Column(
+        f"({UPPER_BOUND.name}, gap)",
+        f"Mean {metric.name} at {UPPER_BOUND.where}, and what it gains over {title}. An upper bound that no user can reach "
+        "without the answers: it never ranks.",
+        _upper_bound,
+        UPPER_BOUND.priority,
+        narrow=f"({UPPER_BOUND.name},\ngap)",
+        points=(UPPER_BOUND.name, name),
+    )
+
+
+def _at_point(found: MetricAt) -> Column:
+    assert found.point is not None
+    return Column(
+        found.title,
+        f"Mean {found.metric.name} at {found.point.where}.",
+        _plain(found),
+        found.point.priority,
+        narrow=_narrowed(found.title),
+        metric=found.key,
+        points=(found.point.name,),
+    )
+
+
+def _of_one(found: MetricAt) -> Column:
+    metric = found.metric
+    return Column(
+        found.title,
+        metric.definition,
+        _interval(found) if metric.interval == "beside" else _plain(found),
+        metric.priority,
+        narrow=_narrowed(found.title),
+        metric=found.key,
+        points=(found.point.name,) if found.point is not None else (),
+        headline=metric.headline,
+    )
+
+
+def _of_limits(found: MetricAt) -> Column:
+    header = f"{found.title}, 95 %"
+
+    def cell(row: Row) -> Cell:
+        figure = row.figures[found.key]
+        limits = limits_of(figure) if figure.value is not None else ""
+        return Cell(limits, figure.low) if limits else NOTHING
+
+    text = "Its interval over subjects (bootstrap); with several seeds that of their mean."
+    return Column(header, text, cell, 11, narrow=_narrowed(header))
+
+
+def _of_rates(metric: Metric) -> Column:
+    found = compared_rates()
+    points = [one.point for one in found if one.point is not None]
+    shares = [f"{100 * (point.rate or 0.0):g} %" for point in points]
+    header = f"{metric.title} ({', '.join(shares)})"
+
+    def cell(row: Row) -> Cell:
+        known = [row.figures[one.key].value for one in found]
+        rates = [rate for rate in known if rate is not None]
+        if not rates or len(rates) < len(known):
+            return NOTHING
+        return Cell(", ".join(f"{100 * rate:.2g} %" for rate in rates), rates[0])
+
+    return Column(
+        header,
+        f"Share of the lesion-free brain voxels of the test split above {_listed([p.name for p in points])}, thresholds "
+        f"meant to let {_listed(shares)} pass: how well a rate frozen on the validation split holds.",
+        cell,
+        metric.priority,
+        only=lambda table: bool(points),
+        narrow=_narrowed(header),
+        points=tuple(point.name for point in points),
+    )
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def _narrowed(header: str) -> str:
+    """Break a head into two lines: before the operating point, the unit, or after the first word."""
+    for mark, kept in (("@", "@"), (" (", "("), (", ", ""), (" ", "")):
+        head, found, rest = header.partition(mark)
+        if found:
+            return f"{head}\n{kept}{rest}"
+    return ""
+
+
+def _value(value: float | None, form: str = ".3f") -> Cell:
+    return Cell(number(value, form), value)
+
+
+def _plain(found: MetricAt) -> Callable[[Row], Cell]:
+    return lambda row: _value(row.figures[found.key].value, f".{found.metric.digits}f")
+
+
+def _interval(found: MetricAt) -> Callable[[Row], Cell]:
+    def cell(row: Row) -> Cell:
+        figure = row.figures[found.key]
+        return Cell(with_interval(figure), figure.value)
 
     return cell
 
 
-def _rates(row: Row) -> str:
-    rates = [row.figures[f"test_fpr@{name}"].value for name in FALSE_POSITIVE_RATES]
-    if None in rates:
-        return DASH
-    return ", ".join(f"{100 * rate:.2g} %" for rate in rates if rate is not None)
+def _rank(row: Row) -> Cell:
+    return NOTHING if row.rank is None else Cell(str(row.rank), float(row.rank))
 
 
-def _interval(key: str) -> Callable[[Row], str]:
-    return lambda row: with_interval(row.figures[key])
+def _seeds(row: Row) -> Cell:
+    return Cell(", ".join(str(seed) for seed in row.seeds))
 
 
-def _cost(key: str, form: Callable[[Any], str]) -> Callable[[Row], str]:
-    return lambda row: DASH if row.costs[key] in (None, "") else form(row.costs[key])
-
-
-def _oracle(row: Row) -> str:
-    value, gap = row.figures["dice@oracle"].value, row.oracle_gap
+def _upper_bound(row: Row) -> Cell:
+    value, gap = row.upper_bound.value, row.oracle_gap
     if value is None or gap is None:
-        return DASH
-    return f"({value:.3f}, {format(gap, '+.3f').replace('0.', '.', 1)})"
+        return NOTHING
+    return Cell(f"({value:.3f}, {format(gap, '+.3f').replace('0.', '.', 1)})", value)
 
 
-def _spread(row: Row) -> str:
-    spread = row.figures[RANKING].seed_sd
-    return DASH if spread is None else f"{spread:.3f}"
+def _cost(key: str, form: Callable[[Any], str]) -> Callable[[Row], Cell]:
+    def cell(row: Row) -> Cell:
+        found = row.costs[key]
+        if found in (None, ""):
+            return NOTHING
+        return Cell(form(found), None if isinstance(found, str) else float(found))
+
+    return cell
 
 
-def _training(row: Row) -> str:
+def _training(row: Row) -> Cell:
     seconds, steps = row.costs["training_seconds"], row.costs["training_steps"]
     if seconds is None and steps is None:
-        return DASH
-    return f"{number(seconds, ',.0f')} / {number(steps, ',.0f')}"
+        return NOTHING
+    return Cell(f"{number(seconds, ',.0f')} / {number(steps, ',.0f')}", seconds)
 
 
-def significant(value: float) -> str:
-    """Return a number to three digits or as a whole number: 4.56, 1,234; what is tiny as <0.01."""
-    if 0 < value < 0.01:
-        return "<0.01"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
 
 
-def _seeds(row: Row) -> str:
-    return ", ".join(str(seed) for seed in row.seeds)
-
-
-def _many_seeds(table: Table) -> bool:
-    return any(len(row.runs) > 1 for row in table.rows)
-
-
-COLUMNS: tuple[Column, ...] = (
-    Column(
-        "#",
-        "Rank by Dice@val-dice, best first; equal values share a rank. Every row is ranked: a method stands in "
-        "the table once for each post-processing.",
-        lambda row: DASH if row.rank is None else str(row.rank),
-        0,
-    ),
-    Column("Method", "The method.", lambda row: row.label, 0, number=False),
-    Column(
-        "Maps",
-        "Post-processing of the anomaly maps, the same for all methods: raw, or filtered by a 3-D median of that "
-        "many voxels.",
-        lambda row: row.chain,
-        0,
-        number=False,
-    ),
-    Column("Seeds", "Seeds of the runs behind the row.", _seeds, 8, number=False),
-    Column(
-        "Dice@val-dice",
-        "Mean per-subject Dice 2|P∩T|/(|P|+|T|) at the threshold that maximises it on the validation split; in "
-        "brackets the 95 % interval over subjects (bootstrap). Both masks empty: 1; one empty: 0. Ranks. With "
-        "several seeds: the mean over seeds, and the interval of the subjects' values averaged over seeds "
-        f"({RESAMPLES:,} resamples).",
-        _interval(RANKING),
-        0,
-        narrow="Dice\n@val-dice",
-    ),
-    Column(
-        "SD over seeds",
-        "Standard deviation of Dice@val-dice over the seeds; no part of the interval over subjects.",
-        _spread,
-        2,
-        only=_many_seeds,
-        narrow="SD over\nseeds",
-    ),
-    Column(
-        "Median Dice",
-        "Median over subjects of Dice@val-dice; with several seeds of the subjects' means over them.",
-        lambda row: number(row.figures[RANKING].median),
-        7,
-        narrow="Median\nDice",
-    ),
-    Column(
-        "(oracle, gap)",
-        "Mean Dice at the best threshold of the test split itself, and what it gains over Dice@val-dice. An upper "
-        "bound that no user can reach without the answers: it never ranks.",
-        _oracle,
-        2,
-        narrow="(oracle,\ngap)",
-    ),
-    Column(
-        "Dice@val-fpr5",
-        "Mean Dice at the threshold above which 5 % of the lesion-free brain voxels of the validation split lie.",
-        _figure("dice@val-fpr5"),
-        6,
-        narrow="Dice\n@val-fpr5",
-    ),
-    Column(
-        "Dice@val-fpr1",
-        "The same at 1 %.",
-        _figure("dice@val-fpr1"),
-        8,
-        narrow="Dice\n@val-fpr1",
-    ),
-    Column(
-        "Dice@yen",
-        "Mean Dice at Yen's threshold, found per volume, then one binary dilation (6 neighbours).",
-        _figure("dice@yen"),
-        7,
-        narrow="Dice\n@yen",
-    ),
-    Column(
-        "AP per subject",
-        "Average precision (step-wise) within each subject, mean over the subjects that have a lesion; in "
-        "brackets the 95 % interval over subjects.",
-        _interval("ap"),
-        1,
-        narrow="AP\nper subject",
-    ),
-    Column(
-        "Pooled AP",
-        "Average precision over all brain voxels of all subjects together; large lesions weigh most.",
-        _figure("pooled_ap"),
-        1,
-        narrow="Pooled\nAP",
-    ),
-    Column(
-        "Pooled AP, 95 %",
-        "Its interval over subjects (bootstrap); with several seeds that of their mean.",
-        _limits("pooled_ap"),
-        11,
-        narrow="Pooled AP\n95 %",
-    ),
-    Column(
-        "AUROC",
-        "Area under the ROC curve over all brain voxels of all subjects together. It saturates where lesions are "
-        "small: shown, never ranks.",
-        _figure("pooled_auroc"),
-        5,
-    ),
-    Column(
-        "FPR on test (1 %, 5 %)",
-        "Share of the lesion-free brain voxels of the test split above val-fpr1 and val-fpr5, thresholds meant to "
-        "let 1 % and 5 % pass: how well a rate frozen on the validation split holds.",
-        _rates,
-        9,
-        narrow="FPR on test\n(1 %, 5 %)",
-    ),
-    Column(
-        "HD95 (mm)",
-        "95th percentile of the distances between the surfaces of detection and lesion at val-dice, mean over the "
-        "subjects where neither is empty.",
-        _figure("hd95@val-dice", ".1f"),
-        9,
-        narrow="HD95\n(mm)",
-    ),
-    Column(
-        "ASSD (mm)",
-        "Average symmetric surface distance at val-dice, mean over the same subjects.",
-        _figure("assd@val-dice", ".1f"),
-        12,
-        narrow="ASSD\n(mm)",
-    ),
-    Column(
-        "Lesion F1",
-        "Harmonic mean of lesion-wise sensitivity (a lesion, 26-connected, is found when a tenth of it is detected) "
-        "and precision (detections that touch a lesion) at val-dice, mean over subjects with a lesion.",
-        _figure("lesion_f1@val-dice"),
-        8,
-        narrow="Lesion\nF1",
-    ),
-    Column(
-        "FP lesions",
-        "Detections that touch no lesion, per volume, at val-dice.",
-        _figure("false_positive_lesions@val-dice", ".1f"),
-        12,
-        narrow="FP\nlesions",
-    ),
-    Column(
-        "Prevalence",
-        "Share of lesion voxels among those scored: the pooled average precision of a map of chance.",
-        lambda row: number(row.figures["prevalence"].value, ".4f"),
-        9,
-    ),
+_OF_COSTS: tuple[Column, ...] = (
     Column(
         "s/volume",
         "Seconds to score one volume, without reading and post-processing.",
@@ -275,7 +278,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "Memory (MiB)",
         "Peak memory while scoring, of the accelerator or else of the process.",
-        _cost("peak_memory_mb", lambda value: f"{value:,.0f}"),
+        _cost("peak_memory_mb", _whole),
         10,
         narrow="Memory\n(MiB)",
     ),
@@ -289,7 +292,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         "Parameters",
         "Learnt parameters of the network; 0 without one.",
-        _cost("parameters", lambda value: f"{value:,.0f}"),
+        _cost("parameters", _whole),
         10,
     ),
     Column(
@@ -308,22 +311,4 @@ COLUMNS: tuple[Column, ...] = (
         narrow="Healthy\nslices from",
     ),
     Column("Device", "What the volumes were scored on.", _cost("device", str), 13, number=False),
-)  # fmt: skip
-
-
-def columns_of(table: Table) -> list[Column]:
-    """Columns that have something to say in a table, in order; what ranks is never left out."""
-    columns = [column for column in COLUMNS if column.only is None or column.only(table)]
-    if table.metric == RANKING:
-        return columns
-    title = TITLES[table.metric]
-    text = f"Rank by {title}, asked for instead of Dice@val-dice, by which the protocol ranks; best first."
-    columns[0] = replace(columns[0], definition=text)
-    own = next((column for column in columns if column.header == title), None)
-    if own is None:
-        text = (
-            f"The record's {table.metric}, mean over subjects, with its 95 % interval. Ranks here."
-        )
-        own = Column(title, text, _interval(table.metric), 0)
-        columns.insert(4, own)
-    return [replace(column, priority=0) if column is own else column for column in columns]
+)

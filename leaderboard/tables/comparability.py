@@ -7,16 +7,25 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
+from andi_bench.config import EvaluationConfig
 from andi_bench.records.store import RunRecord
 
-_IDLE = (
-    ("seed",), ("device",), ("workers",), ("scoring", "batch_size"),
-    *(("evaluation", key) for key in (
-        "grid", "exact", "protocol", "paper_window", "paper_min_max", "bootstraps",
-        "previews",
-    )),
-)  # fmt: skip
-"""Configuration that tells no two methods apart: seeds are averaged, the others change no map and no detection."""
+_NO_SETTINGS = {("seed",), ("device",), ("workers",), ("scoring", "batch_size")}
+"""Configuration that changes no map: seeds are averaged, the others change speed alone."""
+
+
+def _idle() -> set[tuple[str, ...]]:
+    """Return the configuration that tells no two methods apart, as its fields declare it."""
+    declared = {
+        ("evaluation", name)
+        for name, found in EvaluationConfig.model_fields.items()
+        if isinstance(found.json_schema_extra, dict)
+        and found.json_schema_extra["separates_tables"] is False
+    }
+    return _NO_SETTINGS | declared
+
+
+_IDLE = _idle()
 
 
 def comparability(run: RunRecord) -> dict[str, str]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from andi_bench.records.store import RunRecord, SubjectSummary
+from andi_bench.metrics.metric import MetricAt
+from andi_bench.metrics.resampling import SEED_MEANS_RESAMPLES, SEED_MEANS_SEED, draws_of
+from andi_bench.records.store import Pooled, RunRecord, SubjectSummary
 from leaderboard.tables.subject_values import SubjectTable, over_the_seeds
-
-RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -51,13 +49,22 @@ def over_seeds(values: Sequence[float | None]) -> Estimate:
     return Estimate(statistics.fmean(known), seed_sd=spread)
 
 
+def pooled_estimate(seeds: Sequence[Pooled], name: str) -> Estimate:
+    """Return a field of the records' pooled parts; with one seed the limits are the record's own, where it has any."""
+    found = over_seeds([getattr(seed, name) for seed in seeds])
+    if len(seeds) > 1:
+        return found
+    low, high = (getattr(seeds[0], f"{name}_{end}", None) for end in ("low", "high"))
+    return replace(found, low=low, high=high)
+
+
 def subject_estimate(
-    runs: Sequence[RunRecord], tables: Sequence[SubjectTable], chain: str, metric: str
+    runs: Sequence[RunRecord], tables: Sequence[SubjectTable], chain: str, found: MetricAt
 ) -> Estimate:
     """Return a per-subject metric's mean over subjects and seeds.
 
     With one seed the interval is the record's own. With several, every subject's values are first averaged over
-    the seeds, and the subjects are resampled (percentile bootstrap, :data:`RESAMPLES` resamples): the interval says
+    the seeds, and the subjects are resampled (percentile bootstrap, :data:`~andi_bench.metrics.resampling.SEED_MEANS_RESAMPLES` resamples): the interval says
     how much the choice of subjects matters, the spread over seeds stands apart.
 
     Parameters
@@ -68,15 +75,15 @@ def subject_estimate(
         From :func:`leaderboard.tables.subject_values.subject_tables`.
     chain : str
         Post-processing.
-    metric : str
-        Key of the record's summary: ``dice@val-dice``, ``ap``.
+    found : MetricAt
+        A metric of the subjects.
     """
-    summaries = [_summary(run, chain, metric) for run in runs]
+    summaries = [_summary(run, chain, found.key) for run in runs]
     mean = over_seeds([summary.mean for summary in summaries])
     undefined = max(summary.undefined for summary in summaries)
     low, high, median = summaries[0].low, summaries[0].high, summaries[0].median
     if len(tables) > 1 and mean.value is not None:
-        values = over_the_seeds([table.values(chain, metric) for table in tables])
+        values = over_the_seeds([table.values(chain, found) for table in tables])
         median = statistics.median(values.values()) if values else None
         if low is not None:
             low, high = _interval(list(values.values()))
@@ -89,17 +96,13 @@ def _summary(run: RunRecord, chain: str, metric: str) -> SubjectSummary:
     return found or SubjectSummary()
 
 
-@lru_cache(maxsize=8)
-def _draws(subjects: int) -> NDArray[np.int64]:
-    """All rows are judged on the same resamples of the subjects."""
-    from andi_bench.metrics.uncertainty import resample_counts
-
-    return resample_counts(subjects, RESAMPLES, np.random.default_rng(0))
-
-
 def _interval(values: list[float]) -> tuple[float | None, float | None]:
     if not values:
         return None, None
-    means = _draws(len(values)) @ np.asarray(values) / len(values)
+    means = (
+        draws_of(len(values), SEED_MEANS_RESAMPLES, SEED_MEANS_SEED)
+        @ np.asarray(values)
+        / len(values)
+    )
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)

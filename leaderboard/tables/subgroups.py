@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from andi_bench.errors import unknown_name
+from andi_bench.metrics.compared import compared_in_groups, compared_pooled
 from andi_bench.records.store import Group, Pooled, RunRecord
-from leaderboard.tables.measures import RANKING
-from leaderboard.tables.seeds import Estimate, over_seeds, subject_estimate
+from leaderboard.tables.seeds import Estimate, pooled_estimate, subject_estimate
 from leaderboard.tables.subject_values import SubjectTable, subject_tables
 from leaderboard.tables.table import Row, Table
-
-METRICS = (RANKING, "ap", "sensitivity@val-dice", "precision@val-dice", "lesion_f1@val-dice")
-"""Per-subject figures of a sub-group; ``pooled_ap`` comes on top."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class GroupRow:
     label, chain : str
         As in the leaderboard.
     figures : dict of Estimate
-        By :data:`METRICS`, and ``pooled_ap``; without limits where there are fewer than three subjects.
+        By the keys of :func:`andi_bench.metrics.compared.compared_in_groups`, and pooled ones; without limits where there are fewer than three subjects.
     """
 
     group: str
@@ -103,12 +100,14 @@ def _row(row: Row, groups: Sequence[Group], tables: Sequence[SubjectTable]) -> G
         for run, group in zip(row.runs, groups, strict=True)
     ]
     lines = [table.only(members) for table in tables]
-    figures = {metric: subject_estimate(runs, lines, row.chain, metric) for metric in METRICS}
+    figures = {
+        found.key: subject_estimate(runs, lines, row.chain, found) for found in compared_in_groups()
+    }
     pooled = [
         group.results[row.chain].pooled if row.chain in group.results else Pooled()
         for group in groups
     ]
-    figures["pooled_ap"] = over_seeds([one.ap for one in pooled])
-    if len(pooled) == 1:
-        figures["pooled_ap"] = Estimate(pooled[0].ap, pooled[0].ap_low, pooled[0].ap_high)
+    for found in compared_pooled():
+        if "groups" in found.metric.shown:
+            figures[found.key] = pooled_estimate(pooled, found.metric.field)
     return GroupRow(groups[0].name, len(members), row.label, row.chain, figures)

@@ -8,6 +8,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from andi_bench.errors import UserError
+from andi_bench.metrics.metric import MetricAt
+from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import GRID, KEYS, SUBJECTS, RunRecord
 
 
@@ -29,24 +31,43 @@ class SubjectTable:
     ) -> None:
         self._lines = lines
         self._columns = columns
-        self._found: dict[tuple[str, str], dict[str, float]] = {}
+        self._found: dict[tuple[str, str, str], dict[str, float]] = {}
 
-    def values(self, chain: str, metric: str) -> dict[str, float]:
-        """Return a metric by subject, without the subjects for which it is undefined.
+    def values(self, chain: str, found: MetricAt) -> dict[str, float]:
+        """Return a metric by subject, without the subjects that it is undefined for or no mean over.
 
         Parameters
         ----------
         chain : str
             Post-processing.
-        metric : str
-            As in the record's summary: ``dice@val-dice``, ``ap``.
+        found : MetricAt
+            A metric of the subjects.
         """
-        if (chain, metric) not in self._found:
-            self._found[chain, metric] = self._read(chain, metric)
-        return self._found[chain, metric]
+        metric, point = found.metric, found.point
+        values = self.column(chain, metric.field, point.name if point is not None else "")
+        if metric.over != "lesion-free":
+            return values
+        volumes = self.column(chain, LESION_ML)
+        return {name: value for name, value in values.items() if volumes.get(name) == 0}
 
-    def _read(self, chain: str, metric: str) -> dict[str, float]:
-        name, _, point = metric.partition("@")
+    def column(self, chain: str, name: str, point: str = "") -> dict[str, float]:
+        """Return a column of numbers by subject, without undefined ones.
+
+        Parameters
+        ----------
+        chain : str
+            Post-processing.
+        name : str
+            Of the column.
+        point : str
+            Operating point; "" for what has the same value at all of them.
+        """
+        key = (chain, point, name)
+        if key not in self._found:
+            self._found[key] = self._read(*key)
+        return self._found[key]
+
+    def _read(self, chain: str, point: str, name: str) -> dict[str, float]:
         place = self._columns.get(name)
         # figures without a threshold stand on every line of the subject: any point will do
         keys = [key for key in self._lines if key[0] == chain and key[1] == (point or key[1])]

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from andi_bench.errors import unknown_name
+from andi_bench.metrics.compared import (
+    compared_per_subject,
+    compared_pooled,
+    compared_rates,
+    metric_at,
+    title_of,
+)
+from andi_bench.metrics.points import RANKING, UPPER_BOUND
+from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import Pooled, Protocol, RunRecord
 from leaderboard.tables.comparability import comparability, methods_of
-from leaderboard.tables.measures import (
-    FALSE_POSITIVE_RATES,
-    POOLED_METRICS,
-    RANKING,
-    SUBJECT_METRICS,
-    TITLES,
-    sign,
-)
-from leaderboard.tables.seeds import Estimate, over_seeds, subject_estimate
+from leaderboard.tables.seeds import Estimate, over_seeds, pooled_estimate, subject_estimate
 from leaderboard.tables.subject_values import SubjectTable, over_the_seeds, subject_tables
+
+_MEAN_COSTS = (
+    "seconds_per_volume",
+    "network_calls_per_slice",
+    "parameters",
+    "training_seconds",
+    "training_steps",
+)
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ class Row:
     label : str
         The method's name, with what sets it apart where two rows would be called the same.
     figures : mapping of str to Estimate
-        Per-subject metrics by their keys, pooled ones as ``pooled_ap``, ``pooled_auroc``, ``prevalence``.
+        By the keys of :func:`andi_bench.metrics.compared.compared`.
     costs : mapping of str to float, str or None
         Seconds and calls are means over the seeds, memory is the maximum.
     reason : str or None
@@ -66,9 +75,14 @@ class Row:
         return tuple(run.run.seed for run in self.runs)
 
     @property
+    def upper_bound(self) -> Estimate:
+        """Mean Dice at the best threshold of the test split itself."""
+        return self.figures[f"dice@{UPPER_BOUND.name}"]
+
+    @property
     def oracle_gap(self) -> float | None:
         """What a threshold chosen on the test split would have gained in mean Dice."""
-        best, frozen = self.figures["dice@oracle"].value, self.figures[RANKING].value
+        best, frozen = self.upper_bound.value, self.figures[RANKING].value
         return best - frozen if best is not None and frozen is not None else None
 
 
@@ -116,7 +130,7 @@ def build_tables(
     chain : str, optional
         Show this post-processing alone.
     metric : str
-        What ranks; see :func:`leaderboard.tables.measures.ranking_metric`.
+        What ranks; see :func:`andi_bench.metrics.compared.ranking_metric`.
 
     Raises
     ------
@@ -167,10 +181,15 @@ def _table(records: list[RunRecord], main: dict[str, str], chain: str | None, me
             if chain is None or name == chain
         ]
     return Table(
-        first.run.dataset, first.data.title or first.run.dataset, first.run.split, first.protocol,
-        tuple(ranked(rows, metric)), differs,
-        tuple(sorted(shown, key=lambda run: run.run.folder_name)), metric,
-    )  # fmt: skip
+        dataset=first.run.dataset,
+        title=first.data.title or first.run.dataset,
+        split=first.run.split,
+        protocol=first.protocol,
+        rows=tuple(ranked(rows, metric)),
+        differs=differs,
+        runs=tuple(sorted(shown, key=lambda run: run.run.folder_name)),
+        metric=metric,
+    )
 
 
 def with_limits(table: Table, limits: Mapping[tuple[str, str], tuple[float, float]]) -> Table:
@@ -190,10 +209,11 @@ def with_limits(table: Table, limits: Mapping[tuple[str, str], tuple[float, floa
 
 def ranked(rows: Iterable[Row], metric: str = RANKING) -> list[Row]:
     """Order rows by a metric, best first, and number them; unranked ones come last."""
+    sign = metric_at(metric).sign
 
     def key(row: Row) -> tuple[bool, float, str, str]:
         value = row.figures[metric].value
-        worth = -sign(metric) * value if value is not None else 0.0
+        worth = -sign * value if value is not None else 0.0
         return row.reason is not None, worth, row.label, row.chain
 
     out: list[Row] = []
@@ -213,37 +233,12 @@ def ranked(rows: Iterable[Row], metric: str = RANKING) -> list[Row]:
 def _row(
     runs: list[RunRecord], tables: list[SubjectTable], label: str, chain: str, metric: str
 ) -> Row:
-    figures = {name: subject_estimate(runs, tables, chain, name) for name in SUBJECT_METRICS}
-    pooled = [run.summary[chain].pooled if chain in run.summary else Pooled() for run in runs]
-    for part in POOLED_METRICS:
-        name = part if part == "prevalence" else f"pooled_{part}"
-        figures[name] = over_seeds([getattr(seed, part) for seed in pooled])
-    if len(runs) == 1:
-        for part in ("ap", "auroc"):
-            low, high = getattr(pooled[0], f"{part}_low"), getattr(pooled[0], f"{part}_high")
-            figures[f"pooled_{part}"] = replace(figures[f"pooled_{part}"], low=low, high=high)
-    for name in FALSE_POSITIVE_RATES:
-        points = [run.operating_points.get(chain, {}).get(name) for run in runs]
-        rates = [point.test_fpr if point else None for point in points]
-        figures[f"test_fpr@{name}"] = over_seeds(rates)
-    costs = [run.costs for run in runs]
-    memory = [cost.peak_memory_mb for cost in costs]
-    known = [value for value in memory if value is not None]
-    row_costs: dict[str, Any] = {
-        name: _shared_or_mean([getattr(cost, name) for cost in costs])
-        for name in (
-            "seconds_per_volume", "network_calls_per_slice", "parameters", "training_seconds",
-            "training_steps",
-        )
-    }  # fmt: skip
-    row_costs["peak_memory_mb"] = max(known) if len(known) == len(memory) else None
-    row_costs["device"] = _joined(cost.device for cost in costs)
-    row_costs["healthy_source"] = _joined(run.data.healthy_source for run in runs)
-    row_costs["trained_on"] = _joined(run.data.trained_on for run in runs)
+    figures = _figures(runs, tables, chain)
     values = {
-        name: over_the_seeds([table.values(chain, name) for table in tables])
-        for name in (*SUBJECT_METRICS, "lesion_ml")
+        found.key: over_the_seeds([table.values(chain, found) for table in tables])
+        for found in compared_per_subject()
     }
+    values[LESION_ML] = over_the_seeds([table.column(chain, LESION_ML) for table in tables])
     reason = _reason(runs, chain)
     missing = next(filter(None, (_incomplete(run, chain) for run in runs)), None)
     if missing is not None:
@@ -251,10 +246,42 @@ def _row(
         figures, values = {name: Estimate() for name in figures}, {name: {} for name in values}
         reason = reason or missing
     elif reason is None and figures[metric].value is None:
-        reason = f"{TITLES[metric]} is undefined"
+        reason = f"{title_of(metric)} is undefined"
     return Row(
-        None, runs[0].run.method, label, chain, figures, row_costs, reason, tuple(runs), values
+        None, runs[0].run.method, label, chain, figures, _costs(runs), reason, tuple(runs), values
     )
+
+
+def _figures(
+    runs: Sequence[RunRecord], tables: Sequence[SubjectTable], chain: str
+) -> dict[str, Estimate]:
+    """Return everything that tables compare, of one method with one chain."""
+    figures = {
+        found.key: subject_estimate(runs, tables, chain, found) for found in compared_per_subject()
+    }
+    pooled = [run.summary[chain].pooled if chain in run.summary else Pooled() for run in runs]
+    for found in compared_pooled():
+        figures[found.key] = pooled_estimate(pooled, found.metric.field)
+    for found in compared_rates():
+        assert found.point is not None
+        points = [run.operating_points.get(chain, {}).get(found.point.name) for run in runs]
+        figures[found.key] = over_seeds([point.test_fpr if point else None for point in points])
+    return figures
+
+
+def _costs(runs: Sequence[RunRecord]) -> dict[str, Any]:
+    """Return what the seeds of a method cost: means, the largest memory, and words."""
+    costs = [run.costs for run in runs]
+    memory = [cost.peak_memory_mb for cost in costs]
+    known = [value for value in memory if value is not None]
+    out: dict[str, Any] = {
+        name: _shared_or_mean([getattr(cost, name) for cost in costs]) for name in _MEAN_COSTS
+    }
+    out["peak_memory_mb"] = max(known) if len(known) == len(memory) else None
+    out["device"] = _joined(cost.device for cost in costs)
+    out["healthy_source"] = _joined(run.data.healthy_source for run in runs)
+    out["trained_on"] = _joined(run.data.trained_on for run in runs)
+    return out
 
 
 def _shared_or_mean(values: list[float | None]) -> float | None:

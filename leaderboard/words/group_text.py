@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from leaderboard.tables.columns import DASH, number, with_interval
-from leaderboard.tables.measures import RANKING
+from andi_bench.metrics.compared import title_of
+from andi_bench.metrics.points import RANKING
+from leaderboard.tables.cells import DASH, number, with_interval
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Table
 
-GROUP_HEADS = (
-    "Group",
-    "Subjects",
-    "Method",
-    "Maps",
-    "Dice@val-dice",
-    "AP per subject",
-    "Pooled AP",
-)
-GROUP_NUMBERS = ("Subjects", "Dice@val-dice", "AP per subject", "Pooled AP")
-PAPER_HEADS = (
-    "Method", "Seed", "Maps", "Window", "Best Dice", "at threshold", "Yen Dice", "AUPRC",
-)  # fmt: skip
-PAPER_NUMBERS = ("Seed", "Best Dice", "at threshold", "Yen Dice", "AUPRC")
+_SHOWN = (RANKING, "ap", "pooled_ap")
+"""What a table by sub-group shows; the exports have more."""
+
+_GROUP_WORDS = ("Group", "Subjects", "Method", "Maps")
+GROUP_HEADS = (*_GROUP_WORDS, *map(title_of, _SHOWN))
+GROUP_NUMBERS = ("Subjects", *GROUP_HEADS[len(_GROUP_WORDS) :])
+_PAPER_RESULTS = ("Best Dice", "at threshold", "Yen Dice", "AUPRC")
+PAPER_HEADS = ("Method", "Seed", "Maps", "Window", *_PAPER_RESULTS)
+PAPER_NUMBERS = ("Seed", *_PAPER_RESULTS)
 PAPER_NOTE = (
     "The protocol of the ANDi publication's code: every voxel of the grid counts, all maps of the test set are scaled "
     "together, and the best Dice is searched for on the test set within a fixed window. For comparison with published "
@@ -40,7 +36,7 @@ def group_cells(table: GroupTable) -> list[list[str]]:
                 str(row.subjects) if new else "",
                 row.label,
                 row.chain,
-                *(with_interval(row.figures[key]) for key in (RANKING, "ap", "pooled_ap")),
+                *(with_interval(row.figures[key]) for key in _SHOWN),
             ]
         )
     return out

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from andi_bench.metrics.compared import compared_per_subject, title_of
+from andi_bench.metrics.metric import MetricAt
+from andi_bench.metrics.points import RANKING, RANKING_POINT
 from leaderboard.tables.comparability import modalities_of
-from leaderboard.tables.measures import RANKING, TITLES
 from leaderboard.tables.table import Table
 
 
@@ -17,43 +19,85 @@ def notes_of(table: Table, brief: bool = False) -> list[str]:
     brief : bool
         Tell what several runs say alike but for its figures once, without the figures.
     """
-    notes: dict[str, None] = {}
+    return [
+        *_undefined_on_maps(table),
+        *_undefined_at_points(table),
+        *_without_rank(table),
+        *_at_an_end(table),
+        *_said_by_runs(table, brief),
+    ]
+
+
+def _undefined_on_maps(table: Table) -> list[str]:
+    """Count the subjects that metrics of the map are undefined for: the same for every row."""
     undefined = {
-        name: max((row.figures[metric].undefined for row in table.rows), default=0)
-        for metric, name in (("ap", "AP per subject"), ("auroc", "AUROC per subject"))
+        found.title: max((row.figures[found.key].undefined for row in table.rows), default=0)
+        for found in _with_note(of_maps=True)
     }
-    for count in dict.fromkeys(undefined.values()):
-        names = " and ".join(name for name, own in undefined.items() if own == count)
-        if count:
-            verb = "is" if " and " not in names else "are"
-            subjects = "1 subject" if count == 1 else f"{count} subjects"
-            notes[f"{names} {verb} undefined for {subjects} without a lesion voxel."] = None
-    lacking = {
-        f"{row.label} ({row.chain})": row.figures["hd95@val-dice"].undefined
-        for row in table.rows
-        if row.figures["hd95@val-dice"].undefined and row.figures[RANKING].value is not None
-    }
-    if lacking:
-        text = "HD95 and ASSD are undefined for subjects whose lesion mask or detection is empty"
-        which = ", ".join(f"{name} {count}" for name, count in lacking.items())
-        if len(set(lacking.values())) == 1 and len(lacking) == len(table.rows):
-            which = f"{next(iter(lacking.values()))} in every row"
-        notes[f"{text}: {which}."] = None
+    lines = []
+    for count in filter(None, dict.fromkeys(undefined.values())):
+        names = [name for name, own in undefined.items() if own == count]
+        reasons = {one.title: one.metric.undefined for one in _with_note(of_maps=True)}
+        verb = "are" if len(names) > 1 else "is"
+        subjects = "1 subject" if count == 1 else f"{count} subjects"
+        lines.append(f"{' and '.join(names)} {verb} undefined for {subjects} {reasons[names[0]]}.")
+    return lines
+
+
+def _undefined_at_points(table: Table) -> list[str]:
+    """Count, row by row, the subjects that metrics of a detection are undefined for."""
+    by_reason: dict[str, list[MetricAt]] = {}
+    for found in _with_note(of_maps=False):
+        by_reason.setdefault(found.metric.undefined, []).append(found)
+    lines = []
+    for reason, metrics in by_reason.items():
+        counts = {
+            f"{row.label} ({row.chain})": row.figures[metrics[0].key].undefined
+            for row in table.rows
+            if row.figures[metrics[0].key].undefined and row.figures[RANKING].value is not None
+        }
+        if not counts:
+            continue
+        which = ", ".join(f"{name} {count}" for name, count in counts.items())
+        if len(set(counts.values())) == 1 and len(counts) == len(table.rows):
+            which = f"{next(iter(counts.values()))} in every row"
+        names = " and ".join(found.metric.name for found in metrics)
+        verb = "are" if len(metrics) > 1 else "is"
+        lines.append(f"{names} {verb} undefined for subjects {reason}: {which}.")
+    return lines
+
+
+def _with_note(of_maps: bool) -> list[MetricAt]:
+    return [
+        found
+        for found in compared_per_subject()
+        if found.metric.undefined and (found.metric.at == "map") is of_maps
+    ]
+
+
+def _without_rank(table: Table) -> list[str]:
     unranked: dict[tuple[str, str], list[str]] = {}
     for row in table.rows:
         if row.reason is not None:
             unranked.setdefault((row.label, row.reason), []).append(row.chain)
+    lines = []
     for (label, reason), chains in unranked.items():
-        both = len(chains) == len({row.chain for row in table.rows})
-        which = label if both else f"{label} ({', '.join(chains)})"
-        notes[f"{which} has no rank: {reason}."] = None
+        all_of_them = len(chains) == len({row.chain for row in table.rows})
+        which = label if all_of_them else f"{label} ({', '.join(chains)})"
+        lines.append(f"{which} has no rank: {reason}.")
+    return lines
+
+
+def _at_an_end(table: Table) -> list[str]:
+    """Name the runs whose ranking threshold is an end of the scores it was searched in."""
+    lines = []
     for row in table.rows:
         for run in row.runs:
-            point = run.operating_points.get(row.chain, {}).get("val-dice")
+            point = run.operating_points.get(row.chain, {}).get(RANKING_POINT.name)
             if point is not None and point.edge:
                 text = f"{row.label} ({row.chain}, seed {run.run.seed}): the best threshold lies at the end of"
-                notes[f"{text} the validation scores."] = None
-    return [*notes, *_said_by_runs(table, brief)]
+                lines.append(f"{text} the validation scores.")
+    return list(dict.fromkeys(lines))
 
 
 def _said_by_runs(table: Table, brief: bool) -> list[str]:
@@ -97,5 +141,6 @@ def heading_of(table: Table) -> str:
         parts.append(f"detections below {protocol.min_component_ml:g} ml removed")
     parts.append(f"split {table.split}" + (f" (subjects: {counts})" if counts else ""))
     if table.metric != RANKING:
-        parts.append(f"RANKED BY {TITLES[table.metric]}, asked for, instead of Dice@val-dice")
+        wanted, usual = title_of(table.metric), title_of(RANKING)
+        parts.append(f"RANKED BY {wanted}, asked for, instead of {usual}")
     return ", ".join(parts)

@@ -16,15 +16,13 @@ def plain(text: Any) -> str:
 
 def facts_of(run: RunRecord) -> list[tuple[str, str]]:
     """Return what a reader needs to make a run again, or to doubt it: (what, value), where there is a value."""
-    info, source, costs = run.run, run.provenance, run.costs
-    git, packages = source.get("git"), source.get("packages")
-    revision = None
-    if isinstance(git, dict) and git.get("commit"):
-        revision = f"{str(git['commit'])[:12]}{', with changes' if git.get('changed') else ''}"
-    versions = None
-    if isinstance(packages, dict):
-        versions = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
-    facts = {
+    facts = {**_of_method(run), **_of_costs(run), **_of_origin(run)}
+    return [(name, plain(value)) for name, value in facts.items() if value]
+
+
+def _of_method(run: RunRecord) -> dict[str, Any]:
+    info = run.run
+    return {
         "method": f"{info.label} ({info.method})" if info.label != info.method else info.method,
         "paper": run.method.paper,
         "preset": info.preset,
@@ -33,21 +31,35 @@ def facts_of(run: RunRecord) -> list[tuple[str, str]]:
         "trained on": run.data.trained_on or "nothing",
         "healthy slices": run.data.healthy_source,
         "settled on validation": ", ".join(f"{k} {v:g}" for k, v in run.method.calibration.items()),
+    }
+
+
+def _of_costs(run: RunRecord) -> dict[str, Any]:
+    costs = run.costs
+    return {
         "training": _joined(
-            f"{costs.training_steps:,} steps" if costs.training_steps is not None else "",
-            f"{costs.training_seconds:,.0f} s" if costs.training_seconds is not None else "",
-            f"{costs.parameters:,} parameters" if costs.parameters is not None else "",
+            _said(costs.training_steps, "{:,} steps"),
+            _said(costs.training_seconds, "{:,.0f} s"),
+            _said(costs.parameters, "{:,} parameters"),
         ),
         "scoring": _joined(
-            f"{costs.seconds_per_volume:.3g} s a volume"
-            if costs.seconds_per_volume is not None
-            else "",
-            f"{costs.network_calls_per_slice:g} network calls a slice"
-            if costs.network_calls_per_slice is not None
-            else "",
-            f"{costs.peak_memory_mb:,.0f} MiB" if costs.peak_memory_mb is not None else "",
+            _said(costs.seconds_per_volume, "{:.3g} s a volume"),
+            _said(costs.network_calls_per_slice, "{:g} network calls a slice"),
+            _said(costs.peak_memory_mb, "{:,.0f} MiB"),
             costs.device,
         ),
+    }
+
+
+def _of_origin(run: RunRecord) -> dict[str, Any]:
+    source, info = run.provenance, run.run
+    git, packages = source.get("git"), source.get("packages")
+    revision = versions = None
+    if isinstance(git, dict) and git.get("commit"):
+        revision = f"{str(git['commit'])[:12]}{', with changes' if git.get('changed') else ''}"
+    if isinstance(packages, dict):
+        versions = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
+    return {
         "andi-bench": source.get("andi_bench"),
         "commit": revision,
         "Python": source.get("python"),
@@ -58,11 +70,14 @@ def facts_of(run: RunRecord) -> list[tuple[str, str]]:
         "identity": info.identity[:16],
         "maps": info.maps[:16],
     }
-    return [(name, plain(value)) for name, value in facts.items() if value]
+
+
+def _said(value: float | None, form: str) -> str:
+    return "" if value is None else form.format(value)
 
 
 def points_of(run: RunRecord) -> list[list[str]]:
-    """Return the operating points: maps, name, threshold, share of healthy voxels above it, how it was found."""
+    """Return the operating points: maps, name, threshold, share of lesion-free voxels above it, how it was found."""
     return [
         [
             plain(chain),

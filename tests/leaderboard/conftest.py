@@ -16,9 +16,9 @@ from andi_bench.records.store import (
     DataInfo,
     GuardResult,
     MethodInfo,
-    OperatingPoint,
     Pooled,
     Protocol,
+    RecordedThreshold,
     RunInfo,
     RunRecord,
     SubjectSummary,
@@ -27,12 +27,67 @@ from andi_bench.records.store import (
 )
 
 POINTS = ("val-dice", "val-fpr1", "val-fpr5", "yen", "oracle")
+_SHARED: dict[str, Any] = {
+    "guards": (GuardResult(name="splits disjoint", passed=True, detail="none in both"),),
+    "provenance": {
+        "andi_bench": "0.1.0",
+        "python": "3.11.7",
+        "packages": {"torch": "2.13.0"},
+        "system": "Linux x86_64",
+        "git": {"commit": "0123456789abcdef", "changed": True},
+    },
+}
+COLUMNS = ["subject", "chain", "point", "dice", "ap", "auroc"]
+_GRID = {
+    "spacing_mm": (3.75, 3.75, 2.5),
+    "shape": (64, 64, 62),
+    "median_mm": (18.75, 18.75, 12.5),
+    "split_fingerprint": "f" * 64,
+}
 Make = Callable[..., Path]
 
 
 @pytest.fixture
 def records_dir(tmp_path: Path) -> Path:
     return tmp_path / "records"
+
+
+def _costs(seed: int) -> Costs:
+    return Costs(
+        seconds_per_volume=1.25 + seed,
+        peak_memory_mb=1000 + seed,
+        network_calls_per_slice=25,
+        parameters=2_400_000,
+        training_seconds=300.0,
+        training_steps=700,
+        device="cpu, 2 threads",
+    )
+
+
+def _of_chain(
+    chain: str, values: list[float], prevalence: float
+) -> tuple[ChainSummary, list[dict[str, Any]]]:
+    """Return what a record says of a chain, and the lines of its table of subjects."""
+    row = SubjectSummary(undefined=4)
+    if values:
+        row = SubjectSummary(
+            mean=float(np.mean(values)),
+            median=float(np.median(values)),
+            n=len(values),
+            low=min(values),
+            high=max(values),
+        )
+    better = row.model_copy(update={"mean": None if row.mean is None else row.mean + 0.04})
+    subjects = {f"dice@{p}": row if p != "oracle" else better for p in POINTS}
+    subjects["ap"] = row.model_copy(update={"undefined": 2})
+    subjects["auroc"] = row
+    lines = [
+        dict(zip(COLUMNS, (f"S{k}", chain, point, value, value, 0.9), strict=True))
+        for k, value in enumerate(values)
+        for point in POINTS
+    ]
+    pooled = Pooled(ap=row.mean, auroc=0.9, prevalence=prevalence)
+    return ChainSummary(pooled=pooled, subjects=subjects), lines
 
 
 @pytest.fixture
@@ -55,47 +110,16 @@ def make_run(records_dir: Path) -> Make:
         **changes: Any,
     ) -> Path:
         counted = next(iter(dice.values())) if isinstance(dice, dict) else [dice] * 4
-        measured = Protocol(
-            **{
-                "spacing_mm": (3.75, 3.75, 2.5),
-                "shape": (64, 64, 62),
-                "median_mm": (18.75, 18.75, 12.5),
-                "split_fingerprint": "f" * 64,
-                "subjects": {"val": 6, split: len(counted) or 4},
-                **(protocol or {}),
-            }
-        )
+        subjects = {"val": 6, split: len(counted) or 4}
+        measured = Protocol(**{**_GRID, "subjects": subjects, **(protocol or {})})
         summary, lines = {}, []
         for chain in measured.chains:
             values = (
-                dice[chain] if isinstance(dice, dict) else ([dice] * 4 if dice is not None else [])
+                dice[chain] if isinstance(dice, dict) else [dice] * 4 if dice is not None else []
             )
-            undefined = SubjectSummary(undefined=4)
-            row = undefined
-            if values:
-                row = SubjectSummary(
-                    mean=float(np.mean(values)), median=float(np.median(values)), n=len(values),
-                    low=min(values), high=max(values),
-                )  # fmt: skip
-            better = row.model_copy(update={"mean": None if row.mean is None else row.mean + 0.04})
-            subjects = {f"dice@{p}": row if p != "oracle" else better for p in POINTS}
-            subjects["ap"] = row.model_copy(update={"undefined": 2})
-            subjects["auroc"] = row
-            pooled = Pooled(ap=row.mean, auroc=0.9, prevalence=prevalence)
-            summary[chain] = ChainSummary(pooled=pooled, subjects=subjects)
-            lines += [
-                {
-                    "subject": f"S{k}",
-                    "chain": chain,
-                    "point": point,
-                    "dice": value,
-                    "ap": value,
-                    "auroc": 0.9,
-                }
-                for k, value in enumerate(values)
-                for point in POINTS
-            ]
-        parts = [
+            summary[chain], more = _of_chain(chain, values, prevalence)
+            lines += more
+        named = (
             method,
             dataset,
             seed,
@@ -105,34 +129,34 @@ def make_run(records_dir: Path) -> Make:
             measured.model_dump(),
             created,
             label,
-            changes.pop("salt", 0),
-            prevalence,
-        ]
-        record = RunRecord(
-            **{
-                "run": RunInfo(
-                    method=method, label=label or method, dataset=dataset, seed=seed, preset=preset, split=split,
-                    identity=identity({"parts": parts}), created=created,
-                ),
-                "protocol": measured,
-                "method": MethodInfo(title=method, paper="Nobody et al. 2020"),
-                "data": DataInfo(title=f"{dataset} title", healthy_source="patients"),
-                "guards": (GuardResult(name="splits disjoint", passed=True, detail="none in both"),),
-                "operating_points": {c: {"val-dice": OperatingPoint(threshold=1.0)} for c in measured.chains},
-                "summary": summary,
-                "costs": Costs(
-                    seconds_per_volume=1.25 + seed, peak_memory_mb=1000 + seed, network_calls_per_slice=25,
-                    parameters=2_400_000, training_seconds=300.0, training_steps=700, device="cpu, 2 threads",
-                ),
-                "config": config or {"detector": {"stride": 4}, "scoring": {"batch_size": 64}},
-                "provenance": {
-                    "andi_bench": "0.1.0", "python": "3.11.7", "packages": {"torch": "2.13.0"}, "system": "Linux x86_64",
-                    "git": {"commit": "0123456789abcdef", "changed": True},
-                },
-                **changes,
-            }
-        )  # fmt: skip
-        table = pd.DataFrame(lines, columns=["subject", "chain", "point", "dice", "ap", "auroc"])
-        return write_record(records_dir, record, table, {})
+        )
+        parts = [*named, changes.pop("salt", 0), prevalence]
+        info = RunInfo(
+            method=method,
+            label=label or method,
+            dataset=dataset,
+            seed=seed,
+            preset=preset,
+            split=split,
+            identity=identity({"parts": parts}),
+            created=created,
+        )
+        data = DataInfo(title=f"{dataset} title", healthy_source="patients")
+        content = {
+            "run": info,
+            "protocol": measured,
+            "data": data,
+            "operating_points": {
+                c: {"val-dice": RecordedThreshold(threshold=1.0)} for c in measured.chains
+            },
+            "summary": summary,
+            "costs": _costs(seed),
+            "method": MethodInfo(title=method, paper="Nobody et al. 2020"),
+            "config": config or {"detector": {"stride": 4}, "scoring": {"batch_size": 64}},
+            **_SHARED,
+            **changes,
+        }
+        table = pd.DataFrame(lines, columns=COLUMNS)
+        return write_record(records_dir, RunRecord(**content), table, {})
 
     return make

@@ -98,10 +98,17 @@ def test_every_kind_of_bad_record_is_named_skipped_and_merged_with_nothing(
     reasons = "\n".join(content["skipped"])
     assert len(content["skipped"]) == 8
     for words in (
-        "truncated__phantom", "not valid JSON", "edited__phantom", "changed after the run",
-        "schema = 0, 1 to 2 wanted", "schema = 99, 1 to 2 wanted", "pooled.npz: truncated or changed",
-        "histograms.npz: missing", "foreign: no record.json", "zz-duplicate: the same run as good",
-    ):  # fmt: skip
+        "truncated__phantom",
+        "not valid JSON",
+        "edited__phantom",
+        "changed after the run",
+        "schema = 0, 1 to 2 wanted",
+        "schema = 99, 1 to 2 wanted",
+        "pooled.npz: truncated or changed",
+        "histograms.npz: missing",
+        "foreign: no record.json",
+        "zz-duplicate: the same run as good",
+    ):
         assert words in reasons
     shown = " ".join(cli("compare").out.split())
     assert "Left out, 8:" in shown
@@ -128,9 +135,16 @@ def test_every_export_is_written_and_its_path_told(cli, make_run, tmp_path, monk
     make_run("b", {"raw": [0.4, 0.7], "median5": [0.4, 0.5]})
     out = tmp_path / "out"
     answer = cli(
-        "compare", "--markdown", out / "t.md", "--csv", out / "t.csv", "--latex", out / "t.tex",
-        "--figures", out / "figures",
-    )  # fmt: skip
+        "compare",
+        "--markdown",
+        out / "t.md",
+        "--csv",
+        out / "t.csv",
+        "--latex",
+        out / "t.tex",
+        "--figures",
+        out / "figures",
+    )
     assert answer.code == 0
     for name in ("t.md", "t.csv", "t.tex"):
         assert f"written: {out / name}" in answer.err

@@ -30,8 +30,10 @@ def test_twelve_methods_250_subjects_and_three_seeds_take_ten_seconds_and_a_gibi
     write_benchmark(tmp_path / "records", Size(12, 250, 3, validation=2, voxels=2_000))
     done = subprocess.run(
         [sys.executable, "-c", CODE, str(tmp_path / "records")],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     seconds, mebibytes, tests = json.loads(done.stdout)
     assert tests == 2 * (66 + 66 + 12)
     assert seconds < 10

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from andi_bench.metrics.binning import score_histogram
+from andi_bench.metrics.histograms.binning import score_histogram
 from andi_bench.records.previews import make_preview, write_preview
 from andi_bench.records.store import (
     ChainSummary,
@@ -17,9 +17,9 @@ from andi_bench.records.store import (
     DataInfo,
     GuardResult,
     MethodInfo,
-    OperatingPoint,
     Pooled,
     Protocol,
+    RecordedThreshold,
     RunInfo,
     RunRecord,
     SubjectSummary,
@@ -53,7 +53,79 @@ def write_run(
     """Write a record whose subjects' Dice scatter about ``skill``; the same arguments give the same record."""
     digest = identity({"m": method, "s": seed, "l": label or "", "r": region, "d": dataset})
     rng = np.random.default_rng(int(digest[:8], 16))
-    lines, summary = [], {}
+    table, summary = _drawn_results(rng, subjects, skill, site)
+    content = {
+        **_content(method, subjects),
+        "run": RunInfo(
+            method=method,
+            label=label or method,
+            dataset=dataset,
+            seed=seed,
+            preset="quick",
+            identity=digest,
+            maps=digest[::-1],
+            created="2026-01-01T00:00:00+00:00",
+        ),
+        "protocol": Protocol(
+            region=region,
+            spacing_mm=(4.0, 4.0, 3.0),
+            shape=shape,
+            median_mm=(20.0, 20.0, 15.0),
+            split_fingerprint="f" * 64,
+            subjects={"val": 6, "test": len(subjects)},
+        ),
+        "data": DataInfo(
+            title=f"{dataset} title",
+            healthy_source="lesion-free slices of patients",
+            test=tuple(subjects),
+        ),
+        "summary": summary,
+        "costs": _COSTS.model_copy(update={"seconds_per_volume": seconds}),
+        **changes,
+    }
+    folder = write_record(records, RunRecord(**content), table, histograms or {})
+    for name in previews:
+        add_preview(folder, name, skill, shape)
+    return folder
+
+
+_COSTS = Costs(
+    peak_memory_mb=900.0,
+    network_calls_per_slice=25.0,
+    parameters=2_400_000,
+    training_seconds=300.0,
+    training_steps=700,
+    device="cpu, 2 threads",
+)
+
+
+def _content(method: str, subjects: Sequence[str]) -> dict[str, Any]:
+    """Return the parts of a record that are the same for all."""
+    found = {
+        point: RecordedThreshold(
+            threshold=THRESHOLDS.get(point), how=f"how {point} was found", test_fpr=0.01
+        )
+        for point in POINTS
+    }
+    return {
+        "method": MethodInfo(title=method, paper="Nobody et al. 2020"),
+        "guards": (GuardResult(name="splits disjoint", passed=True, detail="none in both"),),
+        "operating_points": dict.fromkeys(CHAINS, found),
+        "config": {"detector": {"stride": 4}},
+        "provenance": {
+            "andi_bench": "0.1.0",
+            "python": "3.11.7",
+            "packages": {"torch": "2.13.0"},
+        },
+    }
+
+
+def _drawn_results(
+    rng: np.random.Generator, subjects: Sequence[str], skill: float, site: str
+) -> tuple[pd.DataFrame, dict[str, ChainSummary]]:
+    """Draw Dice values; return the table of subjects and what the record says of each chain."""
+    lines: list[dict[str, Any]] = []
+    summary = {}
     # a subject is easy or hard, and its lesion small or large, whatever the method
     ease = {name: np.random.default_rng(k).normal(0, 0.12) for k, name in enumerate(subjects)}
     volumes = {
@@ -67,19 +139,17 @@ def write_run(
             noise = rng.normal(0, 0.08, len(subjects))
             dice = np.clip([skill + lift + shift + ease[s] for s in subjects] + noise, 0, 1)
             points[point] = dice
-            for name, value in zip(subjects, dice, strict=True):
-                primary = point == "val-dice"
-                lines.append(
-                    {
-                        "subject": name, "site": site, "chain": chain, "point": point,
-                        "lesion_ml": volumes[name], "ap": float(value) * 0.9, "auroc": 0.9,
-                        "threshold": THRESHOLDS.get(point), "dice": float(value),
-                        "sensitivity": float(value), "precision": float(value),
-                        "hd95": 10 * (1 - float(value)) if primary else None,
-                        "lesion_f1": float(value) if primary else None,
-                        "false_positive_lesions": 2.0 if primary else None,
-                    }
-                )  # fmt: skip
+            lines += [
+                {
+                    "subject": name,
+                    "site": site,
+                    "chain": chain,
+                    "point": point,
+                    "lesion_ml": volumes[name],
+                    **_line(point, float(value)),
+                }
+                for name, value in zip(subjects, dice, strict=True)
+            ]
         figures = {f"dice@{point}": _summary(dice) for point, dice in points.items()}
         for metric in ("ap", "auroc", "hd95@val-dice", "lesion_f1@val-dice"):
             figures[metric] = _summary(points["val-dice"] * 0.9)
@@ -87,42 +157,22 @@ def write_run(
             ap=skill, ap_low=skill - 0.1, ap_high=skill + 0.1, auroc=0.9, prevalence=0.02
         )
         summary[chain] = ChainSummary(pooled=pooled, subjects=figures)
-    record = RunRecord(
-        **{
-            "run": RunInfo(
-                method=method, label=label or method, dataset=dataset, seed=seed, preset="quick", identity=digest,
-                maps=digest[::-1], created="2026-01-01T00:00:00+00:00",
-            ),
-            "protocol": Protocol(
-                region=region, spacing_mm=(4.0, 4.0, 3.0), shape=shape, median_mm=(20.0, 20.0, 15.0),
-                split_fingerprint="f" * 64, subjects={"val": 6, "test": len(subjects)},
-            ),
-            "method": MethodInfo(title=method, paper="Nobody et al. 2020"),
-            "data": DataInfo(
-                title=f"{dataset} title", healthy_source="lesion-free slices of patients", test=tuple(subjects)
-            ),
-            "guards": (GuardResult(name="splits disjoint", passed=True, detail="none in both"),),
-            "operating_points": {
-                chain: {
-                    point: OperatingPoint(threshold=THRESHOLDS.get(point), how=f"how {point} was found", test_fpr=0.01)
-                    for point in POINTS
-                }
-                for chain in CHAINS
-            },
-            "summary": summary,
-            "costs": Costs(
-                seconds_per_volume=seconds, peak_memory_mb=900.0, network_calls_per_slice=25.0, parameters=2_400_000,
-                training_seconds=300.0, training_steps=700, device="cpu, 2 threads",
-            ),
-            "config": {"detector": {"stride": 4}},
-            "provenance": {"andi_bench": "0.1.0", "python": "3.11.7", "packages": {"torch": "2.13.0"}},
-            **changes,
-        }
-    )  # fmt: skip
-    folder = write_record(records, record, pd.DataFrame(lines), histograms or {})
-    for name in previews:
-        add_preview(folder, name, skill, shape)
-    return folder
+    return pd.DataFrame(lines), summary
+
+
+def _line(point: str, value: float) -> dict[str, float | None]:
+    primary = point == "val-dice"
+    return {
+        "ap": value * 0.9,
+        "auroc": 0.9,
+        "threshold": THRESHOLDS.get(point),
+        "dice": value,
+        "sensitivity": value,
+        "precision": value,
+        "hd95": 10 * (1 - value) if primary else None,
+        "lesion_f1": value if primary else None,
+        "false_positive_lesions": 2.0 if primary else None,
+    }
 
 
 def drawn_histograms(subjects: Sequence[str], voxels: int = 3000) -> dict[str, Any]:
@@ -158,9 +208,13 @@ def add_preview(
     """Add the preview of a subject to a record."""
     found = scene(subject, skill, shape)
     preview = make_preview(
-        found["scan"], found["brain"], found["lesion"], {chain: found[chain] for chain in CHAINS},
-        {chain: list(THRESHOLDS.values()) for chain in CHAINS}, (4.0, 4.0, 3.0),
-    )  # fmt: skip
+        found["scan"],
+        found["brain"],
+        found["lesion"],
+        {chain: found[chain] for chain in CHAINS},
+        {chain: list(THRESHOLDS.values()) for chain in CHAINS},
+        (4.0, 4.0, 3.0),
+    )
     write_preview(folder / "previews" / f"{subject}.npz", preview)
 
 
@@ -169,5 +223,9 @@ def _summary(values: Any) -> SubjectSummary:
     spread = 1.96 * float(values.std()) / max(1, len(values)) ** 0.5
     mean = float(values.mean())
     return SubjectSummary(
-        mean=mean, median=float(np.median(values)), low=mean - spread, high=mean + spread, n=len(values)
-    )  # fmt: skip
+        mean=mean,
+        median=float(np.median(values)),
+        low=mean - spread,
+        high=mean + spread,
+        n=len(values),
+    )

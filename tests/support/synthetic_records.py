@@ -20,9 +20,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from andi_bench.metrics.binning import score_histogram
-from andi_bench.metrics.grouped import GroupedCounts
-from andi_bench.metrics.histogram import ARRAYS, ScoreHistogram
+from andi_bench.metrics.histograms.binning import score_histogram
+from andi_bench.metrics.histograms.grouped import GroupedCounts
+from andi_bench.metrics.histograms.histogram import ARRAYS, ScoreHistogram
 from andi_bench.records.arrays import HISTOGRAMS, POOLED
 from andi_bench.records.store import (
     ChainSummary,
@@ -31,9 +31,9 @@ from andi_bench.records.store import (
     Group,
     GuardResult,
     MethodInfo,
-    OperatingPoint,
     Pooled,
     Protocol,
+    RecordedThreshold,
     RunInfo,
     RunRecord,
     identity,
@@ -157,7 +157,7 @@ def _table(
 ) -> pd.DataFrame:
     """Return a table of subjects with the columns of a real one."""
     parts = []
-    ill = volumes > 0
+    with_lesion = volumes > 0
 
     def share(mean: NDArray[np.float64]) -> NDArray[np.float64]:
         return 1 / (1 + np.exp(-(mean + rng.normal(0, 0.4, len(names)))))
@@ -165,43 +165,96 @@ def _table(
     for chain in CHAINS:
         lift = 0.5 * (chain != "raw")
         shared = {
-            "subject": list(names), "site": np.where(np.arange(len(names)) % 2, "north", "south"),
-            "chain": chain, "lesion_ml": volumes,
-            "ap": np.where(ill, share(worth + lift), np.nan),
-            "auroc": np.where(ill, share(worth + lift + 3), np.nan),
-        }  # fmt: skip
+            "subject": list(names),
+            "site": np.where(np.arange(len(names)) % 2, "north", "south"),
+            "chain": chain,
+            "lesion_ml": volumes,
+            "ap": np.where(with_lesion, share(worth + lift), np.nan),
+            "auroc": np.where(with_lesion, share(worth + lift + 3), np.nan),
+        }
         for point, loss in zip(POINTS, (0.1, 0.4, 0.3, 0.8, 0.0), strict=True):
             primary = point == "val-dice"
             found = {
                 name: share(worth + lift - loss) for name in ("dice", "sensitivity", "precision")
             }
-            found["dice"] = np.where(ill, found["dice"], (found["dice"] > 0.8).astype(float))
+            found["dice"] = np.where(
+                with_lesion, found["dice"], (found["dice"] > 0.8).astype(float)
+            )
             lesion = {
-                name: np.where(ill & primary, share(worth + lift), np.nan)
+                name: np.where(with_lesion & primary, share(worth + lift), np.nan)
                 for name in ("lesion_sensitivity", "lesion_precision", "lesion_f1")
             }
             lesion |= {
                 f"lesion_sensitivity {stratum}": lesion["lesion_sensitivity"] for stratum in STRATA
             }
             distance = {
-                name: np.where(ill & primary, rng.lognormal(2, 0.5, len(names)), np.nan)
+                name: np.where(with_lesion & primary, rng.lognormal(2, 0.5, len(names)), np.nan)
                 for name in ("hd95", "assd", "false_positive_lesions")
             }
             parts.append(
                 pd.DataFrame(
                     {
-                        **shared, "point": point, "threshold": 1.5, **found,
-                        "false_positive_ml": rng.lognormal(1, 1, len(names)), **distance, **lesion,
+                        **shared,
+                        "point": point,
+                        "threshold": 1.5,
+                        **found,
+                        "false_positive_ml": rng.lognormal(1, 1, len(names)),
+                        **distance,
+                        **lesion,
                         "grid": "working",
                     }
                 )
-            )  # fmt: skip
+            )
     return pd.concat(parts, ignore_index=True)
 
 
 @lru_cache(maxsize=len(CHAINS))
 def _counts(kept: _Histograms, chain: str, names: tuple[str, ...]) -> GroupedCounts:
     return GroupedCounts.of(names, [kept.histogram(f"test/{chain}/{name}") for name in names])
+
+
+def _costs(method: int, seed: int) -> Costs:
+    return Costs(
+        seconds_per_volume=0.02 * 3**method + 0.01 * seed,
+        peak_memory_mb=900 + 100 * method,
+        network_calls_per_slice=float(method),
+        parameters=method * 100_000,
+        training_seconds=60.0 * method,
+        training_steps=100 * method,
+        device="cpu, 2 threads",
+    )
+
+
+def _summary(
+    table: pd.DataFrame, chain: str, kept: _Histograms, names: Sequence[str]
+) -> ChainSummary:
+    counts = _counts(kept, chain, tuple(names))
+    once = np.ones((1, len(names)))
+    lesion, healthy = int(counts.lesion.sum()), int(counts.healthy.sum())
+    pooled = Pooled(
+        ap=float(counts.average_precision(once)[0]),
+        ap_error=0.0,
+        auroc=0.9,
+        prevalence=lesion / (lesion + healthy),
+    )
+    lines = table[table["chain"] == chain]
+    return ChainSummary(pooled=pooled, subjects=subject_figures(lines, 200))
+
+
+def _sizes(
+    table: pd.DataFrame, names: Sequence[str], volumes: NDArray[np.float64]
+) -> tuple[Group, ...]:
+    """Return the sub-groups by lesion volume."""
+    groups = lesion_sizes(dict(zip(names, volumes.tolist(), strict=True))) or {}
+    out = []
+    for name, members in groups.items():
+        results = {}
+        for chain in CHAINS:
+            lines = table[(table["chain"] == chain) & table["subject"].isin(members)]
+            figures = subject_figures(lines, 200, ("val-dice",))
+            results[chain] = ChainSummary(pooled=Pooled(ap=0.5), subjects=figures)
+        out.append(Group(name=name, subjects=tuple(members), results=results))
+    return tuple(out)
 
 
 def _record(
@@ -215,62 +268,37 @@ def _record(
     volumes: NDArray[np.float64],
 ) -> RunRecord:
     label = f"method {chr(ord('A') + method)}"
-    groups = lesion_sizes(dict(zip(names, volumes.tolist(), strict=True))) or {}
-    summary = {}
-    for chain in CHAINS:
-        lines = table[table["chain"] == chain]
-        counts = _counts(kept, chain, tuple(names))
-        once = np.ones((1, len(names)))
-        lesion, healthy = int(counts.lesion.sum()), int(counts.healthy.sum())
-        pooled = Pooled(
-            ap=float(counts.average_precision(once)[0]), ap_error=0.0, auroc=0.9,
-            prevalence=lesion / (lesion + healthy),
-        )  # fmt: skip
-        summary[chain] = ChainSummary(pooled=pooled, subjects=subject_figures(lines, 200))
-    parts = tuple(
-        Group(
-            name=name,
-            subjects=tuple(members),
-            results={
-                chain: ChainSummary(
-                    pooled=Pooled(ap=0.5),
-                    subjects=subject_figures(
-                        table[(table["chain"] == chain) & table["subject"].isin(members)],
-                        200,
-                        ("val-dice",),
-                    ),
-                )
-                for chain in CHAINS
-            },
-        )
-        for name, members in groups.items()
-    )
     return RunRecord(
         run=RunInfo(
-            method=label.replace(" ", "-"), label=label, dataset=dataset, seed=seed, preset="quick",
+            method=label.replace(" ", "-"),
+            label=label,
+            dataset=dataset,
+            seed=seed,
+            preset="quick",
             identity=identity({"method": method, "seed": seed, "dataset": dataset}),
             created=f"2026-01-{1 + method:02d}T00:00:00+00:00",
         ),
         protocol=Protocol(
-            spacing_mm=(1.875, 1.875, 1.0), shape=(128, 128, 155), median_mm=(9.375, 9.375, 5.0),
-            split_fingerprint="a" * 64, subjects={"val": len(trials), "test": len(names)},
+            spacing_mm=(1.875, 1.875, 1.0),
+            shape=(128, 128, 155),
+            median_mm=(9.375, 9.375, 5.0),
+            split_fingerprint="a" * 64,
+            subjects={"val": len(trials), "test": len(names)},
         ),
         method=MethodInfo(title=label, paper="nobody, nowhere"),
         data=DataInfo(
-            title=f"Made-up scans, {dataset}", healthy_source="healthy people", val=tuple(trials),
+            title=f"Made-up scans, {dataset}",
+            healthy_source="healthy people",
+            val=tuple(trials),
             test=tuple(names),
         ),
         guards=(GuardResult(name="splits disjoint", passed=True, detail="none in both"),),
         operating_points={
-            chain: {point: OperatingPoint(threshold=1.5, test_fpr=0.02) for point in POINTS}
+            chain: {point: RecordedThreshold(threshold=1.5, test_fpr=0.02) for point in POINTS}
             for chain in CHAINS
         },
-        summary=summary,
-        groups={"lesion-size": parts},
-        costs=Costs(
-            seconds_per_volume=0.02 * 3**method + 0.01 * seed, peak_memory_mb=900 + 100 * method,
-            network_calls_per_slice=float(method), parameters=method * 100_000,
-            training_seconds=60.0 * method, training_steps=100 * method, device="cpu, 2 threads",
-        ),
+        summary={chain: _summary(table, chain, kept, names) for chain in CHAINS},
+        groups={"lesion-size": _sizes(table, names, volumes)},
+        costs=_costs(method, seed),
         config={"detector": {"width": method}},
-    )  # fmt: skip
+    )

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
+from andi_bench.metrics.catalogue import per_subject
+from andi_bench.metrics.compared import compared_per_subject, title_of
+from andi_bench.metrics.metric import Metric
+from andi_bench.metrics.points import POINTS, RANKING_POINT, UPPER_BOUND, points_from
+from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
-from leaderboard.exports.page.comparisons import statistics_content
 from leaderboard.exports.page.recall_curves import recall_curve
+from leaderboard.exports.page.tests_and_ranks import statistics_content
 from leaderboard.statistics.families import TableStatistics
-from leaderboard.tables.columns import Column, columns_of
-from leaderboard.tables.measures import TITLES
+from leaderboard.tables.cells import Column
+from leaderboard.tables.columns import columns_of
 from leaderboard.tables.seeds import Estimate
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Row, Table
+from leaderboard.words.differences import HOW, agreements_text
 from leaderboard.words.group_text import (
     GROUP_HEADS,
     PAPER_HEADS,
@@ -27,25 +32,6 @@ from leaderboard.words.group_text import (
 )
 from leaderboard.words.notes import heading_of, notes_of
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
-from leaderboard.words.statistics_text import HOW, agreements_text
-
-POINTS = {
-    "val-dice": "Threshold of the highest mean Dice over the validation subjects, then frozen.",
-    "val-fpr1": "Threshold that 1 % of the lesion-free brain voxels of the validation split exceed, then frozen.",
-    "val-fpr5": "Threshold that 5 % of the lesion-free brain voxels of the validation split exceed, then frozen.",
-    "yen": "Yen's threshold of each volume's own scores, then one dilation by the 6 neighbours.",
-    "oracle": "Threshold of the highest mean Dice over the test subjects themselves: an upper bound that nobody "
-    "reaches without the answers. It never ranks.",
-}
-"""Operating points, in order, and what each one means."""
-
-_PER_SUBJECT = (
-    *(f"dice@{point}" for point in POINTS), "sensitivity@val-dice", "precision@val-dice", "ap", "hd95@val-dice",
-    "lesion_f1@val-dice", "false_positive_lesions@val-dice",
-)  # fmt: skip
-_MAIN_PRIORITY = 3
-"""Columns of a higher number stand in the page's table only when all columns are asked for."""
-_LEADING = re.compile(r"[<(\[]*\s*([+-]?(?:\d[\d,]*\.?\d*|\.\d+)(?:e[+-]?\d+)?)", re.IGNORECASE)
 
 
 def page_content(comparison: Comparison) -> dict[str, Any]:
@@ -59,7 +45,7 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``tables``, ``runs`` (one entry a record, however many tables it stands in), ``points``, ``skipped``; strings,
+        ``tables``, ``runs`` (one entry a record, however many tables it stands in), ``points``, ``subject_columns``, ``skipped``; strings,
         numbers, lists and mappings, ready for JSON.
 
     Raises
@@ -73,7 +59,11 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
             runs.setdefault(run.run.folder_name, run)
     places = {name: k for k, name in enumerate(runs)}
     return {
-        "points": POINTS,
+        "points": {name: point.definition for name, point in POINTS.items()},
+        "ranking_point": RANKING_POINT.name,
+        "upper_bound": UPPER_BOUND.name,
+        "upper_bounds": [point.name for point in points_from("test")],
+        "subject_columns": _subject_columns(),
         "tables": [
             {
                 **_table(k, table, comparison.statistics_of(table), places),
@@ -88,10 +78,28 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def leading_number(text: str) -> float | None:
-    """Return the number that a cell begins with, for sorting by what is shown; None for none."""
-    found = _LEADING.match(text)
-    return float(found[1].replace(",", "")) if found else None
+def _subject_columns() -> list[dict[str, Any]]:
+    """Return what the table of subjects shows: key, head, decimals, and at which operating point."""
+    return [
+        {
+            "key": metric.key,
+            "head": metric.name if metric.at_every_point else _head(metric),
+            "digits": metric.digits,
+            "at": "map" if metric.at == "map" else "point" if _follows(metric) else "ranking",
+            "named": metric.at_every_point,
+        }
+        for metric in per_subject()
+        if "subjects" in metric.shown
+    ]
+
+
+def _follows(metric: Metric) -> bool:
+    """Whether a metric is shown at the operating point that is chosen, not at the one that ranks alone."""
+    return metric.at in ("every", "reachable")
+
+
+def _head(metric: Metric) -> str:
+    return f"{metric.name} ({metric.unit})" if metric.unit else metric.name
 
 
 def _table(
@@ -103,21 +111,21 @@ def _table(
     sites = _sites(table.runs)
     volumes: dict[str, float] = {}
     for row in table.rows:
-        volumes |= row.values.get("lesion_ml", {})
+        volumes |= row.values.get(LESION_ML, {})
     return {
         "id": number,
         "dataset": plain(table.dataset),
         "split": plain(table.split),
         "title": plain(table.title),
         "metric": table.metric,
-        "ranked_by": TITLES.get(table.metric, table.metric),
+        "ranked_by": title_of(table.metric),
         "region": plain(table.protocol.region),
         "grid": plain(table.protocol.grid),
         "protocol": plain(table.protocol.name),
         "heading": plain(heading_of(table)),
         "differs": [plain(text) for text in table.differs],
         "chains": [plain(chain) for chain in table.protocol.chains],
-        "columns": [_column(column) for column in columns],
+        "columns": [_column(column, table.metric) for column in columns],
         "notes": [plain(note) for note in notes_of(table)],
         "paper": _paper(table),
         "guards": _guards(table.runs),
@@ -130,20 +138,15 @@ def _table(
     }
 
 
-def _column(column: Column) -> dict[str, Any]:
-    points = [point for point in POINTS if f"@{point}" in column.header]
-    if "oracle" in column.header:
-        points = ["oracle", "val-dice"]
-    if column.header in ("SD over seeds", "HD95 (mm)", "ASSD (mm)", "Lesion F1", "FP lesions"):
-        points = ["val-dice"]
-    if column.header.startswith("FPR on test"):
-        points = ["val-fpr1", "val-fpr5"]
+def _column(column: Column, metric: str) -> dict[str, Any]:
     return {
         "header": column.header,
         "definition": column.definition,
         "number": column.number,
-        "points": points,
-        "main": column.priority <= _MAIN_PRIORITY or column.header == "AUROC",
+        "points": list(column.points),
+        "main": column.main,
+        "names": column.names,
+        "ranks": column.metric == metric,
     }
 
 
@@ -151,7 +154,7 @@ def _row(
     row: Row, columns: Sequence[Column], subjects: Sequence[str], places: dict[str, int]
 ) -> dict[str, Any]:
     names = [run.run.folder_name for run in row.runs]
-    cells = [plain(column.cell(row)) for column in columns]
+    cells = [column.cell(row) for column in columns]
     return {
         "label": plain(row.label),
         "chain": plain(row.chain),
@@ -159,12 +162,12 @@ def _row(
         "reason": plain(row.reason) if row.reason is not None else None,
         "runs": [places[name] for name in names],
         "seeds": list(row.seeds),
-        "cells": [{"text": text, "value": leading_number(text)} for text in cells],
+        "cells": [{"text": plain(cell.text), "value": cell.value} for cell in cells],
         "estimates": {key: _estimate(figure) for key, figure in row.figures.items()},
         "seconds": row.costs["seconds_per_volume"],
         "subjects": {
             key: [_short(row.values[key].get(name)) for name in subjects]
-            for key in _PER_SUBJECT
+            for key in _subject_keys()
             if row.values.get(key)
         },
         "curve": recall_curve(row.runs[0], row.chain),
@@ -177,6 +180,11 @@ def _row(
             for run in row.runs
         ],
     }
+
+
+def _subject_keys() -> list[str]:
+    """Return the keys of everything that the page shows of single subjects."""
+    return [found.key for found in compared_per_subject() if "subjects" in found.metric.shown]
 
 
 def _estimate(figure: Estimate) -> list[float | None]:

@@ -29,6 +29,12 @@ _OWN = re.compile(r"[0-9a-f]{20}")
 _SCRIPTS = ("page.js", "table.js", "figures.js", "viewer.js", "main.js")
 
 
+def write_html(comparison: Comparison, path: Path, drawn: list[Path]) -> str:
+    """Write the page and say what was left out of it; errors as for :func:`write_page`."""
+    left_out = write_page(path, comparison)
+    return str(path) + (f" ({left_out})" if left_out else "")
+
+
 def write_page(path: Path, comparison: Comparison) -> str:
     """Write the page: one file where ``path`` ends in ``.html``, else a folder with ``index.html``.
 
@@ -85,9 +91,12 @@ def _page(content: dict[str, Any], images: Images, *, inline: bool) -> str:
     scripts = [get_plotlyjs(), *((own / name).read_text(encoding="utf-8") for name in _SCRIPTS)]
     scripts = [text.replace("</script", "<\\/script") for text in scripts]
     environment = Environment(
-        loader=PackageLoader("leaderboard.exports.page"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
+        loader=PackageLoader("leaderboard.exports.page"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     data = {
         **content,
         "scans": images.scans,

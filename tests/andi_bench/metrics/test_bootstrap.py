@@ -5,13 +5,13 @@ import pytest
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from andi_bench.metrics.binning import score_histogram
-from andi_bench.metrics.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.binning import score_histogram
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.resampling import resample_counts
 from andi_bench.metrics.uncertainty import (
     bootstrap_mean,
     bootstrap_pooled,
     pooled_resamples,
-    resample_counts,
 )
 
 

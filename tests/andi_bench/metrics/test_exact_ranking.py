@@ -10,7 +10,7 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from andi_bench.metrics.exact import exact_pooled_ranking, exact_ranking
-from andi_bench.metrics.scores import NonFiniteScores
+from andi_bench.metrics.histograms.scores import NonFiniteScores
 
 Subject = tuple[np.ndarray, np.ndarray]
 

@@ -8,11 +8,11 @@ from hypothesis.extra import numpy as hnp
 from scipy import ndimage
 from skimage.filters import threshold_yen
 
-from andi_bench.metrics.binning import score_histogram
-from andi_bench.metrics.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.binning import score_histogram
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.points import freeze
 from andi_bench.metrics.thresholds import (
     best_dice,
-    calibrate,
     detect,
     dice_curve,
     false_positive_thresholds,
@@ -145,7 +145,7 @@ def test_where_every_bin_holds_one_score_nothing_is_left_open() -> None:
 
 
 def test_validation_subjects_that_are_lesion_throughout_have_no_false_positive_rates() -> None:
-    points = calibrate(of([(np.arange(5, dtype=np.float32), np.ones(5, bool))]))
+    points = freeze(of([(np.arange(5, dtype=np.float32), np.ones(5, bool))]))
     assert set(points) == {"val-dice"}
     assert points["val-dice"].value == 1
 
@@ -153,7 +153,7 @@ def test_validation_subjects_that_are_lesion_throughout_have_no_false_positive_r
 def test_a_threshold_is_finite_even_under_the_lowest_float() -> None:
     lowest = np.full(6, np.finfo(np.float32).min)
     lesion = np.arange(6) < 3
-    points = calibrate(of([(lowest, lesion)]))
+    points = freeze(of([(lowest, lesion)]))
     assert all(np.isfinite(point.threshold) for point in points.values())
     assert points["val-dice"].value == 0
 
@@ -180,7 +180,7 @@ def test_the_dice_curve_is_exact_at_every_one_of_its_thresholds() -> None:
 
 def test_calibrated_rates_hold_on_the_subjects_they_were_found_on() -> None:
     subjects = brains(5, 30_000, 500)
-    points = calibrate(of(subjects))
+    points = freeze(of(subjects))
     healthy = np.concatenate([scores[~lesion] for scores, lesion in subjects])
     for name, nominal in (("val-fpr1", 0.01), ("val-fpr5", 0.05)):
         share = (healthy > points[name].threshold).mean()
@@ -219,7 +219,7 @@ def test_of_equally_good_thresholds_the_highest_is_taken_whatever_the_order_of_s
 
 def test_no_subject_cannot_be_calibrated() -> None:
     with pytest.raises(ValueError, match="no voxels"):
-        calibrate([])
+        freeze([])
 
 
 def test_detection_is_strictly_above_the_threshold_and_inside_the_region() -> None:

@@ -13,13 +13,13 @@ from scipy import ndimage
 from sklearn.metrics import average_precision_score
 from support.places import SHARED
 
-from andi_bench.metrics.binning import score_histogram
 from andi_bench.metrics.exact import exact_pooled_ranking
-from andi_bench.metrics.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.binning import score_histogram
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.pooled import pooled_auroc, pooled_average_precision
+from andi_bench.metrics.histograms.scores import NonFiniteScores
 from andi_bench.metrics.median import median_filter
 from andi_bench.metrics.paper import paper_protocol, sweep_thresholds
-from andi_bench.metrics.pooled import pooled_auroc, pooled_average_precision
-from andi_bench.metrics.scores import NonFiniteScores
 
 GOLDEN = SHARED / "golden"
 needs_golden = pytest.mark.skipif(

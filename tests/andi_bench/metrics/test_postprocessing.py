@@ -8,10 +8,11 @@ from hypothesis.extra import numpy as hnp
 from pydantic import ValidationError
 from scipy import ndimage
 
-from andi_bench.geometry import dilate_faces, erode
+from andi_bench.geometry import erode
+from andi_bench.metrics.histograms.scores import NonFiniteScores
 from andi_bench.metrics.median import median_filter
 from andi_bench.metrics.postprocessing import PostProcessing
-from andi_bench.metrics.scores import NonFiniteScores
+from andi_bench.metrics.thresholds import dilate_faces
 
 maps = hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, max_side=9).flatmap(
     lambda shape: hnp.arrays(

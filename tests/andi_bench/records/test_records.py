@@ -17,9 +17,9 @@ from andi_bench.records.search import find_records
 from andi_bench.records.store import (
     ChainSummary,
     Costs,
-    OperatingPoint,
     Pooled,
     Protocol,
+    RecordedThreshold,
     RunInfo,
     RunRecord,
     SubjectSummary,
@@ -47,7 +47,7 @@ def make_record(seed: int = 0, **changes: object) -> RunRecord:
         ),
         "protocol": Protocol(spacing_mm=(3.75, 3.75, 2.5), shape=(64, 64, 62)),
         "operating_points": {
-            "raw": {"val-dice": OperatingPoint(threshold=0.1 + 0.2), "yen": OperatingPoint()}
+            "raw": {"val-dice": RecordedThreshold(threshold=0.1 + 0.2), "yen": RecordedThreshold()}
         },
         "summary": {
             "raw": ChainSummary(

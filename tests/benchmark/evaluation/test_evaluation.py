@@ -9,8 +9,9 @@ from scipy import ndimage
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from andi_bench.config import EvaluationConfig
-from andi_bench.metrics.histogram import ScoreHistogram
-from andi_bench.metrics.pooled import pooled_auroc, pooled_average_precision
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.pooled import pooled_auroc, pooled_average_precision
+from andi_bench.metrics.resampling import DRAW_SEED
 from andi_bench.metrics.thresholds import best_dice
 from andi_bench.metrics.uncertainty import bootstrap_pooled
 from benchmark.evaluation import aggregates as summaries
@@ -35,10 +36,15 @@ def subject(name: str) -> ScoredSubject:
     if number == 1:
         scores = np.round(scores, 1)
     return ScoredSubject(
-        name, scores, brain, lesion, (4.0, 4.0, 5.0), "AB"[number % 2],
+        name,
+        scores,
+        brain,
+        lesion,
+        (4.0, 4.0, 5.0),
+        "AB"[number % 2],
         {"age": str(20 + 7 * number), "sex": "" if number == 3 else "MF"[number % 2], "dice": "x"},
         {"seconds": 1.0, "network_calls": 0, "slices": 12, "peak_memory_mb": 1.0},
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +89,7 @@ def test_histograms_alone_give_back_thresholds_pooled_figures_and_intervals(eval
     assert pooled_auroc(merged).value == pooled.auroc
     frozen = evaluation.operating_points["raw"]["val-dice"].threshold
     assert best_dice(kept("val", VAL)).threshold == frozen
-    draws = np.random.default_rng(summaries.DRAW_SEED)
+    draws = np.random.default_rng(DRAW_SEED)
     again = bootstrap_pooled(tested, draws, CONFIG.bootstraps)
     assert (again["ap"].low, again["ap"].high) == (pooled.ap_low, pooled.ap_high)
     assert pooled.auroc_low < pooled.auroc < pooled.auroc_high
@@ -132,8 +138,11 @@ def test_sub_groups_are_the_figures_of_their_subjects_alone(evaluation) -> None:
 def test_numbers_make_quartiles_words_make_words_and_empty_cells_a_group(evaluation) -> None:
     names = [group.name for group in evaluation.groups["age"]]
     assert names == [
-        "Q1 (20 to 34)", "Q2 (41 to 48)", "Q3 (55 to 62)", "Q4 (69 to 76)",
-    ]  # fmt: skip
+        "Q1 (20 to 34)",
+        "Q2 (41 to 48)",
+        "Q3 (55 to 62)",
+        "Q4 (69 to 76)",
+    ]
     assert [group.name for group in evaluation.groups["sex"]] == ["F", "M", "not known"]
     sizes = evaluation.groups["lesion-size"]
     assert sizes[0].name == "no lesion"

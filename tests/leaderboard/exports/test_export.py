@@ -15,9 +15,12 @@ import pytest
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from leaderboard.compare import compare
-from leaderboard.exports.markdown import flat, to_csv, to_json, to_markdown
+from leaderboard.exports.csv_text import to_csv
+from leaderboard.exports.json_text import to_json
+from leaderboard.exports.markdown import to_markdown
+from leaderboard.exports.plain_rows import flat
 from leaderboard.exports.terminal import print_comparison
-from leaderboard.tables.columns import COLUMNS
+from leaderboard.tables.columns import all_columns
 
 
 @pytest.fixture
@@ -73,7 +76,7 @@ def test_the_markdown_table_parses_back_to_the_rows(comparison):
 
 def test_every_column_is_defined_and_every_run_and_guard_accounted_for(comparison, records_dir):
     text = to_markdown(comparison)
-    for column in COLUMNS:
+    for column in all_columns():
         assert f"- **{column.header}**".replace("#", r"\#") in text
     for folder in records_dir.glob("*__*"):
         assert text.count(f"`{folder.name}`") == 1
@@ -141,7 +144,7 @@ def test_the_terminal_table_fits_a_hundred_columns_and_says_what_it_left_out(
     assert "Prevalence" in shown
     assert "Dice@val-dice" not in shown
     head = "".join(text.split("Left out")[0].split())
-    for column in COLUMNS:
+    for column in all_columns():
         assert column.header in shown or "".join(column.header.split()).split("@")[-1][:6] in head
     assert text.count("method-with-a-rather-long-nam") >= 2 * count
 
@@ -185,7 +188,8 @@ def test_comparing_imports_no_heavy_package(make_run, records_dir):
     code = (
         "import sys; from pathlib import Path\n"
         "from leaderboard.compare import compare; from leaderboard.exports.terminal import print_comparison\n"
-        "from leaderboard.exports.markdown import to_csv, to_json, to_markdown\n"
+        "from leaderboard.exports.csv_text import to_csv; from leaderboard.exports.json_text import to_json\n"
+        "from leaderboard.exports.markdown import to_markdown\n"
         "c = compare(Path(sys.argv[1])); print_comparison(c); to_csv(c); to_json(c); to_markdown(c)\n"
         "heavy = {'torch', 'nilearn', 'matplotlib', 'scipy', 'sklearn', 'pandas'}\n"
         "print('heavy:', sorted(heavy & set(sys.modules)))"
@@ -213,9 +217,15 @@ def test_markdown_says_what_differences_are_worth_and_how_that_was_found(make_ru
     assert [len(table) for table in pairs] == [3, 3, 3]
     assert pairs[0][0]["p (Holm)"] == "&lt;.001" or float(pairs[0][0]["p (Holm)"]) < 0.05
     for words in (
-        "> [!WARNING]", "12 subjects are few", "Friedman: chi-squared", "Kendall's tau between schemes",
-        "## How differences are tested", "Holm", "rank-biserial", "10,000 resamples",
+        "> [!WARNING]",
+        "12 subjects are few",
+        "Friedman: chi-squared",
+        "Kendall's tau between schemes",
+        "## How differences are tested",
+        "Holm",
+        "rank-biserial",
+        "10,000 resamples",
         "![Every subject](figures/phantom%20dice.svg)",
-    ):  # fmt: skip
+    ):
         assert words in text
     assert text.count("<details>") == text.count("</details>") > 0

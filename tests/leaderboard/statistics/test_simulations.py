@@ -7,8 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from andi_bench.metrics.binning import score_histogram
-from andi_bench.metrics.grouped import GroupedCounts
+from andi_bench.metrics.histograms.binning import score_histogram
+from andi_bench.metrics.histograms.grouped import GroupedCounts
 from andi_bench.metrics.uncertainty import bootstrap_mean, resample_counts
 from leaderboard.statistics.signed_ranks import holm, wilcoxon
 

@@ -10,7 +10,7 @@ from andi_bench.errors import UserError
 from andi_bench.records.store import read_histograms, read_subjects
 from leaderboard.compare import compare
 from leaderboard.statistics.families import BETWEEN_CHAINS, BETWEEN_METHODS
-from leaderboard.words.statistics_text import bold_keys, p_text
+from leaderboard.words.differences import bold_keys, p_text
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,10 @@ def comparison(board):
 def test_families_are_all_pairs_of_a_chain_and_the_chains_of_each_method(comparison):
     (statistics,) = comparison.statistics
     assert [(f.kind, f.chain, len(f.wilcoxon)) for f in statistics.families] == [
-        (BETWEEN_METHODS, "raw", 3), (BETWEEN_METHODS, "median5", 3), (BETWEEN_CHAINS, "", 3),
-    ]  # fmt: skip
+        (BETWEEN_METHODS, "raw", 3),
+        (BETWEEN_METHODS, "median5", 3),
+        (BETWEEN_CHAINS, "", 3),
+    ]
     across = statistics.families[2]
     assert all(t.first[0] == t.second[0] and t.first[1] != t.second[1] for t in across.wilcoxon)
     assert statistics.family("raw") is statistics.families[0]
@@ -231,7 +233,7 @@ def test_p_values_as_text(p, text):
 def test_of_few_subjects_no_difference_of_pooled_average_precision_is_called_significant(
     comparison,
 ):
-    from leaderboard.words.statistics_text import sentences
+    from leaderboard.words.differences import sentences
 
     for family in comparison.statistics[0].families:
         assert (

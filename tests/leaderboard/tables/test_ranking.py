@@ -11,7 +11,7 @@ import scipy.stats
 
 from andi_bench.errors import UserError
 from andi_bench.records.search import find_records
-from andi_bench.records.store import GuardResult, OperatingPoint
+from andi_bench.records.store import GuardResult, RecordedThreshold
 from leaderboard.compare import compare
 from leaderboard.tables.table import build_tables
 from leaderboard.words.notes import notes_of
@@ -26,7 +26,12 @@ def test_rows_stand_in_the_order_of_frozen_threshold_dice(make_run, records_dir)
     make_run("low", {"raw": [0.1, 0.3], "median5": [0.5, 0.7]})
     make_run("high", {"raw": [0.9, 0.7], "median5": [0.3, 0.4]})
     found = [(row.rank, row.method, row.chain) for row in rows(records_dir)]
-    assert found == [(1, "high", "raw"), (2, "low", "median5"), (3, "high", "median5"), (4, "low", "raw")]  # fmt: skip
+    assert found == [
+        (1, "high", "raw"),
+        (2, "low", "median5"),
+        (3, "high", "median5"),
+        (4, "low", "raw"),
+    ]
 
 
 def test_the_oracle_never_ranks(make_run, records_dir):
@@ -146,14 +151,23 @@ DIFFERENCES = [
     ({"protocol": {"region": "all"}}, "region: all instead of brain"),
     ({"protocol": {"grid": "native"}}, "grid: native instead of working"),
     ({"protocol": {"spacing_mm": (1, 1, 1)}}, "spacing: 1x1x1 mm instead of 3.75x3.75x2.5 mm"),
-    ({"protocol": {"split_fingerprint": "0" * 64}}, "split fingerprint: 000000000000 instead of ffffffffffff"),
-    ({"protocol": {"chains": ("raw", "median3")}}, "post-processing: raw, median3 instead of raw, median5"),
+    (
+        {"protocol": {"split_fingerprint": "0" * 64}},
+        "split fingerprint: 000000000000 instead of ffffffffffff",
+    ),
+    (
+        {"protocol": {"chains": ("raw", "median3")}},
+        "post-processing: raw, median3 instead of raw, median5",
+    ),
     ({"protocol": {"erosion": 2}}, "erosion: 2 voxels instead of 0 voxels"),
     ({"protocol": {"name": "paper"}}, "protocol: paper instead of standard"),
     ({"split": "val"}, "split: val instead of test"),
-    ({"config": {"preprocessing": {"modalities": ["flair", "t1"]}}}, "modalities: flair, t1 instead of not recorded"),
+    (
+        {"config": {"preprocessing": {"modalities": ["flair", "t1"]}}},
+        "modalities: flair, t1 instead of not recorded",
+    ),
     ({"prevalence": 0.0214}, "share of lesion voxels: 0.0214 instead of 0.0213"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("change", "said"), DIFFERENCES)
@@ -212,9 +226,20 @@ def test_damaged_records_are_named_and_the_rest_is_ranked(make_run, records_dir)
 
 
 def test_a_best_threshold_at_the_end_of_the_scores_is_noted(make_run, records_dir):
-    points = {"raw": {"val-dice": OperatingPoint(threshold=1, edge=True)}}
+    points = {"raw": {"val-dice": RecordedThreshold(threshold=1, edge=True)}}
     make_run("a", 0.5, operating_points=points)
     (table,) = compare(records_dir).tables
     assert any(
         "a (raw, seed 0): the best threshold lies at the end" in note for note in notes_of(table)
     )
+
+
+def test_a_figure_over_lesion_free_subjects_has_limits_over_seeds_too(records_dir):
+    from support.synthetic_records import Size, write_benchmark
+
+    write_benchmark(records_dir, Size(2, 27, 2, 2, 2_000))
+    for row in rows(records_dir):
+        figure = row.figures["false_positive_ml_lesion_free@val-dice"]
+        assert len(row.seeds) == 2
+        assert figure.low < figure.value < figure.high
+        assert len(row.values["false_positive_ml_lesion_free@val-dice"]) == 3

@@ -2,6 +2,7 @@
 "use strict";
 (function () {
   const { state } = bench;
+  const [RANKING, BOUND] = [bench.content.ranking_point, bench.content.upper_bound];
   const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star", "hexagon", "pentagon", "bowtie", "hourglass"];
   const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
   const CONFIG = { responsive: true, displaylogo: false, showTips: false, plotlyServerURL: "", modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "sendDataToCloud"] };
@@ -76,12 +77,12 @@
       },
     },
     {
-      name: "oracle", title: () => "What the frozen threshold costs", text: "From Dice@val-dice (filled) to the oracle's (open): the threshold chosen on the test split itself, which never ranks. A long line: the validation split does not tell where to cut.",
+      name: "gap", title: () => "What the frozen threshold costs", text: `From Dice@${RANKING} (filled) to the ${BOUND}'s (open): the threshold chosen on the test split itself, which never ranks. A long line: the validation split does not tell where to cut.`,
       draw(rows) {
-        const known = rows.filter(({ row }) => row.estimates["dice@val-dice"][0] !== null && row.estimates["dice@oracle"][0] !== null);
+        const known = rows.filter(({ row }) => row.estimates[`dice@${RANKING}`][0] !== null && row.estimates[`dice@${BOUND}`][0] !== null);
         const traces = known.map(({ row }, k) => {
-          const [frozen, best] = [row.estimates["dice@val-dice"][0], row.estimates["dice@oracle"][0]];
-          const text = `${label(row)}<br>val-dice ${bench.number(frozen)}, oracle ${bench.number(best)}, gap ${bench.number(best - frozen)}`;
+          const [frozen, best] = [row.estimates[`dice@${RANKING}`][0], row.estimates[`dice@${BOUND}`][0]];
+          const text = `${label(row)}<br>${RANKING} ${bench.number(frozen)}, ${BOUND} ${bench.number(best)}, gap ${bench.number(best - frozen)}`;
           return { x: [frozen, best], y: [-k, -k], mode: "lines+markers", type: "scatter", hoverinfo: "text", text: [text, text], line: { color: color(row), width: 3 }, marker: { size: 10, symbol: ["circle", "circle-open"], color: color(row), line: { width: 2, color: color(row) } } };
         });
         return { traces, empty: "No run has both.", layout: { height: tall(known, 24, 240), xaxis: { title: "mean Dice", rangemode: "tozero" }, yaxis: rowAxis(known) } };

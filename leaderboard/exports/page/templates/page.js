@@ -71,7 +71,7 @@ bench.theme = (function () {
 
 // --- what is chosen -------------------------------------------------------------------------------------------
 bench.state = {
-  table: 0, chain: "", point: "val-dice", method: "", row: 0, subject: null, other: "",
+  table: 0, chain: "", point: bench.content.ranking_point, method: "", row: 0, subject: null, other: "",
   listeners: [],
   set(changes) {
     Object.assign(this, changes);

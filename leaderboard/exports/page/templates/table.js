@@ -20,7 +20,7 @@
     const inRegion = inSet.filter((table) => table.region === now.region);
     bench.fill(pick("table"), inRegion.map((table) => [table.id, measured(table)]), now.id);
     bench.byId("label-table").hidden = inRegion.length < 2;
-    const role = (point) => (`dice@${point}` === now.metric ? " (ranks)" : point === "oracle" ? " (upper bound)" : "");
+    const role = (point) => (`dice@${point}` === now.metric ? " (ranks)" : content.upper_bounds.includes(point) ? " (upper bound)" : "");
     bench.fill(pick("point"), Object.keys(content.points).map((point) => [point, `${point}${role(point)}`]), state.point);
     bench.fill(pick("chain"), [["", "all"], ...now.chains.map((name) => [name, name])], state.chain);
   }
@@ -92,7 +92,7 @@
     article.querySelectorAll("[data-points]").forEach((cell) => {
       const points = cell.dataset.points ? cell.dataset.points.split(" ") : [];
       const other = points.length > 0 && !points.includes(state.point);
-      const extra = cell.classList.contains("further") && !(points.includes(state.point) && state.point !== "val-dice");
+      const extra = cell.classList.contains("further") && !(points.includes(state.point) && state.point !== content.ranking_point);
       cell.hidden = !all && (other || extra);
     });
     article.querySelector(".count").textContent = `${kept.size} of ${bench.table().rows.length} rows`;
@@ -109,10 +109,9 @@
 
   function metrics() {
     const point = state.point;
-    const shown = [[`dice@${point}`, `Dice@${point}`, 3], [`sensitivity@${point}`, "Sensitivity", 3], [`precision@${point}`, "Precision", 3], ["ap", "AP", 3]];
-    if (point === "val-dice") {
-      shown.push(["hd95@val-dice", "HD95 (mm)", 1], ["lesion_f1@val-dice", "Lesion F1", 3], ["false_positive_lesions@val-dice", "FP lesions", 1]);
-    }
+    const shown = content.subject_columns
+      .filter((column) => column.at !== "ranking" || point === content.ranking_point)
+      .map(({ key, head, digits, at, named }) => [at === "map" ? key : `${key}@${point}`, named ? `${head}@${point}` : head, digits]);
     return shown.filter(([key]) => bench.table().rows.some((row) => row.subjects[key]));
   }
 

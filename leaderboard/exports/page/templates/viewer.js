@@ -165,7 +165,7 @@
       let above = 0;
       let k = counts.length - 1;
       while (k > 0 && (above += counts[k]) < 0.001 * total) k -= 1;
-      const frozen = data.points.find(([name]) => name === "val-dice");
+      const frozen = data.points.find(([name]) => name === content.ranking_point);
       return Math.max(data.levels[k], frozen && frozen[1] > 0 ? 1.25 * frozen[1] : data.low) || 1;
     }
 
@@ -192,7 +192,7 @@
 
     toPoint() {
       if (!this.data) return;
-      const found = this.data.points.find(([name]) => name === state.point) || this.data.points.find(([name]) => name === "val-dice") || this.data.points[0];
+      const found = this.data.points.find(([name]) => name === state.point) || this.data.points.find(([name]) => name === content.ranking_point) || this.data.points[0];
       this.cut(found ? found[2] : Math.floor(this.data.edges.length * 0.9));
     }
 
@@ -381,7 +381,7 @@
     const known = shownSubjects(row);
     let subject = state.subject;
     if (subject === null && known.length) subject = known[0][1];
-    const options = known.map(([name, index]) => [index, `${name}: Dice@val-dice ${bench.number((row.subjects["dice@val-dice"] || [])[index])}`]);
+    const options = known.map(([name, index]) => [index, `${name}: Dice@${content.ranking_point} ${bench.number((row.subjects[`dice@${content.ranking_point}`] || [])[index])}`]);
     if (subject !== null && !known.some(([, index]) => index === subject)) options.unshift([subject, `${table.subjects[subject]}: no preview`]);
     bench.fill(pick("subject"), options, subject);
     const others = table.rows.map((one, index) => [index, one]).filter(([index, one]) => index !== state.row && subject !== null && bench.previewOf(one, table.subjects[subject]));

@@ -16,9 +16,14 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine")
 
 QUIET = (
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-)  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 SUBJECTS = [f"S{k:03d}" for k in range(12)]
 SKILLS = {"andi": 0.7, "dae": 0.6, "ae": 0.3}
 
@@ -39,9 +44,15 @@ def site(tmp_path_factory):
     for method, skill in SKILLS.items():
         for seed in (0, 1) if method == "andi" else (0,):
             write_run(
-                root / "records", method, seed=seed, skill=skill, histograms=histograms, subjects=SUBJECTS,
-                previews=SUBJECTS[:2] if seed == 0 else (), seconds=skill,
-            )  # fmt: skip
+                root / "records",
+                method,
+                seed=seed,
+                skill=skill,
+                histograms=histograms,
+                subjects=SUBJECTS,
+                previews=SUBJECTS[:2] if seed == 0 else (),
+                seconds=skill,
+            )
     write_run(root / "records", "andi", region="all", skill=0.65, subjects=SUBJECTS)
     comparison = compare(root / "records")
     write_page(root / "page.html", comparison)
@@ -254,9 +265,16 @@ def test_nothing_of_a_hostile_record_runs_or_becomes_an_element(browser, tmp_pat
     folder = tmp_path / "records"
     for k, text in enumerate(HOSTILE):
         write_run(
-            folder, f"m{k}", label=text, subjects=[*HOSTILE, "S000"], site=text, notes=(text,), unranked=text,
-            config={text: text}, previews=["S000", "__proto__"],
-        )  # fmt: skip
+            folder,
+            f"m{k}",
+            label=text,
+            subjects=[*HOSTILE, "S000"],
+            site=text,
+            notes=(text,),
+            unranked=text,
+            config={text: text},
+            previews=["S000", "__proto__"],
+        )
     write_page(tmp_path / "page.html", compare(folder))
     with opened(browser, tmp_path / "page.html") as page:
         page.evaluate("bench.drawAll()")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from andi_bench.metrics.compared import title_of
+from andi_bench.metrics.points import RANKING, RANKING_POINT, UPPER_BOUND
 from leaderboard.figures.style import PAGE, legend_below, panels, short
-from leaderboard.tables.measures import RANKING
 from leaderboard.tables.seeds import Estimate
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from leaderboard.figures.scene import Scene
 
 
-def oracle_gap(scene: Scene) -> Figure | None:
+def threshold_gap(scene: Scene) -> Figure | None:
     """Draw mean Dice at the frozen threshold and at the test split's own best one, joined."""
     chains = scene.chains
     most = max((len(scene.rows(chain)) for chain in chains), default=0)
@@ -25,7 +26,7 @@ def oracle_gap(scene: Scene) -> Figure | None:
     for axis, chain in zip(axes, chains, strict=True):
         rows = scene.rows(chain)
         for place, row in enumerate(rows):
-            frozen, oracle = row.figures[RANKING], row.figures["dice@oracle"]
+            frozen, oracle = row.figures[RANKING], row.upper_bound
             color = scene.looks.color(row.label)
             if frozen.value is None:
                 continue
@@ -40,8 +41,8 @@ def oracle_gap(scene: Scene) -> Figure | None:
         axis.grid(axis="y", visible=False)
         axis.set(title=f"{chain} maps", xlabel="mean Dice")
     keys: list[tuple[dict[str, Any], str]] = [
-        ({"marker": "o", "color": "#555555"}, "val-dice: frozen on validation data"),
-        ({"marker": "o", "mfc": "white", "mec": "#555555"}, "oracle: never ranks"),
+        ({"marker": "o", "color": "#555555"}, f"{RANKING_POINT.name}: frozen on validation data"),
+        ({"marker": "o", "mfc": "white", "mec": "#555555"}, f"{UPPER_BOUND.name}: never ranks"),
         ({"color": "#555555", "alpha": 0.3, "lw": 3, "ls": "-"}, "95 % over subjects"),
     ]
     for mark, label in keys:
@@ -73,20 +74,34 @@ def cost_and_accuracy(scene: Scene) -> Figure | None:
             color = scene.looks.color(row.label)
             _interval(axis, x, row.figures[RANKING], color)
             axis.plot(
-                x, y, marker=scene.looks.mark(row.label), color=color, ls="none", ms=5.5,
-                mec="white", mew=0.5, label=short(row.label), zorder=3,
-            )  # fmt: skip
+                x,
+                y,
+                marker=scene.looks.mark(row.label),
+                color=color,
+                ls="none",
+                ms=5.5,
+                mec="white",
+                mew=0.5,
+                label=short(row.label),
+                zorder=3,
+            )
         front = _front(points)
         axis.plot(
-            [x for x, _ in front], [y for _, y in front], color="#999999", lw=0.8, ls="--",
-            drawstyle="steps-post", zorder=1, label="not beaten in both",
-        )  # fmt: skip
+            [x for x, _ in front],
+            [y for _, y in front],
+            color="#999999",
+            lw=0.8,
+            ls="--",
+            drawstyle="steps-post",
+            zorder=1,
+            label="not beaten in both",
+        )
         axis.set_xscale("log")
         axis.xaxis.set_major_formatter(_plain)
         axis.minorticks_off()
         axis.set(title=f"{chain} maps", xlabel=f"seconds per volume{where}")
         axis.margins(x=0.12)
-    axes[0].set(ylabel="Dice@val-dice, mean and 95 %")
+    axes[0].set(ylabel=f"{title_of(RANKING)}, mean and 95 %")
     axes[0].set_ylim(bottom=0)
     legend_below(figure, axes, 5 if len(axes) > 1 else 3)
     return figure
@@ -98,8 +113,7 @@ def chains_compared(scene: Scene) -> Figure | None:
     if len(chains) < 2:
         return None
     figure, axes = panels(3, 3.1, width=PAGE)
-    shown = ((RANKING, "Dice@val-dice"), ("ap", "AP per subject"), ("pooled_ap", "Pooled AP"))
-    for axis, (metric, title) in zip(axes, shown, strict=True):
+    for axis, metric in zip(axes, (RANKING, "ap", "pooled_ap"), strict=True):
         for label in dict.fromkeys(row.label for row in scene.table.rows if row.rank is not None):
             found = {
                 row.chain: row.figures[metric]
@@ -109,12 +123,17 @@ def chains_compared(scene: Scene) -> Figure | None:
             values = [found[chain].value if chain in found else None for chain in chains]
             known = [(place, value) for place, value in enumerate(values) if value is not None]
             axis.plot(
-                [x for x, _ in known], [y for _, y in known], marker=scene.looks.mark(label),
-                color=scene.looks.color(label), ls=scene.looks.line(label), label=short(label), lw=1,
-            )  # fmt: skip
+                [x for x, _ in known],
+                [y for _, y in known],
+                marker=scene.looks.mark(label),
+                color=scene.looks.color(label),
+                ls=scene.looks.line(label),
+                label=short(label),
+                lw=1,
+            )
         axis.set_xticks(range(len(chains)), chains)
         axis.set_xlim(-0.25, len(chains) - 0.75)
-        axis.set(title=title, ylim=(0, 1))
+        axis.set(title=title_of(metric), ylim=(0, 1))
         axis.grid(axis="x", visible=False)
     axes[0].set_ylabel("mean over subjects; last: pooled")
     legend_below(figure, axes, 5)

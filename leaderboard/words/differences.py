@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from andi_bench.metrics.compared import title_of
+from andi_bench.metrics.resampling import PAIR_RESAMPLES, RANK_RESAMPLES
 from leaderboard.statistics.families import (
     BETWEEN_METHODS,
-    RESAMPLES,
     Agreement,
     Family,
     Key,
@@ -14,19 +15,14 @@ from leaderboard.statistics.families import (
     TableStatistics,
 )
 from leaderboard.statistics.pair_tests import FEW_SUBJECTS
-from leaderboard.statistics.rankings import RANK_RESAMPLES, Ranking
+from leaderboard.statistics.rankings import Ranking
 from leaderboard.statistics.signed_ranks import EXACT_UP_TO
-from leaderboard.tables.columns import DASH
-from leaderboard.tables.measures import TITLES
+from leaderboard.tables.cells import DASH
 
-RANK_HEADS = (
-    "Method", "Mean", "Rank by mean", "Rank by mean rank", "Rank by tests", "Significantly better than",
-)  # fmt: skip
-RANK_NUMBERS = RANK_HEADS[1:5]
-PAIR_HEADS = (
-    "First", "Second", "Difference", "p", "p (Holm)", "Effect", "Pooled AP", "p (Holm), pooled", "Better",
-)  # fmt: skip
-PAIR_NUMBERS = PAIR_HEADS[2:8]
+RANK_NUMBERS = ("Mean", "Rank by mean", "Rank by mean rank", "Rank by tests")
+RANK_HEADS = ("Method", *RANK_NUMBERS, "Significantly better than")
+PAIR_NUMBERS = ("Difference", "p", "p (Holm)", "Effect", title_of("pooled_ap"), "p (Holm), pooled")
+PAIR_HEADS = ("First", "Second", *PAIR_NUMBERS, "Better")
 
 HOW = (
     "Subjects are the blocks of all tests; several seeds of a method are averaged within each subject first, and the "
@@ -38,7 +34,7 @@ HOW = (
     "correction for ties and continuity.",
     "Effect: matched-pairs rank-biserial correlation, from -1 to 1; positive where the first is better.",
     "Difference [95 %]: first less second, with the paired percentile bootstrap over subjects "
-    f"({RESAMPLES:,} resamples, the same for all pairs). Pooled AP likewise, from the score histograms; its p is twice "
+    f"({PAIR_RESAMPLES:,} resamples, the same for all pairs). Pooled AP likewise, from the score histograms; its p is twice "
     "the share of resamples on the wrong side of 0. In simulations with 10 subjects that p falls below 5 % between equal "
     f"methods twice as often as it should: of fewer than {FEW_SUBJECTS} subjects no such difference is called significant.",
     "Ranks by three schemes (challengeR): by the mean over subjects (aggregate-then-rank); by the mean of the ranks "
@@ -50,31 +46,30 @@ HOW = (
     "Intervals are percentile bootstraps over subjects, as in the run records. In simulations of skewed Dice values with some "
     "zeros they cover the true mean in 91 % of the cases with 10 subjects, 93 % with 20, 95 % with 50 or more (BCa "
     "intervals: 93, 94 and 95 %).",
-)  # fmt: skip
+)
 """What a reader must know of the statistics, one item each."""
 
 
 def rank_cells(family: Family) -> list[list[str]]:
     """Return the methods of a family under :data:`RANK_HEADS`, best mean first."""
+    places = list(range(len(family.keys)))
+    if family.rankings:
+        places = sorted(places, key=lambda place: family.rankings[0].ranks[place])
     out = []
-    for place, key in enumerate(family.keys):
-        worse = [test for test in family.wilcoxon if test.better == key]
-        names = [
-            (test.second if test.first == key else test.first)[0] for test in worse
-        ]  # of one chain, labels suffice
-        others = len(family.keys) - 1
-        beaten = f"all {others}" if len(names) == others else ", ".join(names) or "none"
-        out.append(
-            [
-                key[0],
-                f"{family.rankings[0].scores[place]:.3f}".replace("-", "")
-                if family.rankings
-                else DASH,
-                *(_rank(ranking, place) for ranking in family.rankings),
-                beaten,
-            ]
-        )
-    return sorted(out, key=lambda line: int(line[2].split()[0]))
+    for place in places:
+        key = family.keys[place]
+        score = f"{abs(family.rankings[0].scores[place]):.3f}" if family.rankings else DASH
+        ranks = [_rank(ranking, place) for ranking in family.rankings]
+        out.append([key[0], score, *ranks, _beaten(family, key)])
+    return out
+
+
+def _beaten(family: Family, key: Key) -> str:
+    """Name the methods that one is significantly better than; of one chain, labels suffice."""
+    worse = [test for test in family.wilcoxon if test.better == key]
+    names = [(test.second if test.first == key else test.first)[0] for test in worse]
+    others = len(family.keys) - 1
+    return f"all {others}" if len(names) == others else ", ".join(names) or "none"
 
 
 def matrix_cells(family: Family) -> tuple[list[str], list[list[str]]]:
@@ -117,25 +112,7 @@ def pair_cells(family: Family) -> list[list[str]]:
 
 def sentences(family: Family) -> list[str]:
     """Return what a family's tests say beside their tables: the blocks, Friedman's test, agreement, warnings."""
-    exact = sum(test.how == "exact" for test in family.wilcoxon)
-    how = "exact" if exact == len(family.wilcoxon) else "approximate"
-    if 0 < exact < len(family.wilcoxon):
-        how = f"{exact} exact, {len(family.wilcoxon) - exact} approximate"
-    found = sum(test.better is not None for test in family.wilcoxon)
-    lines = []
-    if family.wilcoxon:
-        lines.append(
-            f"{TITLES[family.metric]} over {len(family.subjects)} subjects, {len(family.wilcoxon)} comparisons "
-            f"({how}), {found} significant at 5 %."
-        )
-    if family.pooled and family.pooled[0].subjects < FEW_SUBJECTS:
-        lines.append(
-            f"Pooled AP: intervals only. Of fewer than {FEW_SUBJECTS} subjects a bootstrap is too sure of itself: no "
-            "difference is called significant, whatever its p."
-        )
-    elif family.pooled:
-        found = sum(test.better is not None for test in family.pooled)
-        lines.append(f"Pooled AP: {found} of {len(family.pooled)} differences significant at 5 %.")
+    lines = [*_of_tests(family), *_of_pooled(family)]
     test = family.friedman
     if test is not None:
         degrees = len(family.keys) - 1
@@ -153,12 +130,53 @@ def sentences(family: Family) -> list[str]:
     return lines
 
 
+def _of_tests(family: Family) -> list[str]:
+    if not family.wilcoxon:
+        return []
+    exact = sum(test.how == "exact" for test in family.wilcoxon)
+    how = "exact" if exact == len(family.wilcoxon) else "approximate"
+    if 0 < exact < len(family.wilcoxon):
+        how = f"{exact} exact, {len(family.wilcoxon) - exact} approximate"
+    found = sum(test.better is not None for test in family.wilcoxon)
+    return [
+        f"{title_of(family.metric)} over {len(family.subjects)} subjects, {len(family.wilcoxon)} comparisons "
+        f"({how}), {found} significant at 5 %."
+    ]
+
+
+def _of_pooled(family: Family) -> list[str]:
+    if not family.pooled:
+        return []
+    title = title_of("pooled_ap")
+    if family.pooled[0].subjects < FEW_SUBJECTS:
+        return [
+            f"{title}: intervals only. Of fewer than {FEW_SUBJECTS} subjects a bootstrap is too sure of itself: no "
+            "difference is called significant, whatever its p."
+        ]
+    found = sum(test.better is not None for test in family.pooled)
+    return [f"{title}: {found} of {len(family.pooled)} differences significant at 5 %."]
+
+
 def agreements_text(agreements: Sequence[Agreement]) -> str:
     """Return agreements in words, separated by commas."""
     return ", ".join(
         f"{one.first} and {one.second} {DASH if one.tau is None else format(one.tau, '.2f')}"
         for one in agreements
     )
+
+
+def bold_rows(metric: str, statistics: TableStatistics) -> dict[str, set[Key]]:
+    """Return, by the key of a metric, the rows whose value is bold: significantly best of their chain.
+
+    Parameters
+    ----------
+    metric : str
+        What ranks.
+    statistics : TableStatistics
+        The table's.
+    """
+    by_metric, by_pooled = bold_keys(statistics)
+    return {metric: by_metric, "pooled_ap": by_pooled}
 
 
 def bold_keys(statistics: TableStatistics) -> tuple[set[Key], set[Key]]:

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.histogram import WIDEST, ScoreHistogram
-from andi_bench.metrics.pooled import pooled_auroc, pooled_average_precision
-from andi_bench.metrics.scores import ZERO_KEY, as_scores, same_shape, score_keys
+from andi_bench.metrics.histograms.histogram import WIDEST, ScoreHistogram
+from andi_bench.metrics.histograms.pooled import pooled_auroc, pooled_average_precision
+from andi_bench.metrics.histograms.scores import ZERO_KEY, as_scores, same_shape, score_keys
 
 RESOLUTION = 2.0**-12
 """Share of the rank that one bin spans, where scores are spread smoothly."""

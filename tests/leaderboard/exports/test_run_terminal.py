@@ -15,9 +15,12 @@ def records(tmp_path):
     )
     write_run(folder, "andi", seed=1)
     write_run(
-        folder, "dae", label="\x1b[31mred [bold]label[/bold]", unranked="no validation split",
+        folder,
+        "dae",
+        label="\x1b[31mred [bold]label[/bold]",
+        unranked="no validation split",
         guards=({"name": "splits disjoint", "passed": False, "detail": "S001 in both"},),
-    )  # fmt: skip
+    )
     return folder
 
 
@@ -28,8 +31,16 @@ def test_a_run_is_shown_whole_within_100_columns(cli, records):
     wide = [line for line in answer.out.splitlines() if len(line) > 100]
     assert set(wide) <= {str(folder)}  # only the path, which is for copying
     assert answer.out.count("a-subject-with-a-long-name-00") == 4
-    for text in ("region", "val-fpr5", "how oracle was found", "splits disjoint", "300 s", "torch 2.13.0", str(folder.name),
-                 "1 subjects, for compare --html"):  # fmt: skip
+    for text in (
+        "region",
+        "val-fpr5",
+        "how oracle was found",
+        "splits disjoint",
+        "300 s",
+        "torch 2.13.0",
+        str(folder.name),
+        "1 subjects, for compare --html",
+    ):
         assert text in answer.out
     table = [line.split() for line in answer.out.splitlines() if line.startswith("a-subject")]
     content = json.loads(cli("show", folder, "--json").out)

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.histogram import ScoreHistogram
-from andi_bench.metrics.scores import Region
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.scores import Region
 
 GROUPS = 256
 _CHUNK = 512

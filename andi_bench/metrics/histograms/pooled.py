@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.histogram import ScoreHistogram
-from andi_bench.metrics.scores import Region
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.scores import Region
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from andi_bench.errors import UserError, unknown_name
+from andi_bench.metrics.catalogue import CATALOGUE
+from andi_bench.metrics.metric import MetricAt
+from andi_bench.metrics.points import POINTS, RANKING_POINT, UPPER_BOUND
 from andi_bench.records.previews import find_previews
+from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import RunRecord, read_record, read_subjects
-from leaderboard.tables.columns import DASH
+from leaderboard.tables.cells import DASH
 from leaderboard.tables.comparability import comparability
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
 
@@ -21,7 +25,15 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 WIDTH = 100
-PRIMARY = "val-dice"
+
+_FILES = {
+    "record.json": "all figures",
+    "subjects.csv": "a line per subject, maps and operating point",
+    "histograms.npz": "scores",
+    "config.yaml": "run --config makes the run again",
+    "loss.csv": "training",
+}
+"""What a record's folder holds beside figures and previews."""
 
 
 def find_one(name: str, records: Path) -> RunRecord:
@@ -105,7 +117,7 @@ def print_run(run: RunRecord, file: IO[str] | None = None) -> None:
         _pairs(console, [(name, plain(value)) for name, value in comparability(measured).items()])
         _head(console, "Operating points")
         _points(console, measured)
-        _head(console, f"Subjects, at {PRIMARY}")
+        _head(console, f"Subjects, at {RANKING_POINT.name}")
         _subjects(console, measured, read_subjects(run.folder, grid))
     _head(console, "Guards")
     _grid(console, ("", "", ""), [[state, name, detail] for name, state, detail in guards_of(run)])
@@ -140,7 +152,7 @@ def _points(console: Console, run: RunRecord) -> None:
             text = f"{dice.mean:.3f}"
             if dice.low is not None and dice.high is not None:
                 text += f" [{dice.low:.2f}, {dice.high:.2f}]"
-        shown = f"({text})" if name == "oracle" and text != DASH else text
+        shown = f"({text})" if _is_bound(name) and text != DASH else text
         lines.append([chain, name, threshold, shown, rate])
         meanings.setdefault((name, how), None)
     heads = ("Maps", "Point", "Threshold", "Mean Dice [95 %]", "FPR on test")
@@ -150,25 +162,43 @@ def _points(console: Console, run: RunRecord) -> None:
             console.print(f"{name}: {how}", style="dim")
 
 
+def _is_bound(name: str) -> bool:
+    """Whether an operating point is an upper bound; a record may have points that this version does not know."""
+    return name in POINTS and POINTS[name].source == "test"
+
+
+def _shown() -> list[tuple[MetricAt, str]]:
+    """Return what is shown of every subject, with its head, the important first."""
+    dice, bound = CATALOGUE["dice"], UPPER_BOUND
+    at_ranking = [dice, CATALOGUE["ap"], CATALOGUE["hd95"]]
+    found = [
+        (MetricAt(metric, None if metric.at == "map" else RANKING_POINT), metric.name)
+        for metric in at_ranking
+    ]
+    return [found[0], (MetricAt(dice, bound), f"({bound.name})"), *found[1:]]
+
+
 def _subjects(console: Console, run: RunRecord, table: pd.DataFrame) -> None:
-    """Print Dice, its oracle and AP of every subject, chain by chain; HD95 where there is room."""
-    figures = [("dice", PRIMARY, "Dice"), ("dice", "oracle", "(oracle)"), ("ap", None, "AP")]
-    figures.append(("hd95", PRIMARY, "HD95"))
+    """Print Dice, its upper bound and AP of every subject, chain by chain; HD95 where there is room."""
+    shown = _shown()
     chains = [chain for chain in run.protocol.chains if (table["chain"] == chain).any()]
-    while len(figures) > 1 and 34 + 9 * len(figures) * len(chains) > console.width:
-        figures.pop()
+    while len(shown) > 1 and 34 + 9 * len(shown) * len(chains) > console.width:
+        shown.pop()
     heads, columns = ["Subject", "Lesion ml"], []
     first = table.drop_duplicates("subject").set_index("subject")
     names = first.index.tolist()
-    volumes = first["lesion_ml"].to_dict() if "lesion_ml" in first.columns else {}
+    volumes = first[LESION_ML].to_dict() if LESION_ML in first.columns else {}
     columns = [[plain(name) for name in names], [_number(volumes.get(n), 2) for n in names]]
     for chain in chains:
-        for metric, point, title in figures:
+        for found, title in shown:
             part = table[table["chain"] == chain]
-            part = (part[part["point"] == point] if point else part).drop_duplicates("subject")
-            known = part.set_index("subject")[metric].to_dict() if metric in part.columns else {}
+            if found.point is not None:
+                part = part[part["point"] == found.point.name]
+            lines = part.drop_duplicates("subject").set_index("subject")
+            field = found.metric.field
+            known = lines[field].to_dict() if field in lines.columns else {}
             heads.append(f"{plain(chain)}\n{title}")
-            columns.append([_number(known.get(n), 1 if metric == "hd95" else 3) for n in names])
+            columns.append([_number(known.get(n), found.metric.digits) for n in names])
     _grid(console, heads, [list(line) for line in zip(*columns, strict=True)], numbers=heads[1:])
     console.print(
         "Further operating points and figures are in subjects.csv, and in --json.", style="dim"
@@ -185,9 +215,13 @@ def _grid(
     from rich.text import Text
 
     grid = Table(
-        box=None, padding=(0, 2, 0, 0), show_edge=False, pad_edge=False, header_style="bold",
+        box=None,
+        padding=(0, 2, 0, 0),
+        show_edge=False,
+        pad_edge=False,
+        header_style="bold",
         show_header=any(heads),
-    )  # fmt: skip
+    )
     for head in heads:
         grid.add_column(
             head, justify="right" if head in numbers else "left", vertical="top", overflow="fold"
@@ -227,10 +261,7 @@ def _described(folder: Path) -> list[tuple[str, str]]:
         lines.append(("figures/", text))
     if found["previews"]:
         lines.append(("previews/", f"{len(found['previews'])} subjects, for compare --html"))
-    for name, text in (
-        ("record.json", "all figures"), ("subjects.csv", "a line per subject, maps and operating point"),
-        ("histograms.npz", "scores"), ("config.yaml", "run --config makes the run again"), ("loss.csv", "training"),
-    ):  # fmt: skip
+    for name, text in _FILES.items():
         if (folder / name).is_file():
             lines.append((name, text))
     return lines

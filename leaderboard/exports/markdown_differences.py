@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from leaderboard.compare import Comparison
 from leaderboard.statistics.families import Family, TableStatistics
-from leaderboard.words.statistics_text import (
+from leaderboard.words.differences import (
     HOW,
     PAIR_HEADS,
     PAIR_NUMBERS,

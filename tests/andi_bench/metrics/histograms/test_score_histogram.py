@@ -15,14 +15,14 @@ from sklearn.metrics import (
     roc_auc_score,
 )
 
-from andi_bench.metrics.binning import score_histogram
-from andi_bench.metrics.histogram import ScoreHistogram
-from andi_bench.metrics.pooled import (
+from andi_bench.metrics.histograms.binning import score_histogram
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.pooled import (
     pooled_auroc,
     pooled_average_precision,
     precision_recall_curve,
 )
-from andi_bench.metrics.scores import NonFiniteScores, key_scores, score_keys
+from andi_bench.metrics.histograms.scores import NonFiniteScores, key_scores, score_keys
 
 ALLOWED = 1e-4
 ROUNDING = 1e-9
@@ -158,7 +158,7 @@ def test_many_subjects_are_merged_in_portions_with_the_same_result(
 ) -> None:
     parts = [in_brain(*subject(seed, "normal", 20_000, 300, 1.0)) for seed in range(12)]
     whole = ScoreHistogram.merge(parts)
-    monkeypatch.setattr("andi_bench.metrics.histogram._MERGE_LEAVES", 10_000)
+    monkeypatch.setattr("andi_bench.metrics.histograms.histogram._MERGE_LEAVES", 10_000)
     assert ScoreHistogram.merge(iter(parts)) == whole
 
 

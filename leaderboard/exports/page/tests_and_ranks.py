@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from andi_bench.metrics.compared import title_of
 from leaderboard.statistics.families import Family, Key, PairTest, TableStatistics
-from leaderboard.tables.measures import TITLES
 from leaderboard.tables.table import Table
-from leaderboard.words.run_facts import plain
-from leaderboard.words.statistics_text import (
+from leaderboard.words.differences import (
     PAIR_HEADS,
     RANK_HEADS,
     agreements_text,
@@ -17,6 +16,7 @@ from leaderboard.words.statistics_text import (
     rank_cells,
     sentences,
 )
+from leaderboard.words.run_facts import plain
 
 
 def statistics_content(table: Table, found: TableStatistics) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def _family(family: Family, places: dict[Key, int]) -> dict[str, Any]:
         "kind": family.kind,
         "name": plain(family.name),
         "chain": plain(family.chain),
-        "metric": TITLES.get(family.metric, family.metric),
+        "metric": title_of(family.metric),
         "rows": [places[key] for key in family.keys],
         "subjects": len(family.subjects),
         "sentences": [plain(text) for text in sentences(family)],

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score
 
-from andi_bench.metrics.binning import score_histogram
-from andi_bench.metrics.grouped import GROUPS, GroupedCounts
+from andi_bench.metrics.histograms.binning import score_histogram
+from andi_bench.metrics.histograms.grouped import GROUPS, GroupedCounts
 from andi_bench.metrics.uncertainty import resample_counts
 
 

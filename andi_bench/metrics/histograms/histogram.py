@@ -1,10 +1,10 @@
 """A sparse histogram of anomaly scores, small enough to keep and exact enough to replace the maps.
 
-Scores are binned by their keys (:mod:`andi_bench.metrics.scores`). A bin is a dyadic interval of keys,
+Scores are binned by their keys (:mod:`andi_bench.metrics.histograms.scores`). A bin is a dyadic interval of keys,
 ``[start, start + 2**shift)``, and holds four counts. How wide a subject's bins are is chosen in
-:mod:`andi_bench.metrics.binning`. Bins of different subjects are nested, equal or disjoint, never otherwise, and merging
+:mod:`andi_bench.metrics.histograms.binning`. Bins of different subjects are nested, equal or disjoint, never otherwise, and merging
 is a sum over equal bins: exact in integers, associative, and independent of the order. What a merged histogram leaves
-open is bounded in :mod:`andi_bench.metrics.pooled`.
+open is bounded in :mod:`andi_bench.metrics.histograms.pooled`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.scores import ZERO_KEY, Region, key_scores
+from andi_bench.metrics.histograms.scores import ZERO_KEY, Region, key_scores
 
 CLASSES = ("positives", "negatives", "background", "lesion_outside")
 """Lesion voxels of the brain, lesion-free voxels of the brain, and the same two outside the brain mask."""

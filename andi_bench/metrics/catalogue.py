@@ -1,0 +1,269 @@
+"""Every metric, once.
+
+To add a per-subject metric, write its function on a :class:`~andi_bench.metrics.case.Case` and add an entry to
+:data:`_ENTRIES`: ``subjects.csv``, run record, sub-groups, tables, exports, page and ``compare --metric`` follow
+(docs/add-a-metric.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from andi_bench.metrics import exact, lesionwise, overlap, surface
+from andi_bench.metrics.metric import Metric
+from andi_bench.metrics.points import RANKING_POINT, OperatingPoint
+
+_SATURATES = "it saturates where lesions are small"
+
+
+def _stratified() -> Iterator[Metric]:
+    """Yield what ``subjects.csv`` has of each size of lesion; the record summarises the sensitivity."""
+    for stratum in lesionwise.STRATA:
+        yield Metric(
+            key=f"lesions {stratum}",
+            title=f"Lesions {stratum}",
+            definition=f"Number of lesions {stratum}.",
+            measure=partial(lesionwise.stratum_lesions, stratum=stratum),
+            shown=frozenset(),
+            counted=False,
+        )
+        yield Metric(
+            key=f"lesions_found {stratum}",
+            title=f"Lesions found {stratum}",
+            definition=f"Number of lesions {stratum} that were found.",
+            measure=partial(lesionwise.stratum_found, stratum=stratum),
+            shown=frozenset(),
+            counted=False,
+        )
+        yield Metric(
+            key=f"lesion_sensitivity {stratum}",
+            title=f"Lesion sensitivity {stratum}",
+            definition=f"Share of the lesions {stratum} that were found, mean over subjects that have one.",
+            over="lesion",
+            measure=partial(lesionwise.stratum_sensitivity, stratum=stratum),
+            shown=frozenset(),
+        )
+
+
+_ENTRIES: tuple[Metric, ...] = (
+    Metric(
+        key="dice",
+        title="Dice",
+        definition="Dice 2|P∩T|/(|P|+|T|)",
+        empty="Both masks empty: 1; one empty: 0.",
+        at="every",
+        measure=overlap.dice,
+        interval="beside",
+        at_every_point=True,
+        priority=0,
+        needs_masks=False,
+    ),
+    Metric(
+        key="sensitivity",
+        title="Sensitivity",
+        definition="Share of the lesion that is detected, mean over subjects with a lesion.",
+        over="lesion",
+        at="every",
+        measure=overlap.sensitivity,
+        shown=frozenset({"exports", "groups", "subjects"}),
+        needs_masks=False,
+    ),
+    Metric(
+        key="precision",
+        title="Precision",
+        definition="Share of the detection that is lesion, mean over subjects where something is detected.",
+        at="every",
+        measure=overlap.precision,
+        shown=frozenset({"exports", "groups", "subjects"}),
+        needs_masks=False,
+    ),
+    Metric(
+        key="ap",
+        title="AP per subject",
+        short="AP",
+        definition=(
+            "Average precision (step-wise) within each subject, mean over the subjects that have a lesion; in "
+            "brackets the 95 % interval over subjects."
+        ),
+        over="lesion",
+        at="map",
+        measure=exact.average_precision,
+        interval="beside",
+        undefined="without a lesion voxel",
+        priority=1,
+    ),
+    Metric(
+        key="auroc",
+        title="AUROC per subject",
+        short="AUROC",
+        definition="Area under the ROC curve within each subject, mean over the subjects that have a lesion.",
+        unranked=_SATURATES,
+        over="lesion",
+        at="map",
+        measure=exact.auroc,
+        undefined="without a lesion voxel",
+        shown=frozenset({"exports", "groups"}),
+    ),
+    Metric(
+        key="pooled_ap",
+        title="Pooled AP",
+        definition=(
+            "Average precision over all brain voxels of all subjects together; large lesions weigh most."
+        ),
+        over="pooled",
+        at="map",
+        column="ap",
+        interval="apart",
+        priority=1,
+    ),
+    Metric(
+        key="pooled_auroc",
+        title="AUROC",
+        definition=(
+            "Area under the ROC curve over all brain voxels of all subjects together. It saturates where lesions are "
+            "small: shown, never ranks."
+        ),
+        unranked=_SATURATES,
+        over="pooled",
+        at="map",
+        column="auroc",
+        shown=frozenset({"exports", "column"}),
+        priority=5,
+        headline=True,
+    ),
+    Metric(
+        key="test_fpr",
+        title="FPR on test",
+        definition="Share of the lesion-free brain voxels of the test split above the threshold.",
+        unranked="it tells how well a threshold holds, not how good the maps are",
+        over="pooled",
+        at="rated",
+        shown=frozenset({"exports", "column"}),
+        priority=9,
+    ),
+    Metric(
+        key="false_positive_ml_lesion_free",
+        title="False-positive volume, lesion-free",
+        definition="Volume detected in subjects without a lesion, mean over them.",
+        unit="ml",
+        higher_is_better=False,
+        unranked="it rewards maps that find nothing",
+        over="lesion-free",
+        at="reachable",
+        measure=lesionwise.false_positive_volume,
+        column="false_positive_ml",
+        shown=frozenset({"exports"}),
+    ),
+    Metric(
+        key="hd95",
+        title="HD95",
+        definition=(
+            f"95th percentile of the distances between the surfaces of detection and lesion at {RANKING_POINT.name}, "
+            "mean over the subjects where neither is empty."
+        ),
+        unit="mm",
+        higher_is_better=False,
+        over="lesion",
+        measure=surface.hd95,
+        digits=1,
+        undefined="whose lesion mask or detection is empty",
+        shown=frozenset({"exports", "column", "subjects"}),
+        priority=9,
+    ),
+    Metric(
+        key="assd",
+        title="ASSD",
+        definition=(
+            f"Average symmetric surface distance at {RANKING_POINT.name}, mean over the same subjects."
+        ),
+        unit="mm",
+        higher_is_better=False,
+        over="lesion",
+        measure=surface.assd,
+        digits=1,
+        undefined="whose lesion mask or detection is empty",
+        shown=frozenset({"exports", "column"}),
+    ),
+    Metric(
+        key="lesions",
+        title="Lesions",
+        definition="Number of lesions, 26-connected.",
+        measure=lesionwise.lesions,
+        shown=frozenset(),
+        counted=False,
+    ),
+    Metric(
+        key="lesions_found",
+        title="Lesions found",
+        definition="Number of lesions of which a tenth is detected.",
+        measure=lesionwise.lesions_found,
+        shown=frozenset(),
+        counted=False,
+    ),
+    Metric(
+        key="lesion_sensitivity",
+        title="Lesion sensitivity",
+        definition="Share of the lesions found, mean over subjects with a lesion.",
+        over="lesion",
+        measure=lesionwise.lesion_sensitivity,
+        shown=frozenset({"exports", "groups"}),
+    ),
+    Metric(
+        key="lesion_precision",
+        title="Lesion precision",
+        definition="Share of the detections that touch a lesion, mean over subjects where something is detected.",
+        measure=lesionwise.lesion_precision,
+        shown=frozenset({"exports"}),
+    ),
+    Metric(
+        key="lesion_f1",
+        title="Lesion F1",
+        definition=(
+            "Harmonic mean of lesion-wise sensitivity (a lesion, 26-connected, is found when a tenth of it is detected) "
+            f"and precision (detections that touch a lesion) at {RANKING_POINT.name}, mean over subjects with a lesion."
+        ),
+        over="lesion",
+        measure=lesionwise.lesion_f1,
+        priority=8,
+    ),
+    Metric(
+        key="false_positive_lesions",
+        title="FP lesions",
+        definition=f"Detections that touch no lesion, per volume, at {RANKING_POINT.name}.",
+        higher_is_better=False,
+        measure=lesionwise.false_positive_lesions,
+        digits=1,
+        shown=frozenset({"exports", "column", "subjects"}),
+    ),
+    *_stratified(),
+    Metric(
+        key="prevalence",
+        title="Prevalence",
+        definition="Share of lesion voxels among those scored: the pooled average precision of a map of chance.",
+        unranked="it tells of the lesions, not of the maps",
+        over="pooled",
+        at="map",
+        digits=4,
+        shown=frozenset({"exports", "column"}),
+        priority=9,
+    ),
+)
+
+CATALOGUE = {metric.key: metric for metric in _ENTRIES}
+"""Every metric by its key, in the order of the columns."""
+
+
+def per_subject() -> list[Metric]:
+    """Return the metrics that every subject has a value of, in the order of ``subjects.csv``."""
+    return [metric for metric in CATALOGUE.values() if metric.measure is not None]
+
+
+def summarised(point: OperatingPoint | None) -> list[Metric]:
+    """Return the metrics that a record summarises at a point (None: of the map), those over lesion-free subjects last."""
+    found = [
+        metric
+        for metric in per_subject()
+        if metric.counted and (metric.at == "map" if point is None else metric.is_at(point))
+    ]
+    return sorted(found, key=lambda metric: metric.over == "lesion-free")

@@ -1,0 +1,47 @@
+"""How often and from which seed subjects are resampled: every number of draws of the protocol, with its reason."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+DRAW_SEED = 20231204
+"""Of all draws but those over seeds: every method and every pair is judged on the same resamples of the subjects. Any
+number would do, so long as it stays."""
+
+SEED_MEANS_SEED = 0
+"""Of the draws for rows of several seeds, kept from the first tables so that their intervals stay what they were."""
+
+RESAMPLES = 1000
+"""For the interval of one figure of one record: from one set of draws to another its ends then move by about a
+fiftieth of its length, which the two digits shown mostly hide. ``evaluation.bootstraps`` overrules it for a run."""
+
+SEED_MEANS_RESAMPLES = 2000
+"""For the interval of a mean over seeds: made when tables are, for one number a row, so twice as many cost nothing."""
+
+PAIR_RESAMPLES = 10_000
+"""For differences between rows: their p-values are corrected for many comparisons, so the tails have to be known."""
+
+RANK_RESAMPLES = 1000
+"""For rankings: each resample repeats all tests, and the share of a rank is shown to a hundredth at most."""
+
+CURVE_RESAMPLES = 500
+"""For the bands of precision-recall curves: a band's edge is drawn, not read."""
+
+
+def resample_counts(subjects: int, resamples: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw subjects with replacement; return how often each was drawn, int64 (resamples, subjects).
+
+    The same draws given to two methods make a paired bootstrap.
+    """
+    return rng.multinomial(subjects, np.full(subjects, 1 / subjects), size=resamples)
+
+
+@lru_cache(maxsize=8)
+def draws_of(subjects: int, resamples: int, seed: int = DRAW_SEED) -> NDArray[np.int64]:
+    """Return the resamples of so many subjects that everything is judged on, int64 (R, S); not to be changed."""
+    draws = resample_counts(subjects, resamples, np.random.default_rng(seed))
+    draws.flags.writeable = False
+    return draws

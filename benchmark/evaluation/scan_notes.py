@@ -1,0 +1,46 @@
+"""What a reader must know of the scans that were measured: lesions outside the brain, lesions that the grid loses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.records.schema import Lesions, LostLesion
+from benchmark.evaluation.measurement import Measured
+
+_NAMED = 5  # lost lesions named in a note; the record names all
+
+
+def lesions_of(measured: Sequence[Measured]) -> Lesions | None:
+    """Count the lesions of the scans' own masks; None where it is not known for every subject."""
+    known = [(m.subject, m.loss) for m in measured if m.loss is not None]
+    if len(known) < len(measured):
+        return None
+    lost = [
+        LostLesion(subject=subject, ml=ml, centre_mm=centre)
+        for subject, loss in known
+        for ml, centre in loss.lost
+    ]
+    return Lesions(total=sum(loss.total for _, loss in known), lost=tuple(lost))
+
+
+def notes_of(measured: Sequence[Measured], merged: ScoreHistogram) -> list[str]:
+    """Return notes on the masks, from the measured subjects and their merged histogram."""
+    notes = []
+    if not merged.totals()[0]:
+        notes.append("the evaluated split holds no lesion voxel: AP and AUROC are undefined")
+    outside = sum(m.lesion_outside for m in measured)
+    if outside:
+        total = sum(m.lesion_voxels for m in measured)
+        notes.append(
+            f"{outside} of {total} lesion voxels lie outside the brain mask and do not count"
+        )
+    lesions = lesions_of(measured)
+    if lesions is not None and lesions.lost:
+        named = [f"{lesion.subject} {lesion.ml:.2g} ml" for lesion in lesions.lost[:_NAMED]]
+        more = ", ..." if len(lesions.lost) > _NAMED else ""
+        notes.append(
+            f"{len(lesions.lost)} of {lesions.total} lesions have no voxel on the working grid "
+            f"({', '.join(named)}{more})"
+        )
+    return notes

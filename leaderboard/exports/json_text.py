@@ -1,0 +1,68 @@
+"""A comparison as JSON: everything, unrounded. The same records give the same bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+from andi_bench.metrics.resampling import DRAW_SEED, PAIR_RESAMPLES, RANK_RESAMPLES
+from leaderboard.compare import Comparison
+from leaderboard.exports.plain_rows import flat, flat_groups
+from leaderboard.statistics.families import TableStatistics
+from leaderboard.tables.columns import columns_of
+from leaderboard.words.notes import notes_of
+
+
+def to_json(comparison: Comparison) -> str:
+    """Return the comparison as JSON: tables with protocol, definitions, rows and statistics, sub-groups, what was skipped."""
+    tables = [
+        {
+            "dataset": table.dataset,
+            "title": table.title,
+            "split": table.split,
+            "differs": list(table.differs),
+            "protocol": table.protocol.model_dump(),
+            "definitions": {column.header: column.definition for column in columns_of(table)},
+            "notes": notes_of(table),
+            "metric": table.metric,
+            "rows": [flat(table, row) for row in table.rows],
+            "statistics": _statistics(comparison.statistics_of(table)),
+            "paper": {
+                run.run.folder_name: run.paper.model_dump() for run in table.runs if run.paper
+            },
+        }
+        for table in comparison.tables
+    ]
+    content: dict[str, Any] = {
+        "schema": 1,
+        "tables": tables,
+        "groups": [line for part in comparison.groups for line in flat_groups(part)],
+        "agreements": _plain(comparison.agreements),
+        "skipped": list(comparison.skipped),
+    }
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    """Turn a tree of frozen dataclasses into what JSON knows: keys of rows become ``[label, chain]``."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {part.name: _plain(getattr(value, part.name)) for part in fields(value)}
+    if isinstance(value, dict):
+        return [{"row": _plain(key), "value": _plain(item)} for key, item in value.items()]
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def _statistics(statistics: TableStatistics) -> dict[str, Any]:
+    """Return the statistics of a table, with how its resamples were drawn."""
+    return {
+        "resamples": PAIR_RESAMPLES,
+        "rank_resamples": RANK_RESAMPLES,
+        "draw_seed": DRAW_SEED,
+        **_plain(statistics),
+    }

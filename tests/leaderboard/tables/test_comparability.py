@@ -1,0 +1,30 @@
+"""What separates tables is said where the field is."""
+
+from __future__ import annotations
+
+import pytest
+
+from andi_bench.config import EvaluationConfig
+from leaderboard.compare import compare
+
+
+def test_every_evaluation_field_says_whether_it_separates_tables():
+    for name, found in EvaluationConfig.model_fields.items():
+        declared = found.json_schema_extra
+        assert isinstance(declared, dict), name
+        assert isinstance(declared["separates_tables"], bool), name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, 7) for name in sorted(EvaluationConfig.model_fields)],
+)
+def test_a_setting_that_separates_nothing_makes_two_runs_seeds_of_one_row(
+    make_run, records_dir, name, value
+):
+    make_run("a", 0.5, seed=0, config={"evaluation": {name: 1}})
+    make_run("a", 0.5, seed=1, config={"evaluation": {name: value}})
+    rows = [row for table in compare(records_dir).tables for row in table.rows]
+    declared = EvaluationConfig.model_fields[name].json_schema_extra
+    seeds = {row.seeds for row in rows}
+    assert seeds == ({(0,), (1,)} if declared["separates_tables"] else {(0, 1)})
