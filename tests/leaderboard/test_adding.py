@@ -300,5 +300,5 @@ def test_the_help_lists_every_export_at_once_and_without_anything_heavy():
     )
     done = python(ROOT, "-c", code)
     assert all(f"--{option}" in done.stdout for option in formats.EXPORTS)
-    heavy = {"torch", "numpy", "pandas", "nilearn", "matplotlib", "pydantic", "jinja2"}
+    heavy = {"torch", "numpy", "pandas", "nilearn", "matplotlib", "jinja2"}
     assert not heavy & set(done.stderr.splitlines()[-1].split())
