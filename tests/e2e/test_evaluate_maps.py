@@ -17,10 +17,16 @@ from andi_bench.records.search import find_records
 from andi_bench.records.store import read_subjects, without_measured
 
 NAMES = [*PARTS["val"], *PARTS["test"]]
-SAME_GRID = (
-    "--set", "preprocessing.size=40", "--set", "evaluation.median=3",
-    "--set", "evaluation.bootstraps=50", "--workers", "1",
-)  # fmt: skip
+SAME_GRID = [
+    "--set",
+    "preprocessing.size=40",
+    "--set",
+    "evaluation.median=3",
+    "--set",
+    "evaluation.bootstraps=50",
+    "--workers",
+    "1",
+]
 """A working grid that the small scans need not be resized to."""
 
 
@@ -44,11 +50,10 @@ def maps(scans, tmp_path):
 
 
 def evaluate(cli, scans, maps, *more, val=True, name="My method"):
-    both = ("--val-maps", maps) if val else ()
-    return cli(
-        "evaluate", "--maps", maps, *both, "--name", name, "--dataset", "folder",
-        "--data-root", scans, *SAME_GRID, *more,
-    )  # fmt: skip
+    command = f"evaluate --maps {maps} --dataset folder --data-root {scans}"
+    if val:
+        command += f" --val-maps {maps}"
+    return cli(command, "--name", name, *SAME_GRID, *more)
 
 
 def records_of(tmp_path):
@@ -60,15 +65,16 @@ def records_of(tmp_path):
 def test_maps_written_by_a_run_get_the_runs_own_figures(cli, scans, tmp_path):
     exported = tmp_path / "exported"
     command = (
-        "run", "--method", "thresholding", "--alone", "--dataset", "folder", "--data-root", scans,
-        "--device", "cpu", "--export-maps", exported, *SAME_GRID,
-    )  # fmt: skip
-    assert cli(*command).code == 0
-    assert cli(*command, "--split", "val").code == 0
+        f"run --method thresholding --alone --dataset folder --data-root {scans} "
+        f"--device cpu --export-maps {exported}"
+    )
+    assert cli(command, *SAME_GRID).code == 0
+    assert cli(command, *SAME_GRID, "--split", "val").code == 0
     answer = cli(
-        "evaluate", "--maps", exported, "--val-maps", exported, "--name", "Copy",
-        "--dataset", "folder", "--data-root", scans, *SAME_GRID,
-    )  # fmt: skip
+        f"evaluate --maps {exported} --val-maps {exported} --name Copy "
+        f"--dataset folder --data-root {scans}",
+        *SAME_GRID,
+    )
     assert answer.code == 0, answer.err
     found = find_records(tmp_path / "workspace" / "records").records
     run = next(r for r in found if r.run.method == "thresholding" and r.run.split == "test")
@@ -175,9 +181,8 @@ def test_validation_scans_that_are_lesion_throughout_have_no_rates_but_a_record(
         save(scans / name / f"{name}_seg.nii.gz", np.ones(SHAPE, np.uint8))
     answer = evaluate(cli, scans, maps)
     assert answer.code == 0, answer.err
-    assert set(records_of(tmp_path)["my-method"].operating_points["raw"]) == {
-        "val-dice", "yen", "oracle",
-    }  # fmt: skip
+    points = records_of(tmp_path)["my-method"].operating_points["raw"]
+    assert set(points) == {"val-dice", "yen", "oracle"}
 
 
 def test_a_split_with_a_column_named_grid_is_ranked_like_any_other(cli, scans, maps, tmp_path):
@@ -385,9 +390,9 @@ def test_the_papers_protocol_gives_the_golden_values_and_the_published_files(cli
         save(maps / f"G{k}.nii.gz", values, affine)
     write_splits(scans / "splits", {"train": [], "val": [], "test": ["G0", "G1", "G2"]})
     answer = cli(
-        "evaluate", "--maps", maps, "--name", "golden", "--dataset", "folder", "--data-root", scans,
-        "--protocol", "paper", "--set", "preprocessing.size=32", "--workers", "1",
-    )  # fmt: skip
+        f"evaluate --maps {maps} --name golden --dataset folder --data-root {scans} "
+        "--protocol paper --set preprocessing.size=32 --workers 1"
+    )
     assert answer.code == 0, answer.err
     assert "By the paper's protocol" in answer.out
     record = records_of(tmp_path)["golden"]
