@@ -58,6 +58,7 @@ NOT_YET = {
         "leaderboard.words": "group_text",
     },
     "nothing left over": {
+        "datasets.phantom": "PHANTOM, PHANTOM_MS",
         "andi_bench.metrics": "pooled_resamples",
         "andi_bench.records": "read_histograms",
         "datasets.scans": "read_volume",
