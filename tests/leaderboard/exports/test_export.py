@@ -173,7 +173,7 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pyte
 
 
 def test_an_unwritable_place_is_named(tmp_path: Path):
-    (tmp_path / "file").write_atomically("")
+    (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be written"):
         write_atomically(tmp_path / "file" / "table.md", "x")
     with pytest.raises(UserError, match="cannot be written"):
