@@ -169,13 +169,13 @@ _task: Callable[[Any], Any] | None = None  # a worker process's copy, sent once
 def _start(task: Callable[[Any], Any] | None) -> None:
     global _task
     _task = task
-    mother = multiprocessing.parent_process()
-    if mother is not None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
         # A killed parent never says so: without this its workers would wait for work, and hold memory, for ever.
-        threading.Thread(target=_follow_into_death, args=(mother,), daemon=True).start()
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
-def _follow_into_death(parent: Any) -> None:
+def _end_with(parent: Any) -> None:
     parent.join()
     os._exit(1)
 

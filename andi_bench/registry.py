@@ -124,8 +124,8 @@ def _load(target: str) -> type:
     return found
 
 
-def load_plugin(path: Path) -> list[str]:
-    """Import one Python file and return the names of the methods it registered.
+def load_plugin(path: Path) -> dict[str, list[str]]:
+    """Import one Python file and return the names it registered, by group (:data:`METHODS`, :data:`DATASETS`).
 
     Raises
     ------
@@ -148,13 +148,11 @@ def load_plugin(path: Path) -> list[str]:
     except Exception as error:
         first = f"{type(error).__name__}: {error}".splitlines()[0]
         raise UserError(f"plug-in {path} cannot be imported: {first}") from error
-    new = [
-        name
+    new = {
+        group: [name for name, cls in names.items() if before[group].get(name) is not cls]
         for group, names in _registered.items()
-        for name, cls in names.items()
-        if before[group].get(name) is not cls
-    ]
-    if not new:
+    }
+    if not any(new.values()):
         raise UserError(
             f"plug-in {path} registers nothing: decorate a class with @register('name')"
         )

@@ -28,6 +28,11 @@ class Workspace:
         """Return the workspace that is used where none is named."""
         return cls(Path(os.environ.get(VARIABLE) or "workspace"))
 
+    @classmethod
+    def at(cls, root: Path | None) -> Workspace:
+        """Return the workspace of that folder; None: the default one."""
+        return cls.default() if root is None else cls(root)
+
     @property
     def slices(self) -> Path:
         """Slice stores."""
@@ -42,6 +47,11 @@ class Workspace:
     def maps(self) -> Path:
         """Anomaly maps."""
         return self.root / "maps"
+
+    @property
+    def views(self) -> Path:
+        """What figures show of the scans, and masks on the scans' own grids."""
+        return self.root / "views"
 
     @property
     def records(self) -> Path:

@@ -41,10 +41,10 @@ def cli(capsys, monkeypatch, tmp_path):
     """
     from andi_bench import registry
     from benchmark.door import main
-    from benchmark.recording import run_record as report
+    from benchmark.recording import record_folder
 
     # Drawing takes most of a small run's time; one subject shows that figures come.
-    monkeypatch.setattr(report, "FIGURE_SUBJECTS", 1)
+    monkeypatch.setattr(record_folder, "FIGURE_SUBJECTS", 1)
     monkeypatch.setenv("ANDI_BENCH_WORKSPACE", str(tmp_path / "workspace"))
     for variable in ("ANDI_BENCH_FOLDER", "ANDI_BENCH_BRATS21", "ANDI_BENCH_SHIFTS"):
         monkeypatch.delenv(variable, raising=False)

@@ -37,12 +37,7 @@ NO_UNIT_TEST = {
 
 NOT_YET = {
     "short functions": {
-        "andi_bench.records": "write_record",
-        "benchmark.cli": "make_request",
         "benchmark.evaluation": "evaluate, measure_subject",
-        "benchmark.recording": "montage",
-        "benchmark.run": "run_method, evaluate_maps, open_data, summarise",
-        "benchmark.scoring": "score_subjects",
         "datasets.prepare": "check_subject, choose_reference, collect, bring_to_template",
         "leaderboard": "compare",
     },

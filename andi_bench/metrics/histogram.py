@@ -57,7 +57,7 @@ class ScoreHistogram:
         for histogram in histograms:
             waiting.append(histogram)
             leaves += len(histogram.start)
-            # Not one by one: a large sum would be sorted anew for every histogram. Not all at once: that takes memory.
+            # Not one by one: a large sum would be sorted again for every histogram. Not all at once: that takes memory.
             if leaves > max(_MERGE_LEAVES, len(merged.start) // 2):
                 merged, waiting, leaves = _sum([merged, *waiting]), [], 0
         return _sum([merged, *waiting])
@@ -226,7 +226,7 @@ def _sum(histograms: list[ScoreHistogram]) -> ScoreHistogram:
 class PackedHistograms(Sequence[ScoreHistogram]):
     """A sequence of histograms, one a subject; about 50 kB each instead of one or two MB.
 
-    An element is unpacked anew whenever it is asked for.
+    An element is unpacked again whenever it is asked for.
     """
 
     def __init__(self) -> None:

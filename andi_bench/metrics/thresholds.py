@@ -27,7 +27,7 @@ from andi_bench.metrics.histogram import ScoreHistogram
 from andi_bench.metrics.scores import Region, as_scores, key_scores, same_shape, score_keys
 
 Read = Callable[[], Iterable[tuple[NDArray[Any], NDArray[np.bool_]]]]
-"""Reads the subjects of some histograms anew, in their order: scores of the region's voxels, and which are lesion."""
+"""Reads the subjects of some histograms again, in their order: scores of the region's voxels, and which are lesion."""
 
 RATES = {"val-fpr1": 0.01, "val-fpr5": 0.05}
 """Nominal false-positive rates."""

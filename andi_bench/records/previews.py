@@ -151,8 +151,37 @@ def _spread(ordered: Sequence[str], count: int) -> list[str]:
     return [ordered[place] for place in places]
 
 
+def reduced_scan(scan: NDArray[np.float32], brain: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Reduce a modality to what a preview shows of it.
+
+    Parameters
+    ----------
+    scan : float32 (X, Y, Z)
+        On the working grid, about [0, 1].
+    brain : bool (X, Y, Z)
+        Brain mask.
+
+    Returns
+    -------
+    uint8 (x, y, z)
+        The brain's box, thinned; 255 is the brain's 99.5 % quantile.
+    """
+    values = scan[brain]
+    top = float(np.quantile(values, 0.995)) if values.size else 1.0
+    shown = np.clip(scan[_cut(brain)[0]] / (top if top > 0 else 1.0), 0.0, 1.0)
+    return np.ascontiguousarray(np.rint(255 * shown).astype(np.uint8))
+
+
+def _cut(
+    brain: NDArray[np.bool_],
+) -> tuple[tuple[slice, slice, slice], list[tuple[int, int]], tuple[int, int, int]]:
+    box, step = _box(brain)
+    x, y, z = (slice(low, high, k) for (low, high), k in zip(box, step, strict=True))
+    return (x, y, z), box, step
+
+
 def make_preview(
-    scan: NDArray[np.float32],
+    scan: NDArray[np.uint8],
     brain: NDArray[np.bool_],
     lesion: NDArray[np.bool_],
     maps: Mapping[str, NDArray[np.float32]],
@@ -163,10 +192,10 @@ def make_preview(
 
     Parameters
     ----------
-    scan : float32 (X, Y, Z)
-        First modality on the working grid, about [0, 1].
+    scan : uint8 (x, y, z)
+        First modality, from :func:`reduced_scan`.
     brain, lesion : bool (X, Y, Z)
-        Masks.
+        Masks on the working grid.
     maps : mapping of str to float32 (X, Y, Z)
         Post-processed maps by chain, finite.
     thresholds : mapping of str to floats
@@ -174,14 +203,10 @@ def make_preview(
     spacing : (float, float, float)
         Voxel edges of the working grid, mm.
     """
-    box, step = _box(brain)
-    cut = tuple(slice(low, high, k) for (low, high), k in zip(box, step, strict=True))
+    cut, box, step = _cut(brain)
     inside = brain[cut]
-    values = scan[brain]
-    top = float(np.quantile(values, 0.995)) if values.size else 1.0
-    shown = np.clip(scan[cut] / (top if top > 0 else 1.0), 0.0, 1.0)
     return Preview(
-        scan=np.ascontiguousarray(np.rint(255 * shown).astype(np.uint8)),
+        scan=scan,
         brain=np.ascontiguousarray(inside),
         lesion=np.ascontiguousarray(lesion[cut]),
         maps={
@@ -283,10 +308,9 @@ def _checked(arrays: Mapping[str, NDArray[Any]]) -> Preview:
         _demand(limits.shape == (2,) and bool(np.isfinite(limits).all()), f"range/{chain}")
         maps[chain] = PreviewMap(codes, edges, float(limits[0]), float(limits[1]))
     x, y, z = (float(edge) for edge in spacing)
-    return Preview(
-        scan, mask & 1 > 0, mask & 2 > 0, maps, (x, y, z),
-        tuple(int(v) for v in grid[:, 0]), tuple(int(v) for v in grid[:, 1]),  # type: ignore[arg-type]
-    )  # fmt: skip
+    origin = (int(grid[0, 0]), int(grid[1, 0]), int(grid[2, 0]))
+    step = (int(grid[0, 1]), int(grid[1, 1]), int(grid[2, 1]))
+    return Preview(scan, mask & 1 > 0, mask & 2 > 0, maps, (x, y, z), origin, step)
 
 
 def _demand(right: bool, name: str) -> None:

@@ -148,7 +148,7 @@ def write_record(
     -------
     Path
         The record's folder. Where a finished record of the same identity is there already, that one: it is never
-        written anew.
+        written again.
 
     Raises
     ------
@@ -162,33 +162,40 @@ def write_record(
         return target
     text = record.to_json() + "\n"
     _check_table(subjects)
-    # The process number keeps two runs apart that write the same record at once: the first to finish wins.
-    partial = records_dir / f".{target.name}.{os.getpid()}.partial"
+
+    def fill(folder: Path) -> None:
+        (folder / RECORD).write_text(text, encoding="utf-8")
+        subjects.to_csv(folder / SUBJECTS, index=False, lineterminator="\n")
+        write_histograms(folder, histograms)
+        names = (RECORD, SUBJECTS, HISTOGRAMS, POOLED)
+        sums = [f"{_digest(folder / name)}  {name}\n" for name in names]
+        (folder / SUMS).write_text("".join(sums), encoding="ascii")
+        if attach is not None:
+            attach(folder)
+
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        try:
-            (partial / RECORD).write_text(text, encoding="utf-8")
-            subjects.to_csv(partial / SUBJECTS, index=False, lineterminator="\n")
-            write_histograms(partial, histograms)
-            sums = [
-                f"{_digest(partial / name)}  {name}\n"
-                for name in (RECORD, SUBJECTS, HISTOGRAMS, POOLED)
-            ]
-            (partial / SUMS).write_text("".join(sums), encoding="ascii")
-            if attach is not None:
-                attach(partial)
-            try:
-                partial.rename(target)
-            except OSError:
-                if find_run(records_dir, record.run) is None:
-                    raise
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        _write_whole(target, fill, lambda: find_run(records_dir, record.run) is not None)
     except OSError as error:
         where = error.filename or target
         raise UserError(f"{where}: cannot be written ({error.strerror or error})") from error
     return target
+
+
+def _write_whole(target: Path, fill: Callable[[Path], None], there: Callable[[], bool]) -> None:
+    """Fill a folder under another name and give it its own; one that is there already stays as it is."""
+    # The process number keeps two runs apart that write the same record at once: the first to finish wins.
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        fill(partial)
+        try:
+            partial.rename(target)
+        except OSError:
+            if not there():
+                raise
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def find_run(records_dir: Path, run: RunInfo) -> RunRecord | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import typer
 
 from benchmark.cli.compare import compare
@@ -23,8 +25,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(prepare_app, name="prepare")
-for name, command in (
-    ("run", run), ("train", train), ("evaluate", evaluate), ("methods", methods), ("test", conformance),
-    ("datasets", datasets), ("compare", compare), ("show", show),
-):  # fmt: skip
+COMMANDS: dict[str, Callable[..., None]] = {
+    "run": run,
+    "train": train,
+    "evaluate": evaluate,
+    "compare": compare,
+    "show": show,
+    "methods": methods,
+    "datasets": datasets,
+    "test": conformance,
+}
+for name, command in COMMANDS.items():
     app.command(name)(command)

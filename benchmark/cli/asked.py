@@ -1,89 +1,83 @@
-"""From the command line's options to a request."""
+"""From the command line's options to what the engine takes: plug-ins loaded, layers of configuration in order."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 
-def load_plugins(paths: list[Path] | None) -> list[str]:
-    """Import plug-in files; return the names they register."""
-    from andi_bench.registry import load_plugin
+@dataclass(frozen=True)
+class Plugins:
+    """What the plug-in files of a command registered.
 
-    return [name for path in paths or [] for name in load_plugin(path)]
+    Parameters
+    ----------
+    methods, datasets : tuple of str
+        Names.
+    """
 
-
-def evaluation_layer(grid: str | None, protocol: str | None) -> dict[str, str]:
-    """Return what the options --grid and --protocol say, as a layer of the configuration."""
-    from andi_bench.errors import unknown_name
-
-    chosen = {}
-    for key, value, valid in (
-        ("grid", grid, ("working", "native")),
-        ("protocol", protocol, ("standard", "paper")),
-    ):
-        if value is not None and value not in valid:
-            raise unknown_name(key, value, valid)
-        if value is not None:
-            chosen[key] = value
-    return chosen
+    methods: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
 
 
-def make_request(
-    method: str,
-    dataset: str,
-    train_on: str | None,
-    preset: str | None,
-    split: str,
-    subject: list[str] | None,
-    data_root: Path | None,
-    train_root: Path | None,
-    splits: Path | None,
-    workspace: Path | None,
-    assignments: list[str] | None,
-    config: Path | None,
-    plugin: list[Path] | None,
-    checkpoint: Path | None,
-    device: str,
-    workers: int | None,
-    track: str | None,
-    export: Path | None,
-    evaluation: dict[str, str] | None = None,
-) -> Any:
-    """Return the :class:`benchmark.run.request.RunRequest` that the options ask for.
+def load_plugins(paths: Sequence[Path] | None) -> Plugins:
+    """Import plug-in files.
 
     Raises
     ------
     UserError
-        For a choice that does not exist, or a configuration that cannot be read.
+        For a file that is missing, cannot be imported or registers nothing.
+    """
+    from andi_bench.registry import DATASETS, METHODS, load_plugin
+
+    found = [load_plugin(path) for path in paths or []]
+    return Plugins(
+        tuple(name for groups in found for name in groups[METHODS]),
+        tuple(name for groups in found for name in groups[DATASETS]),
+    )
+
+
+def chosen_methods(named: Sequence[str] | None, plugins: Plugins) -> tuple[str, ...]:
+    """Return the methods that a command is about: those named, else those of its plug-ins, else ANDi."""
+    return tuple(dict.fromkeys(named or plugins.methods or ("andi",)))
+
+
+def layers(
+    *,
+    assignments: Sequence[str] | None,
+    config: Path | None,
+    plugin: Sequence[Path] | None = None,
+    grid: str | None = None,
+    protocol: str | None = None,
+) -> list[dict[str, Any]]:
+    """Return the user's layers of configuration, weakest first.
+
+    Parameters
+    ----------
+    assignments : sequence of str or None
+        ``--set``.
+    config : Path or None
+        ``--config``.
+    plugin : sequence of Path or None
+        Plug-in files; each may bring its YAML beside it.
+    grid, protocol : str or None
+        ``--grid`` and ``--protocol``.
+
+    Raises
+    ------
+    UserError
+        For a file that cannot be read, or an assignment that is not understood.
     """
     from andi_bench.config import parse_assignments, read_yaml
-    from andi_bench.errors import unknown_name
-    from andi_bench.workspace import Workspace
 
-    for kind, value, valid in (
-        ("device", device, ("auto", "cpu", "cuda")),
-        ("split", split, ("test", "val")),
-        ("tracker", track, (None, "tensorboard", "wandb", "mlflow")),
-    ):
-        if value not in valid:
-            raise unknown_name(kind, str(value), [name for name in valid if name])
-    layers: list[dict[str, Any]] = []
-    for path in plugin or []:  # a plug-in may bring its YAML beside it
-        beside = path.with_suffix(".yaml")
-        if beside.is_file():
-            layers.append(read_yaml(beside))
+    beside = [path.with_suffix(".yaml") for path in plugin or []]
+    found = [read_yaml(path) for path in beside if path.is_file()]
     if config is not None:
-        layers.append(read_yaml(config))
-    layers.append(parse_assignments(assignments or []))
-    if evaluation:
-        layers.append({"evaluation": evaluation})
-
-    from benchmark.run.request import RunRequest
-
-    return RunRequest(
-        method=method, dataset=dataset, train_on=train_on, preset=preset, split=split,
-        subjects=tuple(subject or ()), data_root=data_root, train_root=train_root, splits=splits,
-        workspace=Workspace(workspace) if workspace else Workspace.default(), overrides=layers,
-        checkpoint=checkpoint, device=device, workers=workers, tracker=track, export=export,
-    )  # fmt: skip
+        found.append(read_yaml(config))
+    found.append(parse_assignments(list(assignments or [])))
+    evaluation = {
+        key: value for key, value in (("grid", grid), ("protocol", protocol)) if value is not None
+    }
+    return [*found, {"evaluation": evaluation}] if evaluation else found

@@ -59,7 +59,7 @@ def compare(
     from leaderboard.exports.markdown import to_csv, to_json, to_markdown
     from leaderboard.exports.terminal import print_comparison
 
-    place = Workspace(workspace) if workspace else Workspace.default()
+    place = Workspace.at(workspace)
     comparison = read_and_rank(
         records or [place.records],
         dataset,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.asked import evaluation_layer, make_request
+from benchmark.cli.asked import layers
 from benchmark.cli.options import (
     Config,
     DataRoot,
@@ -59,21 +59,30 @@ def evaluate(
 ) -> None:
     """Evaluate anomaly maps made elsewhere, and rank them with the rest."""
     import time
-    from dataclasses import replace
 
     from andi_bench.console import Console
-    from benchmark.run.given_maps_run import ForeignMaps, evaluate_maps
-    from benchmark.run.original_maps import export_originals
+    from andi_bench.workspace import Workspace
+    from benchmark.run.given_source import GivenSource, MapFolders
+    from benchmark.run.request import RunRequest
+    from benchmark.run.stages import Run
     from benchmark.run.summary import summarise
 
-    given = ForeignMaps(name, maps, val_maps)
-    request = make_request(
-        given.slug, dataset, None, preset, split, subject, data_root, None, splits, workspace,
-        set_, config, None, None, "auto", workers, None, None, evaluation_layer(grid, protocol),
-    )  # fmt: skip
+    given = MapFolders(name, maps, val_maps)
+    request = RunRequest(
+        method=given.slug,
+        dataset=dataset,
+        workspace=Workspace.at(workspace),
+        preset=preset,
+        seed=seed,
+        split=split,
+        subjects=tuple(subject or ()),
+        data_root=data_root,
+        splits=splits,
+        overrides=layers(assignments=set_, config=config, grid=grid, protocol=protocol),
+        workers=workers,
+        export=export_maps,
+    )
     console, started = Console(), time.monotonic()
-    outcome = evaluate_maps(replace(request, seed=seed), given, console)
-    if export_maps is not None:
-        export_originals(request, given, export_maps, console)
-    place = request.workspace
-    summarise(place, dataset, {name: outcome}, time.monotonic() - started, console, as_json=json)
+    outcome = Run(GivenSource(request, given, console), console).outcome()
+    seconds = time.monotonic() - started
+    summarise(request.workspace, dataset, {name: outcome}, seconds, console, as_json=json)

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-Method = Annotated[list[str], typer.Option("--method", "-m", help="method; may be repeated")]
+from benchmark.cli import debugging
+from benchmark.run.request import DeviceName, Tracker
+from benchmark.run.request import Split as SplitName
+
+Method = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--method", "-m", help="method; may be repeated; default: the plug-in's, else andi"
+    ),
+]
 Dataset = Annotated[str, typer.Option("--dataset", "-d", help="data set to score")]
 TrainOn = Annotated[
     str | None, typer.Option(help="data set to learn from; default: what the data set's file says")
@@ -33,20 +42,23 @@ Plugin = Annotated[
 Checkpoint = Annotated[
     Path | None, typer.Option(help="weights from elsewhere (.pt of the publication, .safetensors)")
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
+Device = Annotated[DeviceName, typer.Option(help="where to compute")]
 Workers = Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")]
-Track = Annotated[str | None, typer.Option(help="tensorboard, wandb or mlflow")]
+Track = Annotated[Tracker | None, typer.Option(help="follow trainings with a tracker")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON on stdout, for scripts")]
-Debug = Annotated[bool, typer.Option("--debug", help="show the traceback of an error")]
-Split = Annotated[str, typer.Option(help="test or val: what is reported on")]
+Debug = Annotated[
+    bool,
+    typer.Option("--debug", callback=debugging.switch, help="show the traceback of an error"),
+]
+Split = Annotated[SplitName, typer.Option(help="what is reported on")]
 Subjects = Annotated[
     list[str] | None, typer.Option("--subject", help="only this subject of the split; repeated")
 ]
 Grid = Annotated[
-    str | None,
-    typer.Option(help="working, or native: measure also on each scan's own grid"),
+    Literal["working", "native"] | None,
+    typer.Option(help="native: measure also on each scan's own grid"),
 ]
 Protocol = Annotated[
-    str | None,
-    typer.Option(help="standard, or paper: also by the protocol of the publication's code"),
+    Literal["standard", "paper"] | None,
+    typer.Option(help="paper: also by the protocol of the publication's code"),
 ]

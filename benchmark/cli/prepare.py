@@ -35,5 +35,5 @@ def prepare_phantom(
     from andi_bench.workspace import Workspace
     from benchmark.run.plan import write_phantom
 
-    place = Workspace(workspace) if workspace else Workspace.default()
+    place = Workspace.at(workspace)
     print(write_phantom(name, place, output, spacing, workers))

@@ -126,7 +126,7 @@ def _run(steps: tuple[str, ...], output: Path | None, workspace: Path | None, **
     from andi_bench.workspace import Workspace
     from datasets.prepare.commands.shifts_steps import ShiftsPreparation
 
-    place = Workspace(workspace) if workspace else Workspace.default()
+    place = Workspace.at(workspace)
     folder = output or place.root / "data" / "shifts"
     asked = {"raw": None, **asked}
     good = ShiftsPreparation(output=folder, workspace=place, **asked).run(steps, Console())

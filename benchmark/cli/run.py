@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.asked import evaluation_layer, load_plugins, make_request
+from benchmark.cli.asked import chosen_methods, layers, load_plugins
 from benchmark.cli.options import (
     Checkpoint,
     Config,
@@ -38,7 +38,7 @@ COMPANIONS = ("thresholding", "voxel-statistics")
 
 
 def run(
-    method: Method = ["andi"],  # noqa: B006
+    method: Method = None,
     dataset: Dataset = "phantom",
     train_on: TrainOn = None,
     preset: Preset = None,
@@ -71,21 +71,34 @@ def run(
     debug: Debug = False,
 ) -> None:
     """Train, score, evaluate and rank a method. What is finished is found again, not repeated."""
+    from andi_bench.workspace import Workspace
     from benchmark.run.plan import RunPlan, run_plan
+    from benchmark.run.request import RunRequest
 
-    names = load_plugins(plugin)
-    methods = list(dict.fromkeys(method))
-    if plugin and method == ["andi"]:
-        methods = names
-    companions = [] if alone else [name for name in COMPANIONS if name not in methods]
+    methods = chosen_methods(method, load_plugins(plugin))
     plan = RunPlan(
-        methods=tuple(methods),
-        companions=tuple(companions),
+        methods=methods,
+        companions=() if alone else tuple(name for name in COMPANIONS if name not in methods),
         seeds=tuple(dict.fromkeys(seed)),
-        request=make_request(
-            methods[0], dataset, train_on, preset, split, subject, data_root, train_root, splits,
-            workspace, set_, config, plugin, checkpoint, device, workers, track, export_maps,
-            evaluation_layer(grid, protocol),
+        request=RunRequest(
+            method=methods[0],
+            dataset=dataset,
+            workspace=Workspace.at(workspace),
+            train_on=train_on,
+            preset=preset,
+            split=split,
+            subjects=tuple(subject or ()),
+            data_root=data_root,
+            train_root=train_root,
+            splits=splits,
+            overrides=layers(
+                assignments=set_, config=config, plugin=plugin, grid=grid, protocol=protocol
+            ),
+            checkpoint=checkpoint,
+            device=device,
+            workers=workers,
+            tracker=track,
+            export=export_maps,
         ),
-    )  # fmt: skip
+    )
     run_plan(plan, as_json=json)

@@ -25,7 +25,7 @@ def show(
     from andi_bench.workspace import Workspace
     from leaderboard.exports.one_run import find_one, print_run, run_as_json
 
-    place = Workspace(workspace) if workspace else Workspace.default()
+    place = Workspace.at(workspace)
     found = find_one(run, records or place.records)
     if json:
         print(run_as_json(found))

@@ -56,9 +56,9 @@ def _conforms(
     from andi_bench.console import Console
     from benchmark.conformance.suite import conforms, run_suite, show
 
-    names = load_plugins(plugin)
+    names = load_plugins(plugin).methods
     if method is None and len(names) != 1:
-        found = f"the plug-in registers {', '.join(names)}" if names else "none given"
+        found = f"the plug-in registers {', '.join(names) or 'none'}" if plugin else "none given"
         raise UserError(f"--method NAME (or --metrics) wanted: {found}")
     chosen = method or names[0]
     overrides = parse_assignments(assignments or [])

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.asked import load_plugins, make_request
+from benchmark.cli.asked import chosen_methods, layers, load_plugins
 from benchmark.cli.options import (
     Config,
     DataRoot,
@@ -25,7 +25,7 @@ from benchmark.cli.options import (
 
 
 def train(
-    method: Method = ["andi"],  # noqa: B006
+    method: Method = None,
     dataset: Annotated[str, typer.Option("--dataset", "-d", help="data set to learn from")] = (
         "phantom"
     ),
@@ -43,17 +43,34 @@ def train(
     debug: Debug = False,
 ) -> None:
     """Train a method and nothing else; ``run`` finds the result again."""
-    from dataclasses import replace
-
     from andi_bench.console import Console
-    from benchmark.run.one_method import train as train_method
+    from andi_bench.workspace import Workspace
+    from benchmark.run.detector_source import DetectorSource
+    from benchmark.run.request import RunRequest
 
-    load_plugins(plugin)
-    for name in dict.fromkeys(method):
-        for number in dict.fromkeys(seed):
-            request = make_request(
-                name, dataset, dataset, preset, "test", None, data_root, None, splits, workspace,
-                set_, config, plugin, None, device, workers, track, None,
-            )  # fmt: skip
-            folder = train_method(replace(request, seed=number), Console())
-            print(f"{name}: {folder}" if folder else f"{name}: learns nothing")
+    console = Console()
+    methods = chosen_methods(method, load_plugins(plugin))
+    requests = [
+        RunRequest(
+            method=name,
+            dataset=dataset,
+            workspace=Workspace.at(workspace),
+            train_on=dataset,
+            preset=preset,
+            seed=number,
+            data_root=data_root,
+            splits=splits,
+            overrides=layers(assignments=set_, config=config, plugin=plugin),
+            device=device,
+            workers=workers,
+            tracker=track,
+        )
+        for name in methods
+        for number in dict.fromkeys(seed)
+    ]
+    sources = [DetectorSource(request, console) for request in requests]
+    while sources:
+        source = sources.pop(0)
+        folder = source.train()
+        name = source.request.method
+        print(f"{name}: {folder}" if folder else f"{name}: learns nothing")

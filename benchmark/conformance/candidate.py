@@ -15,7 +15,7 @@ from andi_bench import config as configuration
 from andi_bench.config import RunConfig
 from andi_bench.console import Console
 from benchmark.conformance.tiny_phantom import TinyPhantom, copied
-from benchmark.run.one_method import make_accelerator
+from benchmark.run.accelerator import make_accelerator
 from benchmark.scoring.engine import ScoreEngine, score_volume
 from benchmark.training.trained import build_detector, detector_class, detector_config
 from benchmark.training.trainer import Trainer

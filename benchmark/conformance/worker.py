@@ -15,7 +15,7 @@ from andi_bench.console import Console
 from andi_bench.registry import load_plugin
 from benchmark.conformance.candidate import settle
 from benchmark.conformance.tiny_phantom import TinyPhantom
-from benchmark.run.one_method import make_accelerator
+from benchmark.run.accelerator import make_accelerator
 from benchmark.scoring.engine import ScoreEngine, score_volume
 from benchmark.training.trained import build_detector, detector_class, load_model
 from benchmark.training.trainer import Trainer

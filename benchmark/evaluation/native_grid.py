@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from andi_bench.config import PreprocessingConfig
 from benchmark.evaluation.measurement import Loader
-from benchmark.scoring.map_store import NativeTruth, ScoredSubject
-from datasets.adapters.folder import FolderAdapter, Subject
-from datasets.scans.grid import plan
+from benchmark.scoring.map_store import ScoredSubject
+from benchmark.scoring.native_truth import TruthStore
 
 
 @dataclass(frozen=True)
@@ -23,18 +20,12 @@ class NativeLoader:
     ----------
     load : callable
         Loads what was scored on the working grid.
-    adapter : FolderAdapter
-        Reads the scans.
-    subjects : mapping of str to Subject
-        By id.
-    preprocessing : PreprocessingConfig
-        Of the maps.
+    truths : TruthStore
+        Masks on the scans' own grids, kept when they were scored.
     """
 
     load: Loader
-    adapter: FolderAdapter
-    subjects: Mapping[str, Subject]
-    preprocessing: PreprocessingConfig
+    truths: TruthStore
 
     def __call__(self, name: str) -> ScoredSubject:
         """Return a subject with ``native`` filled in.
@@ -42,16 +33,7 @@ class NativeLoader:
         Raises
         ------
         UserError
-            As :meth:`datasets.adapters.folder.FolderAdapter.read_scan`.
-        ValueError
-            When the subject's lesions are not known.
+            When its files are missing or damaged.
         """
-        scan = self.adapter.read_scan(self.subjects[name], self.preprocessing.modalities)
-        if scan.lesion is None:
-            raise ValueError(f"subject {name} has no lesion mask: it cannot be evaluated")
-        x, y, z = scan.images[0].shape
-        grid, _ = plan((x, y, z), scan.affine, self.preprocessing.size)
-        brain = scan.brain(scan.scales(self.preprocessing.quantile))
         # nothing is lost on the scan's own grid
-        truth = NativeTruth(grid, brain, scan.lesion, scan.spacing)
-        return replace(self.load(name), native=truth, loss=None)
+        return replace(self.load(name), native=self.truths.load(name), loss=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,27 +10,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.recording.run_figures import figure_file
+from benchmark.scoring.map_store import ScoredSubject
+from benchmark.scoring.scan_views import ScanView
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from datasets.volume import Volume
 
 LESION, DETECTION = "#56B4E9", "#E69F00"
 MODALITY_NAMES = {"flair": "FLAIR", "t1": "T1", "t1ce": "T1ce", "t2": "T2"}
-_MARGIN = 3
 # inches: width of a panel of a montage, and what stands around the panels
 _PANEL, _LEFT, _RIGHT, _TOP, _BOTTOM = 2.1, 0.45, 0.6, 0.6, 0.4
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """What one montage draws: the scan's view, the masks, the map and what it detects."""
+
+    view: ScanView
+    scored: ScoredSubject
+    scores: NDArray[np.float32]
+    detected: NDArray[np.bool_] | None
+    threshold: float | None
+    limit: float
+
+
 def montage(
     path: Path,
-    volume: Volume,
+    view: ScanView,
+    scored: ScoredSubject,
     scores: NDArray[np.float32],
     threshold: float | None,
     title: str = "",
-    detection: NDArray[np.bool_] | None = None,
 ) -> None:
     """Draw three slices of a subject: modalities, anomaly map, and the outlines of lesion and detection.
 
@@ -40,85 +53,92 @@ def montage(
     ----------
     path : Path
         PNG file to write.
-    volume : Volume
-        The scan; working orientation LPS.
+    view : ScanView
+        The scan as it is shown; working orientation LPS.
+    scored : ScoredSubject
+        Brain and lesion mask, spacing.
     scores : float32 (X, Y, Z)
-        Anomaly map.
+        Anomaly map, post-processed.
     threshold : float or None
         Operating point: a voxel is detected when its score is greater. None: no outline.
     title : str
         First line of the figure.
-    detection : bool (X, Y, Z), optional
-        The detected voxels, where they are not simply those above the threshold.
 
     Raises
     ------
     ValueError
-        When the map's shape is not the volume's.
+        When the map's shape is not that of the brain mask.
     UserError
         When the file cannot be written.
     """
-    if scores.shape != volume.shape:
-        raise ValueError(f"map of shape {scores.shape}, {volume.shape} wanted")
-    found = detection
-    if found is None and threshold is not None:
-        found = (scores > threshold) & volume.brain
-    slices = _slices(volume, scores, found)
-    box = _box(volume.brain)
-    heads = [MODALITY_NAMES.get(name, name) for name in volume.modalities]
+    if scores.shape != scored.brain.shape:
+        raise ValueError(f"map of shape {scores.shape}, {scored.brain.shape} wanted")
+    detected = (scores > threshold) & scored.brain if threshold is not None else None
+    limit = _limit(scores, scored.brain, threshold)
+    shown = _Shown(view, scored, scores, detected, threshold, limit)
+    slices = _slices(scored, scores, detected)
+    heads = [MODALITY_NAMES.get(name, name) for name in view.modalities]
     heads += ["anomaly map", "outlines"]
-    panels = _Panels(box, volume.spacing, len(slices), len(heads))
-    windows = [_window(channel, volume.brain) for channel in volume.image]
-    limit = _limit(scores, volume.brain, threshold)
+    panels = _Panels(view.box, scored.spacing, len(slices), len(heads))
     size = (panels.size[0] + _LEFT + _RIGHT, panels.size[1] + _TOP + _BOTTOM)
     with figure_file(path, size) as figure:
         axis = figure.add_axes(
             (_LEFT / size[0], _BOTTOM / size[1], panels.size[0] / size[0], panels.size[1] / size[1])
         )
         axis.set_axis_off()
-        gray: dict[str, Any] = {"cmap": "gray", "interpolation": "nearest", "aspect": "auto"}
-        for row, (z, reason) in enumerate(slices):
-            plane = (*box, z)
-            pictures = [
-                (channel[plane], *window)
-                for channel, window in zip(volume.image, windows, strict=True)
-            ]
-            for column, (picture, low, high) in [
-                *enumerate(pictures),
-                (len(heads) - 1, pictures[0]),
-            ]:
-                axis.imshow(
-                    picture.T, extent=panels.extent(row, column), vmin=low, vmax=high, **gray
-                )
-            shown = axis.imshow(
-                scores[plane].T, extent=panels.extent(row, len(heads) - 2), vmin=0.0, vmax=limit,
-                **{**gray, "cmap": "inferno"},
-            )  # fmt: skip
-            corner = panels.corner(row, len(heads) - 1)
-            if volume.lesion is not None:
-                _outline(axis, volume.lesion[plane], corner, volume.spacing, LESION, 1.5)
-            if found is not None:
-                _outline(axis, found[plane], corner, volume.spacing, DETECTION, 1.1)
-            axis.text(
-                -panels.gap, panels.corner(row, 0)[1] + panels.height / 2, f"slice {z}\n{reason}",
-                rotation=90, ha="right", va="center", ma="center", fontsize=8,
-            )  # fmt: skip
-        for column, head in enumerate(heads):
-            x, y = panels.corner(0, column)
-            axis.text(
-                x + panels.width / 2, y - panels.gap, head, ha="center", va="bottom", fontsize=10
-            )
-        for side, x, align in (
-            ("R", panels.gap, "left"),
-            ("L", panels.width - panels.gap, "right"),
-        ):
-            axis.text(x, panels.gap, side, color="white", fontsize=8, ha=align, va="top")
+        drawn = [_draw_row(axis, panels, row, chosen, shown) for row, chosen in enumerate(slices)]
+        _draw_heads(axis, panels, heads)
         axis.set(xlim=(0, panels.total[0]), ylim=(panels.total[1], 0))
-        _color_bar(figure, shown, threshold, limit)
+        _color_bar(figure, drawn[-1], threshold, limit)
         figure.text(
-            _LEFT / size[0], 1 - 0.12 / size[1], title or volume.subject, va="top", fontsize=11
+            _LEFT / size[0], 1 - 0.12 / size[1], title or scored.subject, va="top", fontsize=11
         )
-        _legend(figure, volume, found is not None, threshold)
+        _legend(figure, scored, detected is not None, threshold)
+
+
+def _draw_row(axis: Axes, panels: _Panels, row: int, chosen: tuple[int, str], shown: _Shown) -> Any:
+    """Draw one slice: each modality, the map, and the outlines over the first modality; return the map's image."""
+    z, reason = chosen
+    gray: dict[str, Any] = {"interpolation": "nearest", "aspect": "auto"}
+    plane = (*shown.view.box, z)
+    columns = len(shown.view.modalities)
+    pictures = [image[..., z] for image in shown.view.images]
+    for column, picture in [*enumerate(pictures), (columns + 1, pictures[0])]:
+        axis.imshow(
+            picture.T, extent=panels.extent(row, column), vmin=0, vmax=255, cmap="gray", **gray
+        )
+    drawn = axis.imshow(
+        shown.scores[plane].T,
+        extent=panels.extent(row, columns),
+        vmin=0.0,
+        vmax=shown.limit,
+        cmap="inferno",
+        **gray,
+    )
+    corner, spacing = panels.corner(row, columns + 1), shown.scored.spacing
+    if shown.scored.lesion is not None:
+        _outline(axis, shown.scored.lesion[plane], corner, spacing, LESION, 1.5)
+    if shown.detected is not None:
+        _outline(axis, shown.detected[plane], corner, spacing, DETECTION, 1.1)
+    axis.text(
+        -panels.gap,
+        panels.corner(row, 0)[1] + panels.height / 2,
+        f"slice {z}\n{reason}",
+        rotation=90,
+        ha="right",
+        va="center",
+        ma="center",
+        fontsize=8,
+    )
+    return drawn
+
+
+def _draw_heads(axis: Axes, panels: _Panels, heads: list[str]) -> None:
+    for column, head in enumerate(heads):
+        x, y = panels.corner(0, column)
+        axis.text(x + panels.width / 2, y - panels.gap, head, ha="center", va="bottom", fontsize=10)
+    for side, x, align in (("R", panels.gap, "left"), ("L", panels.width - panels.gap, "right")):
+        axis.text(x, panels.gap, side, color="white", fontsize=8, ha=align, va="top")
 
 
 class _Panels:
@@ -148,11 +168,11 @@ class _Panels:
 
 
 def _slices(
-    volume: Volume, scores: NDArray[np.float32], found: NDArray[np.bool_] | None
+    scored: ScoredSubject, scores: NDArray[np.float32], found: NDArray[np.bool_] | None
 ) -> list[tuple[int, str]]:
     """Choose three slices, each with the reason, from the top of the head down."""
-    brain = volume.brain.sum(axis=(0, 1))
-    lesion = volume.lesion if volume.lesion is not None else np.zeros_like(volume.brain)
+    brain = scored.brain.sum(axis=(0, 1))
+    lesion = scored.lesion if scored.lesion is not None else np.zeros_like(scored.brain)
     filled = np.flatnonzero(brain > 0.25 * brain.max())  # not the last rims of brain
     chosen: dict[int, str] = {}
     area = lesion.sum(axis=(0, 1))
@@ -164,32 +184,16 @@ def _slices(
     if false.any():
         chosen[int(false.argmax())] = "most false positives" if area.any() else "most detected"
     elif found is None and brain.any():
-        inside = np.where(volume.brain, scores, 0).sum(axis=(0, 1))
+        inside = np.where(scored.brain, scores, 0).sum(axis=(0, 1))
         inside[list(chosen)] = -np.inf
         chosen[int(inside.argmax())] = "highest scores"
     for _ in range(min(3, len(filled)) - len(chosen)):
-        distance = np.min([np.abs(filled - k) for k in (*chosen, filled[0] - 1, filled[-1] + 1)], axis=0)  # fmt: skip
+        ends = (filled[0] - 1, filled[-1] + 1)
+        distance = np.min([np.abs(filled - k) for k in (*chosen, *ends)], axis=0)
         chosen[int(filled[distance.argmax()])] = "far from these" if chosen else "middle"
     if not chosen:
-        chosen[volume.shape[2] // 2] = "middle"
+        chosen[scored.brain.shape[2] // 2] = "middle"
     return sorted(chosen.items(), reverse=True)
-
-
-def _box(brain: NDArray[np.bool_]) -> tuple[slice, slice]:
-    """Bounding box of the brain in the axial plane, with a margin; the whole plane without brain."""
-    out = []
-    for axis in (0, 1):
-        hit = np.flatnonzero(brain.any(axis=(1 - axis, 2)))
-        size = brain.shape[axis]
-        low, high = (hit[0], hit[-1] + 1) if len(hit) else (0, size)
-        out.append(slice(max(0, int(low) - _MARGIN), min(size, int(high) + _MARGIN)))
-    return out[0], out[1]
-
-
-def _window(channel: NDArray[np.float32], brain: NDArray[np.bool_]) -> tuple[float, float]:
-    inside = channel[brain]
-    high = float(np.quantile(inside, 0.995)) if inside.size else 1.0
-    return 0.0, high if high > 0 else 1.0
 
 
 def _limit(scores: NDArray[np.float32], brain: NDArray[np.bool_], threshold: float | None) -> float:
@@ -240,17 +244,26 @@ def _color_bar(figure: Figure, shown: Any, threshold: float | None, limit: float
         bar.ax.axhline(threshold, color="white", linewidth=2)
 
 
-def _legend(figure: Figure, volume: Volume, detection: bool, threshold: float | None) -> None:
+def _legend(
+    figure: Figure, scored: ScoredSubject, detection: bool, threshold: float | None
+) -> None:
     from matplotlib.lines import Line2D
 
     lines = []
-    if volume.lesion is None:
+    if scored.lesion is None:
         lines.append(Line2D([], [], color="none", label="no lesion mask"))
     else:
-        name = "lesion mask" if volume.lesion.any() else "lesion mask (empty)"
+        name = "lesion mask" if scored.lesion.any() else "lesion mask (empty)"
         lines.append(Line2D([], [], color=LESION, linewidth=2.5, label=name))
     if detection:
         name = "detection" if threshold is None else f"detection: score > {threshold:.4g}"
         lines.append(Line2D([], [], color=DETECTION, linewidth=1.5, label=name))
     place = (1 - _RIGHT / figure.get_figwidth(), 0.0)
-    figure.legend(handles=lines, loc="lower right", bbox_to_anchor=place, ncols=2, fontsize=9, frameon=False)  # fmt: skip
+    figure.legend(
+        handles=lines,
+        loc="lower right",
+        bbox_to_anchor=place,
+        ncols=2,
+        fontsize=9,
+        frameon=False,
+    )

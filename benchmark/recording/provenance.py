@@ -15,9 +15,20 @@ from andi_bench import __version__
 from andi_bench.place import rooms
 
 PACKAGES = (
-    "torch", "accelerate", "numpy", "scipy", "nibabel", "lmdb", "pandas", "scikit-learn", "scikit-image",
-    "SimpleITK", "medpy", "connected-components-3d", "nilearn",
-)  # fmt: skip
+    "torch",
+    "accelerate",
+    "numpy",
+    "scipy",
+    "nibabel",
+    "lmdb",
+    "pandas",
+    "scikit-learn",
+    "scikit-image",
+    "SimpleITK",
+    "medpy",
+    "connected-components-3d",
+    "nilearn",
+)
 
 
 def provenance() -> dict[str, Any]:
@@ -50,8 +61,11 @@ def _revision() -> dict[str, Any] | None:
         )
         changed = subprocess.run(
             ["git", "status", "--porcelain", "-uno"],
-            cwd=folder, capture_output=True, text=True, check=True,
-        )  # fmt: skip
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
     except (OSError, subprocess.CalledProcessError):
         return None
     return {"commit": commit.stdout.strip(), "changed": bool(changed.stdout.strip())}

@@ -15,6 +15,7 @@ from andi_bench.files import write_atomically
 from benchmark.training.loss_curve import read_losses
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from benchmark.evaluation.protocol import Sweeps
@@ -55,9 +56,14 @@ def pr_curve(
             x, y = _thinned(np.asarray(recall, float), np.asarray(precision, float))
             name = label if ap is None else f"{label} (AP {ap:.3f})"
             axis.step(
-                x, y, where="pre", label=name, color=PALETTE[k % len(PALETTE)],
-                linestyle=LINE_STYLES[k % len(LINE_STYLES)], linewidth=1.8,
-            )  # fmt: skip
+                x,
+                y,
+                where="pre",
+                label=name,
+                color=PALETTE[k % len(PALETTE)],
+                linestyle=LINE_STYLES[k % len(LINE_STYLES)],
+                linewidth=1.8,
+            )
         if prevalence is not None:
             name = f"chance (prevalence {prevalence:.4f})"
             axis.axhline(prevalence, color="0.5", linewidth=1, linestyle=(0, (1, 3)), label=name)
@@ -91,36 +97,11 @@ def dice_curves(path: Path, sweeps: Mapping[str, Sweeps], title: str = "") -> No
     UserError
         When the file cannot be written.
     """
-    looks = {"val": ("--", PALETTE[1], "validation"), "test": ("-", PALETTE[0], "test")}
     with figure_file(path, (5.0 * max(1, len(sweeps)), 4.4), constrained=True) as figure:
         axes = figure.subplots(1, max(1, len(sweeps)), squeeze=False, sharey=True)[0]
         highest = 0.0
         for axis, (chain, sweep) in zip(axes, sweeps.items(), strict=False):
-            least = min(
-                float(share[share > 0].min(initial=1.0)) for share, _ in sweep.splits.values()
-            )
-            for split, (share, dice) in sweep.splits.items():
-                style, color, name = looks[split]
-                drawn = share > 0
-                axis.plot(
-                    100 * share[drawn], dice[drawn], style, color=color, linewidth=1.8, label=name
-                )
-                highest = max(highest, float(dice.max()))
-            axis.set_xscale("log")
-            axis.set_xlim(100, 80 * max(least, 1e-6))  # thresholds rise from left to right
-            # in the order of their places, each on a line of its own
-            marked = sorted(sweep.points.items(), key=lambda pair: -pair[1])
-            for k, (name, point) in enumerate(marked):
-                place = 100 * max(point, least)
-                axis.axvline(place, color="0.45", linewidth=1, linestyle=":")
-                axis.annotate(
-                    name, (place, 0.99 - 0.055 * k), xycoords=("data", "axes fraction"), fontsize=8,
-                    xytext=(3, 0), textcoords="offset points", va="top", ha="left", color="0.2",
-                )  # fmt: skip
-            axis.set_xlabel("brain voxels of the test split above the threshold, %")
-            axis.set_title(chain, fontsize=10, loc="left")
-            axis.grid(color="0.9", linewidth=0.8)
-            axis.set_axisbelow(True)
+            highest = max(highest, _dice_panel(axis, chain, sweep))
         axes[0].set_ylim(0, 1.4 * highest or 1)  # the upper part is the labels'
         axes[0].set_ylabel("mean Dice over subjects")
         handles, labels = axes[0].get_legend_handles_labels()
@@ -130,6 +111,41 @@ def dice_curves(path: Path, sweeps: Mapping[str, Sweeps], title: str = "") -> No
             )
         if title:
             figure.suptitle(title, fontsize=11, x=0.01, ha="left")
+
+
+def _dice_panel(axis: Axes, chain: str, sweep: Sweeps) -> float:
+    """Draw the curves of one chain, and where its operating points stand; return the highest Dice."""
+    looks = {"val": ("--", PALETTE[1], "validation"), "test": ("-", PALETTE[0], "test")}
+    highest = 0.0
+    least = min(float(share[share > 0].min(initial=1.0)) for share, _ in sweep.splits.values())
+    for split, (share, dice) in sweep.splits.items():
+        style, color, name = looks[split]
+        drawn = share > 0
+        axis.plot(100 * share[drawn], dice[drawn], style, color=color, linewidth=1.8, label=name)
+        highest = max(highest, float(dice.max()))
+    axis.set_xscale("log")
+    axis.set_xlim(100, 80 * max(least, 1e-6))  # thresholds rise from left to right
+    # in the order of their places, each on a line of its own
+    marked = sorted(sweep.points.items(), key=lambda pair: -pair[1])
+    for k, (name, point) in enumerate(marked):
+        place = 100 * max(point, least)
+        axis.axvline(place, color="0.45", linewidth=1, linestyle=":")
+        axis.annotate(
+            name,
+            (place, 0.99 - 0.055 * k),
+            xycoords=("data", "axes fraction"),
+            fontsize=8,
+            xytext=(3, 0),
+            textcoords="offset points",
+            va="top",
+            ha="left",
+            color="0.2",
+        )
+    axis.set_xlabel("brain voxels of the test split above the threshold, %")
+    axis.set_title(chain, fontsize=10, loc="left")
+    axis.grid(color="0.9", linewidth=0.8)
+    axis.set_axisbelow(True)
+    return highest
 
 
 def loss_curve(path: Path, loss_csv: Path, title: str = "") -> None:
@@ -152,7 +168,8 @@ def loss_curve(path: Path, loss_csv: Path, title: str = "") -> None:
     steps, losses = read_losses(loss_csv)
     with figure_file(path, (6.4, 4.0), constrained=True) as figure:
         axis = figure.subplots()
-        axis.plot(steps, losses, color=PALETTE[5], linewidth=0.9, marker="." if len(steps) < 20 else "", label="loss")  # fmt: skip
+        marker = "." if len(steps) < 20 else ""
+        axis.plot(steps, losses, color=PALETTE[5], linewidth=0.9, marker=marker, label="loss")
         width = len(losses) // 20 * 2 + 1
         if width >= 3:
             smooth = _running_median(losses, width)

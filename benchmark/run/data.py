@@ -1,4 +1,4 @@
-"""The data sets of a run: opened, prepared, checked for overlaps, cut into slices."""
+"""The data sets of a run: found, prepared, checked for overlaps, cut into slices."""
 
 from __future__ import annotations
 
@@ -31,6 +31,121 @@ class RunData:
     notes: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class DataSets:
+    """The data sets of a run, named and found; nothing is read or built yet.
+
+    Parameters
+    ----------
+    request : RunRequest
+        What was asked for.
+    adapter : FolderAdapter
+        Data set that is scored.
+    source : FolderAdapter or None
+        Data set that is learnt from; None where nothing is learnt.
+    source_name : str
+        Its name, also where nothing is learnt.
+    """
+
+    request: RunRequest
+    adapter: FolderAdapter
+    source: FolderAdapter | None
+    source_name: str
+
+    @classmethod
+    def find(cls, request: RunRequest, *, learns: bool) -> DataSets:
+        """Find the folders of the data sets; without ``learns`` that of the scored one alone.
+
+        Raises
+        ------
+        UserError
+            For a data set that is unknown or whose folder is not there; says which option names it.
+        """
+        root = request.workspace.root
+        name = request.train_on or find_entry(request.dataset).trained_on or request.dataset
+        adapter = open_dataset(request.dataset, request.data_root, root, request.splits)
+        if not learns:
+            return cls(request, adapter, None, name)
+        if name == request.dataset:
+            return cls(request, adapter, adapter, name)
+        source = open_dataset(name, request.train_root, root, None, option="--train-root")
+        return cls(request, adapter, source, name)
+
+    def open(
+        self, console: Console, *, method: str, modalities: Sequence[str], needs: Sequence[str] = ()
+    ) -> RunData:
+        """Prepare and check the data sets.
+
+        Parameters
+        ----------
+        console : Console
+            Where to show progress.
+        method : str
+            For messages.
+        modalities : sequence of str
+            What the configuration names: every subject that is learnt from or scored must have them.
+        needs : sequence of str
+            What the method cannot do without.
+
+        Raises
+        ------
+        UserError
+            For a split that is empty, a modality that a scan lacks, or a subject or scan that stands in two splits.
+        """
+        request, adapter, source = self.request, self.adapter, self.source
+        _prepare(adapter, request, console)
+        if source is not None and source is not adapter:
+            _prepare(source, request, console)
+        val, test = _pick(adapter, request)
+        read = {request.dataset: [*val, *test]}
+        if source is not None:
+            read.setdefault(self.source_name, []).extend(source.subjects_in("train"))
+        require_modalities(modalities, read, method, needs)
+        guards, fingerprints = self._guard(val, test, console)
+        return RunData(
+            adapter=adapter,
+            source=source or adapter,
+            source_name=self.source_name,
+            val=val,
+            test=test,
+            guards=guards,
+            fingerprints=fingerprints,
+            notes=adapter.split().notes,
+        )
+
+    def _guard(
+        self, val: list[Subject], test: list[Subject], console: Console
+    ) -> tuple[list[Guard], dict[str, str]]:
+        """Check that no scan stands in two places; return the guards, and what identifies each evaluated scan."""
+        adapter, source, dataset = self.adapter, self.source, self.request.dataset
+        with console.reporting() as report:
+            groups = {
+                name: adapter.fingerprints(adapter.subjects_in(name), report)
+                for name in ("train", "val", "test")
+            }
+            learnt = (
+                source.fingerprints(source.subjects_in("train"), report)
+                if source is not None and source is not adapter
+                else {}
+            )
+        guards = [
+            no_overlap(f"splits of {dataset} disjoint ({a}, {b})", groups[a], groups[b], (a, b))
+            for a, b in (("train", "val"), ("train", "test"), ("val", "test"))
+        ]
+        known = groups["val"] | groups[self.request.split]
+        evaluated = {subject.id: known[subject.id] for subject in [*val, *test]}
+        if source is not None and source is not adapter:
+            guards.append(
+                no_overlap(
+                    "training data and evaluated data disjoint",
+                    {f"{self.source_name}/{name}": content for name, content in learnt.items()},
+                    evaluated,
+                    (f"{self.source_name} (training)", dataset),
+                )
+            )
+        return guards, evaluated
+
+
 def _pick(adapter: FolderAdapter, request: RunRequest) -> tuple[list[Subject], list[Subject]]:
     """Return the validation subjects and the subjects to report on."""
     val, chosen = adapter.subjects_in("val"), adapter.subjects_in(request.split)
@@ -46,71 +161,6 @@ def _pick(adapter: FolderAdapter, request: RunRequest) -> tuple[list[Subject], l
             "one subject or more wanted"
         )
     return val, chosen
-
-
-def open_data(
-    request: RunRequest,
-    console: Console,
-    *,
-    learns: bool,
-    modalities: Sequence[str],
-    needs: Sequence[str] = (),
-) -> RunData:
-    """Open, prepare and check the data sets of a run; without ``learns``, the scored one alone.
-
-    Parameters
-    ----------
-    modalities : sequence of str
-        What the configuration names: every subject that is learnt from or scored must have them.
-    needs : sequence of str
-        What the method cannot do without.
-
-    Raises
-    ------
-    UserError
-        For data that is missing, a split that is empty, a modality that a scan lacks, or a subject or scan that
-        stands in two splits.
-    """
-    entry = find_entry(request.dataset)
-    source_name = request.train_on or entry.trained_on or request.dataset
-    root = request.workspace.root
-    adapter = open_dataset(request.dataset, request.data_root, root, request.splits)
-    _prepare(adapter, request, console)
-    if not learns or source_name == request.dataset:
-        source = adapter
-    else:
-        source = open_dataset(source_name, request.train_root, root, None)
-        _prepare(source, request, console)
-    val, test = _pick(adapter, request)
-    groups_read = {request.dataset: [*val, *test]}
-    if learns:
-        groups_read.setdefault(source_name, []).extend(source.subjects_in("train"))
-    require_modalities(modalities, groups_read, request.method, needs)
-    with console.reporting() as report:
-        groups = {
-            name: adapter.fingerprints(adapter.subjects_in(name), report)
-            for name in ("train", "val", "test")
-        }
-        learnt = (
-            {} if source is adapter else source.fingerprints(source.subjects_in("train"), report)
-        )
-    guards = [
-        no_overlap(f"splits of {request.dataset} disjoint ({a}, {b})", groups[a], groups[b], (a, b))
-        for a, b in (("train", "val"), ("train", "test"), ("val", "test"))
-    ]
-    known = groups["val"] | groups[request.split]
-    evaluated = {subject.id: known[subject.id] for subject in [*val, *test]}
-    if source is not adapter:
-        guards.append(
-            no_overlap(
-                "training data and evaluated data disjoint",
-                {f"{source_name}/{name}": content for name, content in learnt.items()},
-                evaluated,
-                (f"{source_name} (training)", request.dataset),
-            )
-        )
-    notes = adapter.split().notes
-    return RunData(adapter, source, source_name, val, test, guards, evaluated, notes)
 
 
 def _prepare(adapter: FolderAdapter, request: RunRequest, console: Console) -> None:
@@ -141,3 +191,8 @@ def labelled(adapter: FolderAdapter, subjects: Sequence[Subject]) -> list[Subjec
     """Return the subjects whose lesions are known."""
     healthy = adapter.options.missing_mask == "healthy"
     return [subject for subject in subjects if subject.mask is not None or healthy]
+
+
+def contents(subjects: Sequence[Subject], fingerprints: dict[str, str]) -> list[str]:
+    """Return what identifies some evaluated subjects: name, scan, and whether the lesions are known."""
+    return sorted(f"{s.id}:{fingerprints[s.id]}:{s.mask is not None}" for s in subjects)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from accelerate import PartialState
 
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.workspace import Workspace
-from benchmark.run.one_method import run_method
+from benchmark.run.detector_source import DetectorSource
 from benchmark.run.request import Outcome, RunRequest
+from benchmark.run.stages import Run
 from benchmark.run.summary import summarise
 
 
@@ -42,41 +46,58 @@ def run_plan(plan: RunPlan, *, as_json: bool) -> None:
     Raises
     ------
     UserError
-        For whatever is wrong in what the user gave.
+        For whatever is wrong in what the user gave; what can be known to be wrong, before any work is done.
     """
     console = Console()
     started = time.monotonic()
+    runs = [*_asked(plan, console), *_along(plan, console)]
     outcomes: dict[str, Outcome] = {}
-    for name in plan.methods:
-        for seed in plan.seeds:
-            request = replace(plan.request, method=name, seed=seed)
-            outcomes[f"{name}, seed {seed}"] = run_method(request, console)
-    for name in plan.companions:
-        # A companion brings its own hyper-parameters; the data and the evaluation are the method's.
-        layers = [
-            {k: v for k, v in layer.items() if k not in ("detector", "training")}
-            for layer in plan.request.overrides
-        ]
-        request = replace(
-            plan.request, method=name, seed=plan.seeds[0], overrides=layers, checkpoint=None,
-            export=None, tracker=None,
-        )  # fmt: skip
+    while runs:
+        source, required = runs.pop(0)  # a finished run gives its network and its data back
+        key = f"{source.request.method}, seed {source.request.seed}"
         try:
-            outcomes[f"{name}, seed {plan.seeds[0]}"] = run_method(request, console)
+            outcomes[key] = Run(source, console).outcome()
         except UserError as error:
-            console.note(f"{name} is left out: {error}")
-    if _other_process():
+            if required:
+                raise
+            console.note(f"{source.request.method} is left out: {error}")
+    if not PartialState().is_main_process:
         return
     summarise(
-        plan.request.workspace, plan.request.dataset, outcomes, time.monotonic() - started, console,
+        plan.request.workspace,
+        plan.request.dataset,
+        outcomes,
+        time.monotonic() - started,
+        console,
         as_json=as_json,
-    )  # fmt: skip
+    )
 
 
-def _other_process() -> bool:
-    from accelerate import PartialState
+def _asked(plan: RunPlan, console: Console) -> Iterator[tuple[DetectorSource, bool]]:
+    for name in plan.methods:
+        for seed in plan.seeds:
+            yield DetectorSource(replace(plan.request, method=name, seed=seed), console), True
 
-    return not PartialState().is_main_process
+
+def _along(plan: RunPlan, console: Console) -> Iterator[tuple[DetectorSource, bool]]:
+    """Yield the companions; they bring their own hyper-parameters, the data and the evaluation are the method's."""
+    layers = [
+        {key: value for key, value in layer.items() if key not in ("detector", "training")}
+        for layer in plan.request.overrides
+    ]
+    shared = replace(
+        plan.request,
+        seed=plan.seeds[0],
+        overrides=layers,
+        checkpoint=None,
+        export=None,
+        tracker=None,
+    )
+    for name in plan.companions:
+        try:
+            yield DetectorSource(replace(shared, method=name), console), False
+        except UserError as error:
+            console.note(f"{name} is left out: {error}")
 
 
 def write_phantom(

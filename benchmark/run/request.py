@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from andi_bench.workspace import Workspace
+
+Split = Literal["test", "val"]
+DeviceName = Literal["auto", "cpu", "cuda"]
+Tracker = Literal["tensorboard", "wandb", "mlflow"]
 
 
 @dataclass(frozen=True)
@@ -53,16 +57,16 @@ class RunRequest:
     train_on: str | None = None
     preset: str | None = None
     seed: int = 0
-    split: str = "test"
+    split: Split = "test"
     subjects: tuple[str, ...] = ()
     data_root: Path | None = None
     train_root: Path | None = None
     splits: Path | None = None
     overrides: list[dict[str, Any]] = field(default_factory=list)
     checkpoint: Path | None = None
-    device: str = "auto"
+    device: DeviceName = "auto"
     workers: int | None = None
-    tracker: str | None = None
+    tracker: Tracker | None = None
     export: Path | None = None
 
 

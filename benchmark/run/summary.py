@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from pathlib import Path
+from typing import TextIO
 
 from andi_bench.console import Console
+from andi_bench.files import write_atomically
 from andi_bench.workspace import Workspace
 from benchmark.run.request import Outcome
 from datasets.prepare.register.original_grid import ORIGINAL
@@ -45,35 +48,13 @@ def summarise(
     """
     evaluated = [outcome for outcome in outcomes.values() if outcome.record is not None]
     if as_json:
-        rows = {
-            key: {
-                "record": str(outcome.record) if outcome.record else None,
-                "maps": str(outcome.maps) if outcome.maps else None,
-                "reused": outcome.reused,
-            }
-            for key, outcome in outcomes.items()
-        }
-        print(json.dumps(rows, indent=1))
+        print(json.dumps({key: _places(outcome) for key, outcome in outcomes.items()}, indent=1))
     if evaluated:
-        from andi_bench.files import write_atomically
-        from leaderboard.compare import compare
-        from leaderboard.exports.markdown import to_markdown
-        from leaderboard.exports.terminal import print_comparison
-
-        comparison = compare(place.records, dataset)
-        markdown = place.leaderboards / f"{dataset}.md"
-        write_atomically(markdown, to_markdown(comparison))
         # With --json, stdout belongs to the script that reads it.
-        print_comparison(comparison, sys.stderr if as_json else None)
+        markdown = _leaderboard(place, dataset, sys.stderr if as_json else None)
         console.note(f"leaderboard   {markdown}")
     for key, outcome in outcomes.items():
-        if outcome.record is not None:
-            state = " (was there already)" if outcome.reused else ""
-            console.note(f"record        {outcome.record}{state}: {key}; figures inside")
-        if outcome.maps is not None:
-            console.note(f"maps          {outcome.maps}: {key}")
-            if (outcome.maps / ORIGINAL).is_dir():
-                console.note(f"              {outcome.maps / ORIGINAL}: on the original files")
+        _say_where(key, outcome, console)
     if not evaluated:
         console.note("no lesion mask is known: the scans were scored, nothing could be evaluated")
     console.note(f"took          {seconds:.0f} s")
@@ -81,3 +62,34 @@ def summarise(
         "next          python -m benchmark compare --dataset "
         f"{dataset}; run --seed 0 --seed 1; run --dataset phantom-ms; methods; README.md"
     )
+
+
+def _places(outcome: Outcome) -> dict[str, str | bool | None]:
+    return {
+        "record": str(outcome.record) if outcome.record else None,
+        "maps": str(outcome.maps) if outcome.maps else None,
+        "reused": outcome.reused,
+    }
+
+
+def _leaderboard(place: Workspace, dataset: str, file: TextIO | None) -> Path:
+    """Write the leaderboard, print its table, and return the Markdown file."""
+    from leaderboard.compare import compare
+    from leaderboard.exports.markdown import to_markdown
+    from leaderboard.exports.terminal import print_comparison
+
+    comparison = compare(place.records, dataset)
+    markdown = place.leaderboards / f"{dataset}.md"
+    write_atomically(markdown, to_markdown(comparison))
+    print_comparison(comparison, file)
+    return markdown
+
+
+def _say_where(key: str, outcome: Outcome, console: Console) -> None:
+    if outcome.record is not None:
+        state = " (was there already)" if outcome.reused else ""
+        console.note(f"record        {outcome.record}{state}: {key}; figures inside")
+    if outcome.maps is not None:
+        console.note(f"maps          {outcome.maps}: {key}")
+        if (outcome.maps / ORIGINAL).is_dir():
+            console.note(f"              {outcome.maps / ORIGINAL}: on the original files")

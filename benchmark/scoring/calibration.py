@@ -75,4 +75,4 @@ def load_calibration(detector: AnomalyDetector, folder: Path) -> None:
         found = json.loads(path.read_text(encoding="utf-8"))
         detector.calibration = {str(key): float(value) for key, value in found.items()}
     except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise UserError(f"{path}: damaged; delete it to calibrate anew") from error
+        raise UserError(f"{path}: damaged; delete it to calibrate again") from error

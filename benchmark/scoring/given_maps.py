@@ -65,7 +65,7 @@ def map_files(folder: Path, subjects: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def strangers(folder: Path, known: Sequence[str]) -> list[str]:
+def unmatched_maps(folder: Path, known: Sequence[str]) -> list[str]:
     """Return the maps of a folder that belong to no subject of the data set, sorted."""
     names = {f"{subject}{ending}" for subject in known for ending in _ENDINGS}
     return sorted(set(_maps_in(folder)) - names)
@@ -83,7 +83,7 @@ def _maps_in(folder: Path) -> list[str]:
 
 
 @dataclass
-class Arrivals:
+class Adaptations:
     """What happened to the maps on their way to the working grid, for the record's notes."""
 
     resampled: list[str] = field(default_factory=list)
@@ -114,7 +114,9 @@ def _maps(subjects: Sequence[str]) -> str:
     return f"{len(subjects)} maps ({subjects[0]}{', ...' if len(subjects) > 1 else ''})"
 
 
-def to_working(path: Path, volume: Volume, size: int, arrivals: Arrivals) -> NDArray[np.float32]:
+def to_working(
+    path: Path, volume: Volume, size: int, adaptations: Adaptations
+) -> NDArray[np.float32]:
     """Read a map and bring it to the working grid of its scan, as an image would be; float32 (X, Y, Z).
 
     A map on the scan's own grid is resized the very way the scan is, its axes turned first where they are named or run
@@ -129,7 +131,7 @@ def to_working(path: Path, volume: Volume, size: int, arrivals: Arrivals) -> NDA
         The scan.
     size : int
         Edge of the working grid's axial plane, voxels.
-    arrivals : Arrivals
+    adaptations : Adaptations
         Told what was done.
 
     Raises
@@ -151,9 +153,9 @@ def to_working(path: Path, volume: Volume, size: int, arrivals: Arrivals) -> NDA
             f"{volume.subject}: the scan's own affine wanted"
         )
     else:
-        scores = grid.to_working(_through_the_world(file, volume, arrivals), native, size)
+        scores = grid.to_working(_through_the_world(file, volume, adaptations), native, size)
     if scores[volume.brain].min() < 0:
-        arrivals.negative.append(volume.subject)
+        adaptations.negative.append(volume.subject)
     return scores
 
 
@@ -167,7 +169,9 @@ def _along(file: NiftiScan, native: NativeGrid) -> NiftiScan:
     return file
 
 
-def _through_the_world(file: NiftiScan, volume: Volume, arrivals: Arrivals) -> NDArray[np.float32]:
+def _through_the_world(
+    file: NiftiScan, volume: Volume, adaptations: Adaptations
+) -> NDArray[np.float32]:
     """Resample a map linearly to the scan's grid; beyond its field it has its lowest score."""
     from scipy import ndimage
 
@@ -184,9 +188,9 @@ def _through_the_world(file: NiftiScan, volume: Volume, arrivals: Arrivals) -> N
             f"{file.path}: the map covers {1 - missing / total:.0%} of the brain of subject {volume.subject}: "
             f"at least {LEAST_COVER:.0%} wanted (is its affine the scan's?)"
         )
-    arrivals.resampled.append(volume.subject)
+    adaptations.resampled.append(volume.subject)
     if missing:
-        arrivals.uncovered[volume.subject] = missing
+        adaptations.uncovered[volume.subject] = missing
     inner = ndimage.affine_transform(
         values, step[:3, :3], step[:3, 3], native.shape, np.float32, order=1, mode="nearest"
     )

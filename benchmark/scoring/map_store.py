@@ -153,7 +153,7 @@ class MapStore:
                 inside, scores = scores, np.zeros(shape, dtype=np.float32)
                 scores[masks["brain"]] = inside
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: damaged map ({error}); delete it to score anew") from error
+            raise UserError(f"{path}: damaged map ({error}); delete it to score again") from error
         meta["spacing"] = tuple(meta["spacing"])
         if meta.get("loss") is not None:
             lost = tuple((ml, tuple(centre)) for ml, centre in meta["loss"]["lost"])

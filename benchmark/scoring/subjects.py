@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from andi_bench.config import PreprocessingConfig
 from andi_bench.console import Console
@@ -16,6 +18,7 @@ from andi_bench.errors import UserError
 from benchmark.scoring.costs import peak_memory_mb, reset_peak_memory
 from benchmark.scoring.engine import ScoreEngine, score_volume
 from benchmark.scoring.map_store import MapStore, ScoredSubject
+from benchmark.scoring.scan_views import ViewStore
 from datasets.adapters.folder import FolderAdapter, Subject
 from datasets.prepare.register.original_grid import (
     ORIGINAL,
@@ -48,66 +51,125 @@ def read_ahead(
             yield pending.result()
 
 
-def score_subjects(
-    detector: AnomalyDetector,
-    adapter: FolderAdapter,
-    subjects: Sequence[Subject],
-    preprocessing: PreprocessingConfig,
-    engine: ScoreEngine,
-    store: MapStore,
-    console: Console,
-    *,
-    export: Path | None = None,
-    process: tuple[int, int] = (0, 1),
-) -> None:
-    """Score the subjects that the store lacks.
+@dataclass(frozen=True)
+class SubjectScorer:
+    """Scores subjects into a map store; what is there already is left alone.
 
     Parameters
     ----------
+    detector : AnomalyDetector
+        Has learnt, and is calibrated where it needs to be.
+    adapter : FolderAdapter
+        Reads the scans.
+    preprocessing : PreprocessingConfig
+        Working grid, modalities, normalisation.
+    engine : ScoreEngine
+        Seed, device, batch size.
+    maps : MapStore
+        Where the maps go.
+    views : ViewStore
+        Where what figures show of the scans goes.
+    console : Console
+        Where to show progress.
     export : Path or None
-        Folder for the maps as NIfTI on each scan's own grid, and in its :data:`datasets.prepare.register.original_grid.ORIGINAL` those of prepared
-        scans on the grids of the files they were prepared from; files that are there are left alone.
+        Folder for the maps as NIfTI on each scan's own grid, and in its
+        :data:`datasets.prepare.register.original_grid.ORIGINAL` those of prepared scans on the grids of the files they
+        were prepared from; files that are there are left alone.
     process : (int, int)
         This process and how many there are: each takes its share of the subjects.
-
-    Raises
-    ------
-    UserError
-        When a scan cannot be read, a map is not finite, or a file cannot be written.
     """
-    rank, world = process
 
-    def wanted(subject: Subject) -> bool:
-        if export is not None and not all(path.is_file() for path in _exports(subject, export)):
+    detector: AnomalyDetector
+    adapter: FolderAdapter
+    preprocessing: PreprocessingConfig
+    engine: ScoreEngine
+    maps: MapStore
+    views: ViewStore
+    console: Console
+    export: Path | None = None
+    process: tuple[int, int] = (0, 1)
+
+    def score(self, subjects: Sequence[Subject], *, reported: bool) -> None:
+        """Score the subjects that the store lacks.
+
+        Parameters
+        ----------
+        subjects : sequence of Subject
+            Whom to score.
+        reported : bool
+            Whether they are reported on: then their views are kept, and their maps exported where that is asked for.
+
+        Raises
+        ------
+        UserError
+            When a scan cannot be read, a map is not finite, or a file cannot be written.
+        """
+        rank, world = self.process
+        share = {s.id: s for s in subjects[rank::world] if self._wanted(s, reported)}
+        if not share:
+            return
+        name = self.detector.name
+        unscored = sum(subject not in self.maps for subject in share)
+        if rank == 0 and unscored:
+            self.console.note(f"scoring {unscored} of {len(subjects)} subjects with {name}")
+        with self.console.progress(f"scoring ({name})", len(share)) as advance:
+            for volume in read_ahead(self.adapter, list(share.values()), self.preprocessing):
+                scored = self._scored(volume)
+                if reported:
+                    self.views.keep(volume)
+                if reported and self.export is not None:
+                    _export(scored, volume, share[volume.subject], self.export)
+                advance(1, volume.subject)
+
+    def _wanted(self, subject: Subject, reported: bool) -> bool:
+        if subject.id not in self.maps:
             return True
-        return subject.id not in store
+        if not reported:
+            return False
+        exports = _exports(subject, self.export) if self.export is not None else []
+        return bool(self.views.missing([subject.id])) or not all(p.is_file() for p in exports)
 
-    share = [subject for subject in subjects[rank::world] if wanted(subject)]
-    known = {subject.id: subject for subject in share}
-    if not share:
-        return
-    if rank == 0:
-        console.note(f"scoring {len(share)} of {len(subjects)} subjects with {detector.name}")
-    with console.progress(f"scoring ({detector.name})", len(share)) as advance:
-        for volume in read_ahead(adapter, share, preprocessing):
-            scored = store.load(volume.subject) if volume.subject in store else None
-            if scored is None:
-                reset_peak_memory(engine.device)
-                result = score_volume(detector, volume, engine)
-                costs: dict[str, Any] = {
-                    "seconds": result.seconds,
-                    "network_calls": result.network_calls,
-                    "slices": result.slices,
-                    "peak_memory_mb": peak_memory_mb(engine.device),
-                }
-                scored = ScoredSubject(
-                    volume.subject, result.map, volume.brain, volume.lesion, volume.spacing,
-                    volume.site, volume.attributes, costs, volume.loss,
-                )  # fmt: skip
-                store.save(scored)
-            if export is not None:
-                _export(scored, volume, known[volume.subject], export)
-            advance(1, volume.subject)
+    def _scored(self, volume: Volume) -> ScoredSubject:
+        if volume.subject in self.maps:
+            return self.maps.load(volume.subject)
+        reset_peak_memory(self.engine.device)
+        result = score_volume(self.detector, volume, self.engine)
+        costs: dict[str, Any] = {
+            "seconds": result.seconds,
+            "network_calls": result.network_calls,
+            "slices": result.slices,
+            "peak_memory_mb": peak_memory_mb(self.engine.device),
+        }
+        scored = scored_subject(volume, result.map, costs)
+        self.maps.save(scored)
+        return scored
+
+
+def scored_subject(
+    volume: Volume, scores: NDArray[np.float32], costs: dict[str, Any] | None = None
+) -> ScoredSubject:
+    """Put a map and what it is held against together.
+
+    Parameters
+    ----------
+    volume : Volume
+        The scan.
+    scores : float32 (X, Y, Z)
+        Its anomaly map, on the working grid.
+    costs : dict, optional
+        seconds, network_calls, slices, peak_memory_mb.
+    """
+    return ScoredSubject(
+        volume.subject,
+        scores,
+        volume.brain,
+        volume.lesion,
+        volume.spacing,
+        volume.site,
+        volume.attributes,
+        costs or {},
+        volume.loss,
+    )
 
 
 def _exports(subject: Subject, folder: Path) -> list[Path]:

@@ -104,7 +104,9 @@ def load_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, str]]:
             return tensors, dict(file.metadata() or {})
     except (OSError, SafetensorError, ValueError) as error:
         first = str(error).splitlines()[0]
-        raise UserError(f"{path}: damaged checkpoint ({first}); delete it to train anew") from error
+        raise UserError(
+            f"{path}: damaged checkpoint ({first}); delete it to train again"
+        ) from error
 
 
 def save_progress(
@@ -155,4 +157,4 @@ def load_progress(
         optimizer.load_state_dict({"state": state, "param_groups": groups})
         return Progress(**json.loads(metadata["progress"]))
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: damaged checkpoint; delete it to train anew") from error
+        raise UserError(f"{path}: damaged checkpoint; delete it to train again") from error

@@ -121,7 +121,7 @@ class Training:
         try:
             found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise UserError(f"{path}: damaged; delete {self.folder} to train anew") from error
+            raise UserError(f"{path}: damaged; delete {self.folder} to train again") from error
         return found
 
 

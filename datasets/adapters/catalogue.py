@@ -51,6 +51,8 @@ def open_dataset(
     data_root: Path | None,
     workspace: Path,
     splits_dir: Path | None = None,
+    *,
+    option: str = "--data-root",
 ) -> FolderAdapter:
     """Return the adapter of a data set, with its folder found; nothing is read or built yet.
 
@@ -65,6 +67,8 @@ def open_dataset(
         Where the suite keeps its own files.
     splits_dir : Path or None
         The user's own split.
+    option : str
+        The option that names the folder, for messages.
 
     Raises
     ------
@@ -76,9 +80,9 @@ def open_dataset(
     adapter = cast("type[FolderAdapter]", resolve(entry.adapter, ADAPTERS, group=DATASETS))
     variable = entry.root_variable
     value = os.environ.get(variable, "").strip() if variable else ""
-    ways = "--data-root DIR" + (f" or the environment variable {variable}" if variable else "")
+    ways = f"{option} DIR" + (f" or the environment variable {variable}" if variable else "")
     if data_root is not None:
-        root, named = data_root, f"--data-root {data_root}"
+        root, named = data_root, f"{option} {data_root}"
     elif value:
         root, named = Path(value), f"{variable}={value}"
     elif adapter.built_in:

@@ -59,7 +59,8 @@ def test_lesions_are_matched_as_by_a_walk_from_voxel_to_voxel(
     found = lesion_wise(detection, lesion, voxel_ml)
     assert (found.lesions, found.found) == (len(lesions), sum(hit))
     assert (found.detections, found.false_positives) == (len(detections), alarms)
-    limits = [(0, 0.1), (0.1, 1), (1, 10), (10, np.inf)]
+    above = np.nextafter(10, 11)  # exactly 10 ml still is no lesion of more than 10 ml
+    limits = [(0, 0.1), (0.1, 1), (1, above), (above, np.inf)]
     for name, (low, high) in zip(STRATA, limits, strict=True):
         members = [index for index, one in enumerate(lesions) if low <= len(one) * voxel_ml < high]
         stratum = found.strata[name]

@@ -17,6 +17,7 @@ from andi_bench.records.previews import (
     find_previews,
     make_preview,
     read_preview,
+    reduced_scan,
     write_preview,
 )
 from andi_bench.records.search import find_records
@@ -48,7 +49,14 @@ def kept(array, preview):
 def test_a_detection_at_an_operating_point_is_the_measured_one_voxel_by_voxel(shape):
     scan, brain, lesion, scores = scene(1, shape)
     thresholds = [float(np.float32(v)) for v in np.quantile(scores[brain], [0.9, 0.99, 0.999])]
-    shown = make_preview(scan, brain, lesion, {"raw": scores}, {"raw": thresholds}, (1.0, 1.5, 2.0))
+    shown = make_preview(
+        reduced_scan(scan, brain),
+        brain,
+        lesion,
+        {"raw": scores},
+        {"raw": thresholds},
+        (1.0, 1.5, 2.0),
+    )
     assert max(shown.scan.shape) <= LONGEST
     assert np.array_equal(shown.brain, kept(brain, shown))
     assert np.array_equal(shown.lesion, kept(lesion, shown))
@@ -80,7 +88,14 @@ def test_every_edge_parts_the_scores_exactly_whatever_their_scale(seed, exponent
 def test_a_map_of_one_value_and_a_scan_of_zeros_can_be_shown():
     brain = np.ones((4, 4, 4), dtype=bool)
     flat = np.zeros((4, 4, 4), dtype=np.float32)
-    shown = make_preview(flat, brain, ~brain, {"raw": flat}, {"raw": [0.0, 1.0, -1.0]}, (1, 1, 1))
+    shown = make_preview(
+        reduced_scan(flat, brain),
+        brain,
+        ~brain,
+        {"raw": flat},
+        {"raw": [0.0, 1.0, -1.0]},
+        (1, 1, 1),
+    )
     assert shown.maps["raw"].edges.tolist() == [0.0]
     assert not shown.maps["raw"].codes.any()
 
@@ -88,7 +103,14 @@ def test_a_map_of_one_value_and_a_scan_of_zeros_can_be_shown():
 def test_a_preview_is_read_back_as_it_was_written_and_its_bytes_are_the_same(tmp_path):
     scan, brain, lesion, scores = scene()
     for name in ("a", "b"):
-        shown = make_preview(scan, brain, lesion, {"raw": scores}, {"raw": [1.0]}, (1.0, 1.0, 1.0))
+        shown = make_preview(
+            reduced_scan(scan, brain),
+            brain,
+            lesion,
+            {"raw": scores},
+            {"raw": [1.0]},
+            (1.0, 1.0, 1.0),
+        )
         write_preview(tmp_path / "previews" / f"{name}.npz", shown)
     first, second = (tmp_path / "previews" / f"{name}.npz" for name in ("a", "b"))
     assert first.read_bytes() == second.read_bytes()
@@ -101,7 +123,9 @@ def test_a_preview_is_read_back_as_it_was_written_and_its_bytes_are_the_same(tmp
 
 def test_a_file_that_is_no_preview_is_named(tmp_path):
     scan, brain, lesion, scores = scene()
-    shown = make_preview(scan, brain, lesion, {"raw": scores}, {}, (1.0, 1.0, 1.0))
+    shown = make_preview(
+        reduced_scan(scan, brain), brain, lesion, {"raw": scores}, {}, (1.0, 1.0, 1.0)
+    )
     arrays = shown.arrays()
     broken = {
         "other shape": {**arrays, "mask": arrays["mask"][1:]},

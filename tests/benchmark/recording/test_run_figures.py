@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 
 from andi_bench.errors import UserError
-from benchmark.recording.montage import DETECTION, LESION, montage
+from benchmark.recording.montage import DETECTION, LESION
+from benchmark.recording.montage import montage as draw
 from benchmark.recording.run_figures import loss_curve, pr_curve
+from benchmark.scoring.scan_views import view_of
+from benchmark.scoring.subjects import scored_subject
 from datasets.volume import NativeGrid, Volume
 
 
@@ -33,6 +36,16 @@ def make_volume(
     affine = np.diag([-2.0, -2.0, 3.0, 1.0])
     native = NativeGrid(shape, affine, np.zeros((3, 2)), ((0, 0), (0, 0)))
     return Volume("S1", image, brain, mask, affine, native, modalities)
+
+
+def montage(
+    path: Path,
+    volume: Volume,
+    scores: np.ndarray,
+    threshold: float | None,
+    title: str = "",
+) -> None:
+    draw(path, view_of(volume), scored_subject(volume, scores), scores, threshold, title)
 
 
 def make_map(volume: Volume) -> np.ndarray:

@@ -1,0 +1,115 @@
+"""What a record says of a run beside what was measured: where its maps come from, and what guards it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from andi_bench.config import MethodEntry, RunConfig
+from andi_bench.records.store import Costs, RunInfo
+from benchmark.recording.guards import Guard
+
+Origin = Literal["trained", "checkpoint", "nothing to learn", "elsewhere"]
+
+
+@dataclass(frozen=True)
+class MethodFacts:
+    """The method.
+
+    Parameters
+    ----------
+    entry : MethodEntry or None
+        What its configuration file says; None where it has none.
+    settings : dict
+        Its hyper-parameters; {} for maps made elsewhere.
+    calibration : dict of str to float
+        What it settled on validation data.
+    """
+
+    entry: MethodEntry | None
+    settings: dict[str, Any] = field(default_factory=dict)
+    calibration: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LearningFacts:
+    """Where the weights come from.
+
+    Parameters
+    ----------
+    origin : str
+        ``trained`` here, from a ``checkpoint``, ``nothing to learn``, or maps made ``elsewhere``.
+    dataset : str
+        Data set of the training slices, "" without a training.
+    subjects : sequence of str
+        Who gave training slices.
+    report : dict
+        Steps, seconds and device of the training; or the checkpoint's name and hash.
+    curve : Path or None
+        The training's ``loss.csv``; None, or no such file, without one.
+    """
+
+    origin: Origin
+    dataset: str = ""
+    subjects: Sequence[str] = ()
+    report: dict[str, Any] = field(default_factory=dict)
+    curve: Path | None = None
+
+
+@dataclass(frozen=True)
+class Cohorts:
+    """Who was evaluated.
+
+    Parameters
+    ----------
+    val, test : list of str
+        Subjects that thresholds are frozen on, and that are reported on.
+    unlabelled : int
+        Subjects of the reported split without a lesion mask.
+    fingerprints : dict of str to str
+        Content hash of each subject's scan.
+    """
+
+    val: list[str]
+    test: list[str]
+    unlabelled: int
+    fingerprints: dict[str, str]
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """A finished run, but for what was measured.
+
+    Parameters
+    ----------
+    info : RunInfo
+        Names and identity.
+    config : RunConfig
+        Configuration.
+    method, learning, cohorts
+        See there.
+    guards : list of Guard
+        Those of the data; the recording adds those of the method.
+    costs : Costs
+        Parameters, training, device.
+    notes : tuple of str
+        What a reader must know.
+    unfrozen : str or None
+        Why there is nothing to freeze thresholds on, where that is not for lack of labelled validation subjects.
+    """
+
+    info: RunInfo
+    config: RunConfig
+    method: MethodFacts
+    learning: LearningFacts
+    cohorts: Cohorts
+    guards: list[Guard]
+    costs: Costs
+    notes: tuple[str, ...] = ()
+    unfrozen: str | None = None
+
+    def resolved_config(self) -> dict[str, Any]:
+        """Return the configuration as it was used, every default filled in; fit for ``--config``."""
+        return {**self.config.model_dump(mode="json"), "detector": self.method.settings}

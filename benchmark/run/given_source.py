@@ -1,0 +1,243 @@
+"""Maps made elsewhere: brought from a folder to the working grid, so that they rank with the rest."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from andi_bench import config as configuration
+from andi_bench.config import MethodEntry, RunConfig
+from andi_bench.console import Console
+from andi_bench.errors import UserError
+from andi_bench.locks import exclusive
+from andi_bench.names import slug
+from andi_bench.records.store import Costs, identity
+from benchmark.recording.facts import LearningFacts, MethodFacts
+from benchmark.run.accelerator import default_preset
+from benchmark.run.data import DataSets, RunData, contents, labelled
+from benchmark.run.request import RunRequest
+from benchmark.run.source import Evaluated, Facts, Identity, view_store
+from benchmark.scoring.given_maps import Adaptations, map_files, to_working, unmatched_maps
+from benchmark.scoring.map_store import MapStore
+from benchmark.scoring.subjects import read_ahead, scored_subject
+from datasets.adapters.folder import Subject
+from datasets.prepare.register.original_grid import original_path, preparation_of, save_on_original
+from datasets.scans.fingerprints import file_hash
+from datasets.scans.nifti import read_nifti
+
+LONGEST_NAME = 60
+
+_NO_MAPS = "no maps of the validation subjects (--val-maps), so no frozen threshold"
+
+
+@dataclass(frozen=True)
+class MapFolders:
+    """Where given maps are, and what they are called.
+
+    Parameters
+    ----------
+    name : str
+        The method's name in tables.
+    maps : Path
+        Maps of the subjects that are reported on.
+    val_maps : Path or None
+        Maps of the validation subjects, that thresholds are frozen on; may be the same folder.
+
+    Raises
+    ------
+    UserError
+        For a name that is empty, too long, or has no letter or digit.
+    """
+
+    name: str
+    maps: Path
+    val_maps: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not self.slug or len(self.name) > LONGEST_NAME or not self.name.isprintable():
+            raise UserError(
+                f"--name {self.name!r}: a name of at most {LONGEST_NAME} printable characters wanted, with a letter "
+                "or digit"
+            )
+
+    @property
+    def slug(self) -> str:
+        """The name as it stands in names of files."""
+        return slug(self.name)
+
+
+class GivenSource:
+    """The source of a run of given maps; implements :class:`benchmark.run.source.MapSource`.
+
+    Parameters
+    ----------
+    request : RunRequest
+        Data set, split, configuration; ``method`` is not read.
+    given : MapFolders
+        The maps.
+    console : Console
+        Where to show progress.
+
+    Raises
+    ------
+    UserError
+        For whatever is wrong in the configuration or the folders: before any work is done.
+    """
+
+    writes = True
+
+    def __init__(self, request: RunRequest, given: MapFolders, console: Console) -> None:
+        self.request, self.export = request, request.export
+        self.preset = request.preset or default_preset(request.device)
+        self.config: RunConfig = configuration.load_run_config(
+            None, self.preset, request.overrides, given.name
+        )
+        for folder in (given.maps, given.val_maps):
+            if folder is not None and not folder.is_dir():
+                raise UserError(f"{folder}: no such folder of maps")
+        self._data_sets = DataSets.find(request, learns=False)
+        self._given, self._console = given, console
+        self._notes: list[str] = []
+
+    def open(self) -> RunData:
+        """Prepare and check the data.
+
+        Raises
+        ------
+        UserError
+            As :meth:`benchmark.run.data.DataSets.open`.
+        """
+        return self._data_sets.open(
+            self._console,
+            method=self.request.method,
+            modalities=self.config.preprocessing.modalities,
+        )
+
+    def learn(self, data: RunData) -> None:
+        """Do nothing: who made the maps has learnt already."""
+
+    def evaluated(self, data: RunData) -> Evaluated:
+        """Return the subjects whose lesions are known: given maps are only evaluated.
+
+        Raises
+        ------
+        UserError
+            When there is none, one of them has no map, or two.
+        """
+        request, given = self.request, self._given
+        known = labelled(data.adapter, data.test)
+        if not known:
+            raise UserError(
+                f"dataset '{request.dataset}': no subject of its {request.split} split has a lesion mask: nothing to "
+                "evaluate"
+            )
+        val = labelled(data.adapter, data.val) if given.val_maps is not None else []
+        self._files = map_files(given.maps, [s.id for s in known])
+        if given.val_maps is not None:
+            self._files = map_files(given.val_maps, [s.id for s in val]) | self._files
+        return Evaluated(val, known, known)
+
+    def identify(self, data: RunData, subjects: Evaluated) -> Identity:
+        """Name the run by the bytes of its maps, the data and the configuration."""
+        request, config, given = self.request, self.config, self._given
+        hashes = {name: file_hash(path) for name, path in sorted(self._files.items())}
+        scoring = {
+            "name": given.name,
+            "preprocessing": config.preprocessing.model_dump(mode="json"),
+            "dataset": request.dataset,
+        }
+        parts = {
+            **scoring,
+            "maps": hashes,
+            "evaluation": config.evaluation.model_dump(mode="json"),
+            "split": request.split,
+            "val": contents(subjects.val, data.fingerprints),
+            "test": contents(data.test, data.fingerprints),
+            "seed": request.seed,
+        }
+        modalities = config.preprocessing.modalities
+        return Identity(
+            method=given.slug,
+            label=given.name,
+            run=parts,
+            maps=identity(scoring | {"maps": hashes}),
+            folder=request.workspace.maps / f"{given.slug}__{identity(scoring)[:12]}",
+            stamps={
+                s.id: identity({"map": hashes[s.id], "scan": data.adapter.content(s, modalities)})[
+                    :12
+                ]
+                for s in [*subjects.val, *subjects.known]
+            },
+        )
+
+    def alone(self, folder: Path) -> AbstractContextManager[None]:
+        """Hold the folder of the maps."""
+        return exclusive(folder, self._console)
+
+    def bring(
+        self, data: RunData, subjects: Evaluated, identity: Identity, *, finished: bool
+    ) -> None:
+        """Bring every map to the working grid, and keep it beside brain and lesion mask.
+
+        Raises
+        ------
+        UserError
+            As :func:`benchmark.scoring.given_maps.to_working`; and where maps are to be exported and no subject was
+            prepared by this package.
+        """
+        if not finished:
+            self._keep(data, subjects, MapStore(identity.folder, identity.stamps))
+        if self.export is not None:
+            self._export(data.test, self.export)
+
+    def facts(self, data: RunData, subjects: Evaluated) -> Facts:
+        """Return what little is known of the maps."""
+        title = self._given.name
+        entry = MethodEntry(title=title, family="maps made elsewhere", learns_from="not known")
+        return Facts(
+            method=MethodFacts(entry),
+            learning=LearningFacts("elsewhere"),
+            costs=Costs(),
+            trained_on=None,
+            fingerprints={s.id: data.fingerprints[s.id] for s in [*subjects.val, *subjects.known]},
+            notes=tuple(self._notes),
+            unfrozen=_NO_MAPS if self._given.val_maps is None else None,
+        )
+
+    def _keep(self, data: RunData, subjects: Evaluated, maps: MapStore) -> None:
+        adaptations, config = Adaptations(), self.config.preprocessing
+        everyone = [*subjects.val, *subjects.known]
+        reported = {subject.id for subject in subjects.known}
+        views = view_store(self.request, data, self.config, subjects.known)
+        with self._console.progress("reading maps", len(everyone)) as advance:
+            for volume in read_ahead(data.adapter, everyone, config):
+                path = self._files[volume.subject]
+                scores = to_working(path, volume, config.size, adaptations)
+                maps.save(scored_subject(volume, scores))
+                if volume.subject in reported:
+                    views.keep(volume)
+                advance(1, volume.subject)
+        self._notes = adaptations.notes()
+        unknown = unmatched_maps(self._given.maps, [s.id for s in data.adapter.subjects()])
+        if unknown:
+            more = ", ..." if len(unknown) > 1 else ""
+            self._notes.append(
+                f"{len(unknown)} files of no subject of the data set were left alone: {unknown[0]}{more}"
+            )
+
+    def _export(self, subjects: list[Subject], folder: Path) -> None:
+        """Write each map as ``<folder>/<subject>_on_<original file>.nii.gz``; files that are there are left alone."""
+        prepared = {s.id: p for s in subjects if (p := preparation_of(s.paths)) is not None}
+        if not prepared:
+            raise UserError(
+                f"--export-maps: no subject of dataset '{self.request.dataset}' has a preparation.json beside its "
+                "files: its maps lie on the user's files already"
+            )
+        files = map_files(self._given.maps, list(prepared))
+        with self._console.progress("exporting maps", len(prepared)) as advance:
+            for subject, preparation in prepared.items():
+                if not original_path(folder, preparation).is_file():
+                    scan = read_nifti(files[subject])
+                    save_on_original(scan.values, scan.affine, preparation, folder)
+                advance(1, subject)

@@ -1,0 +1,170 @@
+"""Where the anomaly maps of a run come from: what a run asks of a detector, or of a folder of given maps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from andi_bench.config import RunConfig
+from andi_bench.records.store import Costs
+from benchmark.recording.facts import LearningFacts, MethodFacts
+from benchmark.run.data import RunData
+from benchmark.run.request import RunRequest
+from benchmark.scoring.scan_views import ViewStore
+from datasets.adapters.folder import Subject
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What a run and its maps are named by.
+
+    Parameters
+    ----------
+    method, label : str
+        Name in folders, name in tables.
+    run : dict
+        Everything that the run's result depends on.
+    maps : str
+        Hash of what its maps depend on, beside the subjects.
+    folder : Path
+        Where the maps are kept.
+    stamps : dict of str to str
+        For each subject what changes when one of its files does.
+    """
+
+    method: str
+    label: str
+    run: dict[str, Any]
+    maps: str
+    folder: Path
+    stamps: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The subjects of a run.
+
+    Parameters
+    ----------
+    val : list of Subject
+        Thresholds are frozen on them; their lesions are known.
+    test : list of Subject
+        All that are scored.
+    known : list of Subject
+        Those of ``test`` whose lesions are known: they are reported on.
+    """
+
+    val: list[Subject]
+    test: list[Subject]
+    known: list[Subject]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What only the source can tell of a finished run.
+
+    Parameters
+    ----------
+    method, learning, costs
+        As in the record.
+    trained_on : set of str or None
+        Subjects that gave training slices; None where that is not known.
+    fingerprints : dict of str to str
+        Content hash of each subject's scan, as the record keeps them.
+    notes : tuple of str
+        What a reader must know.
+    unfrozen : str or None
+        Why there is nothing to freeze thresholds on.
+    """
+
+    method: MethodFacts
+    learning: LearningFacts
+    costs: Costs
+    trained_on: set[str] | None
+    fingerprints: dict[str, str]
+    notes: tuple[str, ...] = ()
+    unfrozen: str | None = None
+
+
+class MapSource(Protocol):
+    """Makes or brings the anomaly maps of a run. Its constructor checks all that can be known before any work.
+
+    Attributes
+    ----------
+    request : RunRequest
+        What was asked for.
+    preset : str
+        Name of the preset in use.
+    config : RunConfig
+        The run's configuration.
+    """
+
+    request: RunRequest
+    preset: str
+    config: RunConfig
+
+    @property
+    def writes(self) -> bool:
+        """Whether this process writes the record: the first of several does."""
+        ...
+
+    @property
+    def export(self) -> Path | None:
+        """Where maps are exported to, beside the record; None: nowhere."""
+        ...
+
+    def open(self) -> RunData:
+        """Prepare and check the data."""
+        ...
+
+    def learn(self, data: RunData) -> None:
+        """Train, or find what an equal training has learnt."""
+        ...
+
+    def evaluated(self, data: RunData) -> Evaluated:
+        """Return the subjects of the run."""
+        ...
+
+    def identify(self, data: RunData, subjects: Evaluated) -> Identity:
+        """Name the run and its maps."""
+        ...
+
+    def alone(self, folder: Path) -> AbstractContextManager[None]:
+        """Hold the folder of the maps while they are made."""
+        ...
+
+    def bring(
+        self, data: RunData, subjects: Evaluated, identity: Identity, *, finished: bool
+    ) -> None:
+        """Have all maps in their folder and exported; ``finished``: the record is there already."""
+        ...
+
+    def facts(self, data: RunData, subjects: Evaluated) -> Facts:
+        """Return what the record says of the maps' origin."""
+        ...
+
+
+def view_folder(request: RunRequest, data: RunData, config: RunConfig) -> Path:
+    """Return where views of the scans are kept: all methods on the same data and preprocessing share them."""
+    from andi_bench.records.store import identity
+
+    parts = {
+        "dataset": request.dataset,
+        "preprocessing": config.preprocessing.model_dump(mode="json"),
+        **data.adapter.revision(),
+    }
+    return request.workspace.views / f"{request.dataset}__{identity(parts)[:12]}"
+
+
+def view_store(
+    request: RunRequest, data: RunData, config: RunConfig, subjects: Sequence[Subject]
+) -> ViewStore:
+    """Return the store of the views of some subjects."""
+    from benchmark.scoring.subjects import stamp
+
+    modalities = config.preprocessing.modalities
+    stamps = {s.id: stamp(data.adapter, s, modalities) for s in subjects}
+    return ViewStore(view_folder(request, data, config), stamps)

@@ -1,0 +1,154 @@
+"""A run, stage by stage: data, learning, maps, evaluation, record. One way for all maps, wherever they come from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from andi_bench.console import Console
+from andi_bench.records.store import RunInfo, find_run, identity
+from benchmark.evaluation.measurement import Loader
+from benchmark.evaluation.native_grid import NativeLoader
+from benchmark.evaluation.paper_protocol import paper_run
+from benchmark.evaluation.protocol import Evaluation, evaluate
+from benchmark.recording.facts import Cohorts, RunFacts
+from benchmark.recording.guards import unseen_in_training
+from benchmark.recording.record_folder import Kept, leave_record
+from benchmark.recording.results import Results
+from benchmark.run.data import RunData
+from benchmark.run.request import Outcome
+from benchmark.run.source import Evaluated, Identity, MapSource, view_folder, view_store
+from benchmark.scoring.map_store import MapStore
+from benchmark.scoring.native_truth import TruthStore
+
+
+class Run:
+    """One run of one source of maps.
+
+    Parameters
+    ----------
+    source : MapSource
+        Makes or brings the maps.
+    console : Console
+        Where to show progress.
+    """
+
+    def __init__(self, source: MapSource, console: Console) -> None:
+        self._source, self._request = source, source.request
+        self._console = console
+
+    def outcome(self) -> Outcome:
+        """Do everything that one row in the leaderboard needs; what is done already is kept.
+
+        Raises
+        ------
+        UserError
+            For whatever is wrong in what the user gave.
+        """
+        source, request = self._source, self._request
+        request.workspace.check_writable()
+        data = source.open()
+        source.learn(data)
+        same = data.source is data.adapter
+        subjects = source.evaluated(data)
+        named = source.identify(data, subjects)
+        info = self._info(named)
+        found = find_run(request.workspace.records, info)
+        existing = request.workspace.records / info.folder_name if found is not None else None
+        if existing is not None and source.export is None:
+            return Outcome(existing, None, reused=True)
+        with source.alone(named.folder):
+            source.bring(data, subjects, named, finished=existing is not None)
+            truths = self._truths(data, subjects)
+        if not source.writes or not subjects.known:
+            return Outcome(None, source.export)
+        if existing is not None:
+            return Outcome(existing, source.export, reused=True)
+        facts = self._facts(info, data, subjects, same)
+        maps = MapStore(named.folder, named.stamps)
+        results = self._measured(facts, maps, truths)
+        views = view_store(request, data, source.config, subjects.known)
+        kept = Kept(maps, views)
+        return Outcome(leave_record(request.workspace.records, facts, results, kept), source.export)
+
+    def _info(self, named: Identity) -> RunInfo:
+        request = self._request
+        return RunInfo(
+            method=named.method,
+            label=named.label,
+            dataset=request.dataset,
+            split=request.split,
+            seed=request.seed,
+            preset=self._source.preset,
+            identity=identity(named.run),
+            maps=named.maps,
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
+    def _facts(self, info: RunInfo, data: RunData, subjects: Evaluated, same: bool) -> RunFacts:
+        origin = self._source.facts(data, subjects)
+        return RunFacts(
+            info=info,
+            config=self._source.config,
+            method=origin.method,
+            learning=origin.learning,
+            cohorts=Cohorts(
+                val=[s.id for s in subjects.val],
+                test=[s.id for s in subjects.known],
+                unlabelled=len(data.test) - len(subjects.known),
+                fingerprints=origin.fingerprints,
+            ),
+            guards=[*data.guards, unseen_in_training(origin.trained_on, data.fingerprints, same)],
+            costs=origin.costs,
+            notes=(*data.notes, *origin.notes),
+            unfrozen=origin.unfrozen,
+        )
+
+    def _truths(self, data: RunData, subjects: Evaluated) -> TruthStore | None:
+        """Keep the masks on the scans' own grids, where it is measured there; None elsewhere."""
+        source = self._source
+        if source.config.evaluation.grid != "native" or not subjects.known or not source.writes:
+            return None
+        preprocessing = source.config.preprocessing
+        wanted = {s.id: s for s in [*subjects.val, *subjects.known]}
+        stamps = view_store(self._request, data, source.config, list(wanted.values())).stamps
+        folder: Path = view_folder(self._request, data, source.config) / "native"
+        store = TruthStore(folder, preprocessing.size, stamps)
+        missing = store.missing(list(wanted))
+        if missing:
+            with self._console.progress("masks on the scans' grids", len(missing)) as advance:
+                for name in missing:
+                    store.keep(data.adapter, wanted[name], preprocessing)
+                    advance(1, name)
+        return store
+
+    def _measured(self, facts: RunFacts, maps: MapStore, truths: TruthStore | None) -> Results:
+        """Measure the maps as the configuration says."""
+        settings, cohorts = facts.config.evaluation, facts.cohorts
+
+        def measured(load: Loader) -> Evaluation:
+            result = evaluate(
+                load,
+                cohorts.val,
+                cohorts.test,
+                settings,
+                workers=self._request.workers,
+                console=self._console,
+            )
+            return replace(result, unranked=_unranked(result, facts))
+
+        working = measured(maps.load)
+        native = measured(NativeLoader(maps.load, truths)) if truths is not None else None
+        paper = None
+        if settings.protocol == "paper":
+            paper = paper_run(maps.load, cohorts.test, settings, facts.method.entry)
+        return Results(working, native, paper)
+
+
+def _unranked(result: Evaluation, facts: RunFacts) -> str | None:
+    if facts.unfrozen is not None:
+        return facts.unfrozen
+    if result.unranked is None and facts.info.split == "val":
+        return "reported on the validation split, where its thresholds were found"
+    return result.unranked

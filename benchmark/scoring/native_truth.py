@@ -1,0 +1,100 @@
+"""Brain and lesion masks on the scans' own grids, kept when scans are scored with ``evaluation.grid = native``."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from andi_bench.config import PreprocessingConfig
+from andi_bench.errors import UserError
+from andi_bench.files import partial_file
+from andi_bench.geometry import voxel_sizes
+from benchmark.scoring.map_store import NativeTruth
+from datasets.adapters.folder import FolderAdapter, Subject
+from datasets.scans.grid import plan
+
+
+@dataclass(frozen=True)
+class TruthStore:
+    """A folder of masks on the scans' own grids, one file a subject.
+
+    Parameters
+    ----------
+    folder : Path
+        Made when the first masks are saved.
+    size : int
+        Edge of the working grid's axial plane, voxels.
+    stamps : dict
+        For each subject a text that changes when its files do.
+    """
+
+    folder: Path
+    size: int
+    stamps: dict[str, str] = field(default_factory=dict)
+
+    def path(self, subject: str) -> Path:
+        """Return the file of a subject."""
+        return self.folder / f"{subject}.{self.stamps.get(subject, '')}.npz"
+
+    def missing(self, subjects: Sequence[str]) -> list[str]:
+        """Return the subjects whose masks are not kept yet."""
+        return [subject for subject in subjects if not self.path(subject).is_file()]
+
+    def keep(
+        self, adapter: FolderAdapter, subject: Subject, preprocessing: PreprocessingConfig
+    ) -> None:
+        """Read a subject's scan and keep its masks.
+
+        Raises
+        ------
+        UserError
+            When the scan cannot be read, or the file not be written.
+        ValueError
+            When the subject's lesions are not known.
+        """
+        scan = adapter.read_scan(subject, preprocessing.modalities)
+        if scan.lesion is None:
+            raise ValueError(f"subject {subject.id} has no lesion mask: it cannot be evaluated")
+        brain = scan.brain(scan.scales(preprocessing.quantile))
+        meta = {"shape": scan.images[0].shape, "affine": scan.affine.tolist()}
+        with partial_file(self.path(subject.id)) as temporary, temporary.open("wb") as file:
+            np.savez(
+                file,
+                brain=np.packbits(brain),
+                lesion=np.packbits(scan.lesion),
+                meta=np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8),
+            )
+
+    def load(self, subject: str) -> NativeTruth:
+        """Read the masks of a subject.
+
+        Raises
+        ------
+        UserError
+            When the file is missing or damaged.
+        """
+        path = self.path(subject)
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                meta = json.loads(archive["meta"].tobytes())
+                x, y, z = meta["shape"]
+                affine = np.array(meta["affine"], dtype=np.float64)
+                brain, lesion = (
+                    _unpacked(archive[name], (x, y, z)) for name in ("brain", "lesion")
+                )
+        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise UserError(
+                f"{path}: damaged masks ({error}); delete it to read the scan again"
+            ) from error
+        grid, _ = plan((x, y, z), affine, self.size)
+        return NativeTruth(grid, brain, lesion, voxel_sizes(affine))
+
+
+def _unpacked(bits: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.bool_]:
+    return np.unpackbits(bits, count=int(np.prod(shape))).reshape(shape).astype(bool)
