@@ -27,6 +27,7 @@ setup(
         "andi_bench": ["py.typed"],
         f"{INSIDE}.configs": ["**/*.yaml"],
         f"{INSIDE}.splits": ["**/*.csv", "*.md"],
+        f"{INSIDE}.benchmark.conformance": ["*.json"],
         f"{INSIDE}.leaderboard.exports.page": ["templates/*"],
     },
 )

@@ -169,7 +169,7 @@ class AnomalyDetector:
     """Methods that share one training (the same network, loss and noise) give the same name here."""
     recipe: ClassVar[int | None] = None
     """A number that is raised by hand when equal settings learn or score otherwise than before. None, and where a class
-    does not give its own: the file that defines the class stands for it, so that any edit trains and scores anew."""
+    does not give its own: the file that defines the class stands for it, so that any edit trains and scores again."""
 
     config: Any  # each subclass narrows it to its own Config
     calibration: dict[str, float]

@@ -35,7 +35,10 @@ class Answer:
 
 @pytest.fixture
 def cli(capsys, monkeypatch, tmp_path):
-    """Return a function that runs the command line in this process, in a workspace of the test's own."""
+    """Return a function that runs the command line in this process, in a workspace of the test's own.
+
+    Its first argument may be several words; the others, which may hold spaces, are one each.
+    """
     from andi_bench import registry
     from benchmark.door import main
     from benchmark.recording import record_folder
@@ -49,10 +52,10 @@ def cli(capsys, monkeypatch, tmp_path):
         registry, "_registered", {k: dict(v) for k, v in registry._registered.items()}
     )
 
-    def run(*arguments: object) -> Answer:
+    def run(command: str, *arguments: object) -> Answer:
         capsys.readouterr()
         with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
+            main([*command.split(), *map(str, arguments)])
         printed = capsys.readouterr()
         code = caught.value.code
         return Answer(code if isinstance(code, int) else 0, printed.out, printed.err)

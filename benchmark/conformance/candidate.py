@@ -30,11 +30,15 @@ FEW_STEPS = 4
 SUITE: dict[str, dict[str, Any]] = {
     "preprocessing": {"size": 32},
     "training": {
-        "steps": STEPS, "epochs": None, "minutes": None, "batch_size": 8, "schedule_epochs": None,
-        "precision": "float32", "ema_decay": 0.9, "ema_start": 20,
+        **dict.fromkeys(("epochs", "minutes", "schedule_epochs")),
+        "steps": STEPS,
+        "batch_size": 8,
+        "precision": "float32",
+        "ema_decay": 0.9,
+        "ema_start": 20,
     },
     "scoring": {"batch_size": 16},
-}  # fmt: skip
+}
 """Laid over the preset ``quick``; the method's own ``presets.test`` and the user's ``--set`` come after it."""
 
 
@@ -111,7 +115,7 @@ class Candidate:
         progress : Path or None
             Where the state of an interrupted training lies; None: a new file.
         console : Console or None
-            What progress is told to.
+            Shows the progress.
         """
         run = run or self.run
         detector = self.build(run)

@@ -77,16 +77,22 @@ def _launch(request: Path, count: int) -> None:
     root = str(rooms())
     search = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     command = [sys.executable, "-m", "benchmark.conformance.worker", str(request)]
+    shared = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "OMP_WAIT_POLICY": "PASSIVE",
+        "WORLD_SIZE": str(count),
+        "LOCAL_WORLD_SIZE": str(count),
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "ACCELERATE_USE_CPU": "true",
+        "PYTHONPATH": search,
+    }
     started = []
     logs = [request.with_name(f"process{rank}.txt") for rank in range(count)]
     try:
         for rank, log in enumerate(logs):
-            environment = {
-                **os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE",
-                "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(count),
-                "LOCAL_WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true", "PYTHONPATH": search,
-            }  # fmt: skip
+            environment = {**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)}
             with log.open("w") as file:
                 process = subprocess.Popen(command, env=environment, stdout=file, stderr=file)
             started.append(process)

@@ -63,7 +63,7 @@ def run_suite(
     data : Path or None
         Where the tiny phantom is kept; None: in a folder that goes with the call.
     console : Console or None
-        Told each outcome as it comes.
+        Receives each outcome as it comes.
 
     Raises
     ------

@@ -130,7 +130,7 @@ class DDPMDetector(SliceDetector):
         return out.float()
 
     def predict_image(self, x_t: torch.Tensor, t: int, clamp: bool = True) -> torch.Tensor:
-        """Predict x_0 from x_t (N, C, H, W), on [-1, 1] scale; clamped to it unless told otherwise."""
+        """Predict x_0 from x_t (N, C, H, W), on [-1, 1] scale; clamped to it by default."""
         image = self.schedule.predict_image(x_t, t, self.predict_noise(x_t, t))
         return image.clamp_(-1, 1) if clamp else image
 

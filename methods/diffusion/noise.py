@@ -84,11 +84,20 @@ def pyramid_noise(
     ----------
     Frotscher et al., arXiv 2312.01904.
     """
-    channels, edge, width = shape
+    _, edge, width = shape
     if edge != width:
         raise ValueError(f"pyramid noise is drawn for square slices, {edge} x {width} found")
     # The published sum has two white layers of full size; one of variance 2 is the same.
     out = generator.normal(*shape) * 2.0**0.5
+    _add_octaves(out, generator, discount, published)
+    return out / (out.std() if published else out.std(dim=(1, 2, 3), keepdim=True))
+
+
+def _add_octaves(
+    out: torch.Tensor, generator: SliceGenerator, discount: float, published: bool
+) -> None:
+    """Add the octaves below full size to white noise (N, C, S, S), in place."""
+    channels, edge = out.shape[1:3]
     sizes = torch.full((len(generator), 1), float(edge), device=out.device)
     largest, octave = edge, 0
     while largest > 1:
@@ -106,7 +115,6 @@ def pyramid_noise(
         rows = rows[:, None]
         with torch.autocast(out.device.type, enabled=False):  # noise is float32 in any precision
             out += amplitude[:, :, None, None] * (rows @ layer @ rows.mT)
-    return out / (out.std() if published else out.std(dim=(1, 2, 3), keepdim=True))
 
 
 def _resize_weights(sizes: torch.Tensor, largest: int, edge: int) -> torch.Tensor:

@@ -19,9 +19,8 @@ def test_each_runs_from_scans_to_a_record(cli, scans, tmp_path, method, options,
     short = [text for pair in pairs if "detector." not in pair[1] for text in pair]
     sets = [s for option in options for s in ("--set", f"detector.{option}")]
     answer = cli(
-        "run", "--method", method, "--alone", "--dataset", "folder", "--data-root", scans,
-        *short, *sets,
-    )  # fmt: skip
+        f"run --method {method} --alone --dataset folder --data-root {scans}", *short, *sets
+    )
     assert answer.code == 0, answer.err
     (record,) = find_records(tmp_path / "workspace" / "records").records
     assert record.run.method == method

@@ -17,9 +17,9 @@ CHAIN = ("--set", "detector.training_t_high=150", "--set", "detector.training_no
 
 def run(cli, scans, method, *more):
     return cli(
-        "run", "--method", method, "--alone", "--dataset", "folder", "--data-root", scans,
-        *OPTIONS, *CHAIN, *more,
-    )  # fmt: skip
+        f"run --method {method} --alone --dataset folder --data-root {scans}",
+        *[*OPTIONS, *CHAIN, *more],
+    )
 
 
 def test_autoddpm_calibrates_its_mask_on_validation_data_and_shares_the_training(
@@ -29,10 +29,16 @@ def test_autoddpm_calibrates_its_mask_on_validation_data_and_shares_the_training
         cli, scans, "anoddpm", "--set", "detector.noise_steps=30", "--set", "detector.stride=10"
     )
     assert first.code == 0, first.err
-    short = (
-        "--set", "detector.noise_steps=30", "--set", "detector.inpainting_steps=20",
-        "--set", "detector.resampling=2", "--set", "detector.stride=10",
-    )  # fmt: skip
+    short = [
+        "--set",
+        "detector.noise_steps=30",
+        "--set",
+        "detector.inpainting_steps=20",
+        "--set",
+        "detector.resampling=2",
+        "--set",
+        "detector.stride=10",
+    ]
     second = run(cli, scans, "autoddpm", *short)
     assert second.code == 0, second.err
     assert "calibrating autoddpm on 2 validation subjects" in second.err
@@ -63,10 +69,14 @@ def test_autoddpm_calibrates_its_mask_on_validation_data_and_shares_the_training
 
 
 def test_a_damaged_calibration_is_named(cli, scans, tmp_path):
-    short = (
-        "--set", "detector.noise_steps=20", "--set", "detector.inpainting_steps=20",
-        "--set", "detector.stride=10",
-    )  # fmt: skip
+    short = [
+        "--set",
+        "detector.noise_steps=20",
+        "--set",
+        "detector.inpainting_steps=20",
+        "--set",
+        "detector.stride=10",
+    ]
     assert run(cli, scans, "autoddpm", *short).code == 0
     (path,) = (tmp_path / "workspace" / "maps").glob("autoddpm__*/calibration.json")
     assert set(json.loads(path.read_text())) == {"mask_threshold"}

@@ -3,24 +3,28 @@
 import gzip
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 from support.by_hand import check_by_hand
-from support.places import SHARED
-from support.small_scans import AFFINE, PARTS, SHAPE, save, write_splits
+from support.small_scans import AFFINE, PARTS, SHAPE, save
 
 from andi_bench.records.search import find_records
 from andi_bench.records.store import read_subjects, without_measured
 
 NAMES = [*PARTS["val"], *PARTS["test"]]
-SAME_GRID = (
-    "--set", "preprocessing.size=40", "--set", "evaluation.median=3",
-    "--set", "evaluation.bootstraps=50", "--workers", "1",
-)  # fmt: skip
+SAME_GRID = [
+    "--set",
+    "preprocessing.size=40",
+    "--set",
+    "evaluation.median=3",
+    "--set",
+    "evaluation.bootstraps=50",
+    "--workers",
+    "1",
+]
 """A working grid that the small scans need not be resized to."""
 
 
@@ -44,11 +48,10 @@ def maps(scans, tmp_path):
 
 
 def evaluate(cli, scans, maps, *more, val=True, name="My method"):
-    both = ("--val-maps", maps) if val else ()
-    return cli(
-        "evaluate", "--maps", maps, *both, "--name", name, "--dataset", "folder",
-        "--data-root", scans, *SAME_GRID, *more,
-    )  # fmt: skip
+    command = f"evaluate --maps {maps} --dataset folder --data-root {scans}"
+    if val:
+        command += f" --val-maps {maps}"
+    return cli(command, "--name", name, *SAME_GRID, *more)
 
 
 def records_of(tmp_path):
@@ -60,15 +63,16 @@ def records_of(tmp_path):
 def test_maps_written_by_a_run_get_the_runs_own_figures(cli, scans, tmp_path):
     exported = tmp_path / "exported"
     command = (
-        "run", "--method", "thresholding", "--alone", "--dataset", "folder", "--data-root", scans,
-        "--device", "cpu", "--export-maps", exported, *SAME_GRID,
-    )  # fmt: skip
-    assert cli(*command).code == 0
-    assert cli(*command, "--split", "val").code == 0
+        f"run --method thresholding --alone --dataset folder --data-root {scans} "
+        f"--device cpu --export-maps {exported}"
+    )
+    assert cli(command, *SAME_GRID).code == 0
+    assert cli(command, *SAME_GRID, "--split", "val").code == 0
     answer = cli(
-        "evaluate", "--maps", exported, "--val-maps", exported, "--name", "Copy",
-        "--dataset", "folder", "--data-root", scans, *SAME_GRID,
-    )  # fmt: skip
+        f"evaluate --maps {exported} --val-maps {exported} --name Copy "
+        f"--dataset folder --data-root {scans}",
+        *SAME_GRID,
+    )
     assert answer.code == 0, answer.err
     found = find_records(tmp_path / "workspace" / "records").records
     run = next(r for r in found if r.run.method == "thresholding" and r.run.split == "test")
@@ -175,9 +179,8 @@ def test_validation_scans_that_are_lesion_throughout_have_no_rates_but_a_record(
         save(scans / name / f"{name}_seg.nii.gz", np.ones(SHAPE, np.uint8))
     answer = evaluate(cli, scans, maps)
     assert answer.code == 0, answer.err
-    assert set(records_of(tmp_path)["my-method"].operating_points["raw"]) == {
-        "val-dice", "yen", "oracle",
-    }  # fmt: skip
+    points = records_of(tmp_path)["my-method"].operating_points["raw"]
+    assert set(points) == {"val-dice", "yen", "oracle"}
 
 
 def test_a_split_with_a_column_named_grid_is_ranked_like_any_other(cli, scans, maps, tmp_path):
@@ -360,50 +363,3 @@ def test_masks_of_every_coding_mean_the_same_lesion(cli, scans, maps, tmp_path, 
     assert evaluate(cli, scans, maps, name="coded otherwise").code == 0
     records = records_of(tmp_path)
     assert records["coded-0-and-4"].summary == records["coded-otherwise"].summary
-
-
-@pytest.mark.skipif(not (SHARED / "golden").is_dir(), reason="needs the golden values in ../shared")
-def test_the_papers_protocol_gives_the_golden_values_and_the_published_files(cli, tmp_path):
-    sys.path.insert(0, str(SHARED / "golden"))
-    try:
-        from evaluation import make
-    finally:
-        sys.path.pop(0)
-    golden = json.loads((SHARED / "golden" / "evaluation.json").read_text())
-    scores, masks = make()
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0])  # LPS: the working grid's own orientation
-    scans, maps = tmp_path / "scans", tmp_path / "maps"
-    maps.mkdir()
-    for k, (values, mask) in enumerate(zip(scores, masks, strict=True)):
-        folder = scans / f"G{k}"
-        folder.mkdir(parents=True)
-        brain = values != 0
-        texture = 100 + np.arange(values.size).reshape(values.shape) % 17
-        for modality in ("flair", "t1", "t1ce", "t2"):
-            save(folder / f"G{k}_{modality}.nii.gz", (texture * brain).astype(np.int16), affine)
-        save(folder / f"G{k}_seg.nii.gz", mask.astype(np.uint8), affine)
-        save(maps / f"G{k}.nii.gz", values, affine)
-    write_splits(scans / "splits", {"train": [], "val": [], "test": ["G0", "G1", "G2"]})
-    answer = cli(
-        "evaluate", "--maps", maps, "--name", "golden", "--dataset", "folder", "--data-root", scans,
-        "--protocol", "paper", "--set", "preprocessing.size=32", "--workers", "1",
-    )  # fmt: skip
-    assert answer.code == 0, answer.err
-    assert "By the paper's protocol" in answer.out
-    record = records_of(tmp_path)["golden"]
-    for chain, name in (("raw", "golden.csv"), ("median5", "golden_mf.csv")):
-        lines = (record.folder / name).read_text().splitlines()
-        assert lines[0] == "thr,value"
-        assert len(lines) == 1 + 290 + 2
-        rows = dict(line.split(",") for line in lines[1:])
-        assert list(rows)[-2:] == ["yen", "AUPRC"]
-        wanted, found = golden[chain], record.paper.chains[chain]
-        near = pytest.approx
-        assert float(rows["AUPRC"]) == near(wanted["auprc"], abs=1e-6)
-        assert float(rows["yen"]) == near(wanted["yen_dice"], abs=1e-6)
-        for threshold, value in wanted["dice_at"].items():
-            assert float(rows[threshold]) == near(value, abs=1e-6)
-        assert found.threshold == near(wanted["best_threshold_in_window"])
-        assert found.dice == near(wanted["best_dice_in_window"], abs=1e-6)
-        assert found.edge  # 0.299 is the last step of the window
-        assert found.auprc == near(wanted["auprc"], abs=1e-6)

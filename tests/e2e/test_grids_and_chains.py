@@ -13,11 +13,24 @@ from andi_bench.records.search import find_records
 from andi_bench.records.store import read_histograms, read_subjects
 from benchmark.scoring.map_store import MapStore
 
-BASE = (
-    "run", "--method", "thresholding", "--alone", "--dataset", "folder", "--device", "cpu",
-    "--workers", "1", "--set", "preprocessing.size=20", "--set", "evaluation.median=3",
-    "--set", "evaluation.bootstraps=30",
-)  # fmt: skip
+BASE = [
+    "run",
+    "--method",
+    "thresholding",
+    "--alone",
+    "--dataset",
+    "folder",
+    "--device",
+    "cpu",
+    "--workers",
+    "1",
+    "--set",
+    "preprocessing.size=20",
+    "--set",
+    "evaluation.median=3",
+    "--set",
+    "evaluation.bootstraps=30",
+]
 
 
 def run(cli, scans, *more):

@@ -30,10 +30,8 @@ def test_a_modality_that_one_training_subject_lacks_is_missed_before_anything_is
     cli, scans, tmp_path
 ):
     (scans / "S02" / "S02_t1ce.nii.gz").unlink()
-    refused(
-        run(cli, scans, method="voxel-statistics"),
-        "S02", "lacks t1ce", "1 of 9", "preprocessing.modalities=[flair,t1,t2]",
-    )  # fmt: skip
+    words = ("S02", "lacks t1ce", "1 of 9", "preprocessing.modalities=[flair,t1,t2]")
+    refused(run(cli, scans, method="voxel-statistics"), *words)
     assert not (tmp_path / "workspace" / "slices").exists()
     # who learns nothing does not read the training subjects
     assert run(cli, scans).code == 0

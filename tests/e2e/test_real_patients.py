@@ -57,10 +57,12 @@ def test_smoothed_flair_is_measured_as_numpy_measures_it(cli, patients, tmp_path
         brains[subject.id] = mask_to_native(volume.brain, volume)
         spacing = tuple(float(edge) for edge in flair.header.get_zooms()[:3])
     answer = cli(
-        "evaluate", "--maps", maps, "--val-maps", maps, "--name", "Smoothed FLAIR",
-        "--dataset", "shifts", "--data-root", patients, "--grid", grid, "--workers", "1",
-        "--set", "preprocessing.size=218", "--set", "evaluation.median=1",
-    )  # fmt: skip
+        f"evaluate --maps {maps} --val-maps {maps} --dataset shifts "
+        f"--data-root {patients} --grid {grid} --workers 1 "
+        "--set preprocessing.size=218 --set evaluation.median=1",
+        "--name",
+        "Smoothed FLAIR",
+    )
     assert answer.code == 0, answer.err
     (record,) = find_records(tmp_path / "workspace" / "records").records
     assert record.lesions.total > 10

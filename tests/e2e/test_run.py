@@ -75,9 +75,7 @@ def test_andi_runs_from_scans_to_a_ranked_record_and_finds_it_again(cli, scans, 
 def test_the_same_command_in_another_place_gives_the_same_record_and_the_same_maps(
     cli, scans, tmp_path
 ):
-    command = (
-        "run", "--method", "andi", "--alone", "--dataset", "folder", "--data-root", scans, *SMALL,
-    )  # fmt: skip
+    command = (f"run --method andi --alone --dataset folder --data-root {scans}", *SMALL)
     contents, histograms, maps = [], [], []
     for _ in range(2):
         assert cli(*command).code == 0
@@ -96,9 +94,7 @@ def test_the_same_command_in_another_place_gives_the_same_record_and_the_same_ma
 def test_a_map_depends_neither_on_batch_size_nor_on_which_subjects_run_with_it(
     cli, scans, tmp_path
 ):
-    command = (
-        "run", "--method", "andi", "--alone", "--dataset", "folder", "--data-root", scans, *SMALL,
-    )  # fmt: skip
+    command = (f"run --method andi --alone --dataset folder --data-root {scans}", *SMALL)
     assert cli(*command).code == 0
     whole = maps_of(tmp_path)
     shutil.rmtree(tmp_path / "workspace" / "maps")
@@ -120,9 +116,9 @@ def test_scans_without_masks_are_scored_and_their_maps_lie_on_the_scans_own_grid
     for path in scans.glob("S0[678]/*_seg.nii.gz"):
         path.unlink()
     answer = cli(
-        "run", "--method", "thresholding", "--alone", "--dataset", "folder", "--data-root", scans,
-        "--set", "preprocessing.size=32", "--export-maps", tmp_path / "nifti",
-    )  # fmt: skip
+        f"run --method thresholding --alone --dataset folder --data-root {scans} "
+        f"--set preprocessing.size=32 --export-maps {tmp_path}/nifti"
+    )
     assert answer.code == 0, answer.err
     assert "nothing could be evaluated" in answer.err
     for name in ("S06", "S07", "S08"):
@@ -140,18 +136,18 @@ def test_without_validation_masks_a_run_is_shown_but_not_ranked(cli, scans):
     for path in scans.glob("S0[45]/*_seg.nii.gz"):
         path.unlink()
     answer = cli(
-        "run", "--method", "thresholding", "--alone", "--dataset", "folder", "--data-root", scans,
-        "--set", "preprocessing.size=32",
-    )  # fmt: skip
+        f"run --method thresholding --alone --dataset folder --data-root {scans} "
+        "--set preprocessing.size=32"
+    )
     assert answer.code == 0, answer.err
     assert "no frozen threshold" in answer.out
 
 
 def test_a_run_on_the_validation_split_has_no_rank(cli, scans):
     answer = cli(
-        "run", "--method", "thresholding", "--alone", "--dataset", "folder", "--data-root", scans,
-        "--set", "preprocessing.size=32", "--split", "val",
-    )  # fmt: skip
+        f"run --method thresholding --alone --dataset folder --data-root {scans} "
+        "--set preprocessing.size=32 --split val"
+    )
     assert answer.code == 0, answer.err
     assert "where its thresholds were found" in " ".join(answer.out.split())
 
@@ -163,16 +159,16 @@ def test_a_detector_of_one_file_gets_a_row_in_the_table(cli, scans, tmp_path):
     plugin = tmp_path / "mean_deviation.py"
     plugin.write_text(code)
     answer = cli(
-        "run", "--method", "mean-deviation", "--plugin", plugin, "--alone", "--dataset", "folder",
-        "--data-root", scans, "--set", "preprocessing.size=32", "--set", "detector.power=2",
-    )  # fmt: skip
+        f"run --method mean-deviation --plugin {plugin} --alone --dataset folder "
+        f"--data-root {scans} --set preprocessing.size=32 --set detector.power=2"
+    )
     assert answer.code == 0, answer.err
     assert "mean-deviation" in answer.out
     listed = cli("methods", "--plugin", plugin, "--json")
     assert "mean-deviation" in [row["method"] for row in json.loads(listed.out)]
 
 
-def test_an_edited_detector_is_trained_and_scored_anew_and_no_other_is(cli, scans, tmp_path):
+def test_an_edited_detector_is_trained_and_scored_again_and_no_other_is(cli, scans, tmp_path):
     plugin = tmp_path / "mine.py"
     plugin.write_text(
         "from methods.base import SliceDetector, register\n\n\n"
@@ -181,9 +177,9 @@ def test_an_edited_detector_is_trained_and_scored_anew_and_no_other_is(cli, scan
         "    def score_slices(self, batch, generator):\n        return (batch - self.mean).abs()\n"
     )
     options = (
-        "--plugin", plugin, "--alone", "--dataset", "folder", "--data-root", scans,
-        "--set", "preprocessing.size=32",
-    )  # fmt: skip
+        f"--plugin {plugin} --alone --dataset folder --data-root {scans} "
+        "--set preprocessing.size=32"
+    ).split()
     workspace = tmp_path / "workspace"
 
     def found(kind):
@@ -202,20 +198,18 @@ def test_an_edited_detector_is_trained_and_scored_anew_and_no_other_is(cli, scan
 
 
 def test_one_seed_is_one_training_and_seeds_share_a_row(cli, scans, tmp_path):
-    answer = cli(
-        "run", "--method", "andi", "--alone", "--dataset", "folder", "--data-root", scans, *SMALL,
-        "--seed", "0", "--seed", "1",
-    )  # fmt: skip
+    command = f"run --method andi --alone --dataset folder --data-root {scans} --seed 0 --seed 1"
+    answer = cli(command, *SMALL)
     assert answer.code == 0, answer.err
     trainings = list((tmp_path / "workspace" / "trainings").iterdir())
     assert len(trainings) == 2
     compared = cli("compare", "--json")
     assert compared.code == 0
-    # what only scoring reads does not train anew
+    # what only scoring reads does not train again
     again = cli(
-        "run", "--method", "andi", "--alone", "--dataset", "folder", "--data-root", scans, *SMALL,
-        "--set", "detector.aggregation=mean",
-    )  # fmt: skip
+        f"run --method andi --alone --dataset folder --data-root {scans}",
+        *[*SMALL, "--set", "detector.aggregation=mean"],
+    )
     assert again.code == 0, again.err
     assert len(list((tmp_path / "workspace" / "trainings").iterdir())) == 2
 
@@ -225,9 +219,9 @@ def test_weights_from_elsewhere_are_declared_as_not_known(cli, scans, tmp_path):
     path = tmp_path / "weights.pt"
     torch.save(UNet(4, 32, base_width=8, attention=[16]).state_dict(), path)
     answer = cli(
-        "run", "--method", "andi", "--alone", "--dataset", "folder", "--data-root", scans,
-        "--checkpoint", path, *SMALL,
-    )  # fmt: skip
+        f"run --method andi --alone --dataset folder --data-root {scans} --checkpoint {path}",
+        *SMALL,
+    )
     assert answer.code == 0, answer.err
     record = records_of(tmp_path)["andi"]
     known = {guard.name: guard.passed for guard in record.guards}

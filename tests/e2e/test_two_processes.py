@@ -14,18 +14,16 @@ from benchmark.scoring.map_store import MapStore
 
 def launch(processes: int, scans: Path, workspace: Path, port: int) -> dict:
     """Run the command on so many processes (gloo) and return all maps by subject."""
-    command = [
-        sys.executable, "-m", "benchmark", "run", "--method", "andi", "--alone", "--dataset",
-        "folder", "--data-root", str(scans), "--workspace", str(workspace), *SMALL,
-    ]  # fmt: skip
+    options = (
+        f"run --method andi --alone --dataset folder --data-root {scans} --workspace {workspace}"
+    )
+    command = [sys.executable, "-m", "benchmark", *options.split(), *SMALL]
     started = []
     for rank in range(processes):
-        ours = {
-            "RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes),
-            "LOCAL_WORLD_SIZE": str(processes), "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(port), "ACCELERATE_USE_CPU": "true",
-        } if processes > 1 else {}  # fmt: skip
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", **ours}
+        ours = {"ACCELERATE_USE_CPU": "true", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        ours |= dict.fromkeys(("RANK", "LOCAL_RANK"), str(rank))
+        ours |= dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), str(processes))
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **(ours if processes > 1 else {})}
         started.append(subprocess.Popen(command, cwd=ROOT, env=environment))
     assert [process.wait(timeout=300) for process in started] == [0] * processes
     report = next(workspace.glob("trainings/*/training.json")).read_text()

@@ -3,10 +3,14 @@
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+import typer
 from support.places import ROOT
+
+from benchmark.cli.app import app
 
 
 def python(code: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -53,3 +57,38 @@ def test_another_package_of_one_of_our_names_does_not_come_in_the_way(tmp_path, 
     done = python(code, str(tmp_path), "methods", "--json")
     assert done.returncode == 0
     assert "thresholding" in done.stdout
+
+
+def commands(group, name=""):
+    """Yield every command with its full name."""
+    for part, command in group.commands.items():
+        full = f"{name} {part}".strip()
+        if hasattr(command, "commands"):
+            yield from commands(command, full)
+        else:
+            yield full, command
+
+
+def test_every_command_and_every_option_says_what_it_does():
+    found = dict(commands(typer.main.get_command(app)))
+    assert {"run", "train", "evaluate", "compare", "show", "methods", "datasets", "test"} <= set(
+        found
+    )
+    silent = [name for name, command in found.items() if not command.help]
+    silent += [
+        f"{name} {option.opts[0]}"
+        for name, command in found.items()
+        for option in command.params
+        if option.param_type_name == "option" and not option.help
+    ]
+    assert silent == []
+
+
+def test_help_is_there_at_once():
+    """Within half a second on a machine that does nothing else; the best of five, and some leeway for one that does."""
+    seconds = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        assert python(LOADED, "--help").returncode == 0
+        seconds.append(time.perf_counter() - begun)
+    assert min(seconds) < 1.0

@@ -1,0 +1,91 @@
+"""README and docs: every link leads somewhere, every path they name exists, every command is one of ours."""
+
+import re
+
+import pytest
+import typer
+from support.places import ROOT
+
+from benchmark.cli.app import app
+
+DOCUMENTS = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "splits" / "README.md",
+]
+BEING_WRITTEN = ("add-a-metric.md", "add-a-figure.md", "add-an-export.md", "add-a-data-set.md")
+PACKAGES = (
+    "andi_bench",
+    "benchmark",
+    "configs",
+    "datasets",
+    "docs",
+    "leaderboard",
+    "methods",
+    "perf",
+    "tests",
+)
+
+
+def links(document):
+    """Return the links of a document that lead to a file of the repository."""
+    found = re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8"))
+    return [link for link in found if not link.startswith(("http", "#"))]
+
+
+def named(document):
+    return document.relative_to(ROOT).as_posix()
+
+
+CASES = [
+    pytest.param(
+        document,
+        link,
+        id=f"{named(document)}: {link}",
+        marks=[pytest.mark.xfail(reason="is being written", strict=False)]
+        if link.endswith(BEING_WRITTEN)
+        else [],
+    )
+    for document in DOCUMENTS
+    for link in links(document)
+]
+
+
+@pytest.mark.parametrize(("document", "link"), CASES)
+def test_a_link_leads_somewhere(document, link):
+    path, _, heading = link.partition("#")
+    target = (document.parent / path).resolve()
+    assert target.exists()
+    if heading:
+        text = target.read_text(encoding="utf-8")
+        slugs = [
+            re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-")
+            for h in re.findall(r"^#+ (.*)$", text, re.M)
+        ]
+        assert heading in slugs
+
+
+@pytest.mark.parametrize(
+    "document", [ROOT / "README.md", ROOT / "docs" / "architecture.md"], ids=named
+)
+def test_a_path_that_is_named_exists(document):
+    text = document.read_text(encoding="utf-8")
+    names = re.findall(rf"`((?:{'|'.join(PACKAGES)})/[\w./-]*)`", text)
+    missing = [name for name in names if not (ROOT / name).exists()]
+    assert [name for name in missing if name != "andi_bench/rooms/" and "NAME" not in name] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_a_command_that_is_shown_exists_with_its_options(document):
+    group = typer.main.get_command(app)
+    shown = re.findall(
+        r"(?:python -m benchmark|andi-bench) ([^`\n#]*)", document.read_text(encoding="utf-8")
+    )
+    for line in shown:
+        words = line.replace("\\", " ").split()
+        command = group
+        while words and hasattr(command, "commands") and words[0] in command.commands:
+            command = command.commands[words.pop(0)]
+        options = [word.split("=")[0] for word in words if word.startswith("--") and len(word) > 2]
+        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        assert set(options) <= known, line
