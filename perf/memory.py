@@ -50,9 +50,9 @@ def score(steps: int) -> None:
 
     from andi_bench.config import ScoringConfig
     from benchmark.scoring.engine import ScoreEngine, score_volume
-    from benchmark.training.trained import build_detector, detector_class
     from datasets.volume import MODALITIES, NativeGrid, Volume
     from methods.base import ImageSpec
+    from methods.catalogue import build_detector, detector_class
 
     cpu = torch.device("cpu")
     values = {"base_width": 8, "attention": [16], "t_low": 25, "t_high": 25 + steps, "stride": 1}

@@ -58,7 +58,7 @@ def show_options(name: str, *, as_json: bool) -> None:
     UserError
         For a method that is not known.
     """
-    from benchmark.training.trained import detector_class, detector_config
+    from methods.catalogue import detector_class, detector_config
 
     cls = detector_class(name)
     entry = configuration.method_entry(name)

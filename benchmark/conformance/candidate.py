@@ -17,10 +17,10 @@ from andi_bench.console import Console
 from benchmark.conformance.tiny_phantom import TinyPhantom, copied
 from benchmark.run.accelerator import make_accelerator
 from benchmark.scoring.engine import ScoreEngine, score_volume
-from benchmark.training.trained import build_detector, detector_class, detector_config
 from benchmark.training.trainer import Trainer
 from datasets.volume import Volume
 from methods.base import AnomalyDetector, ImageSpec, SliceDetector
+from methods.catalogue import build_detector, detector_class, detector_config
 
 SEED = 0
 STEPS = 60

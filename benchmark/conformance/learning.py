@@ -17,8 +17,8 @@ from andi_bench.randomness import SliceGenerator, derive_seed
 from benchmark.conformance.candidate import SEED, STEPS, Candidate, settle
 from benchmark.conformance.outcome import Failed, NotApplicable, require_equal_maps
 from benchmark.training.state import save_tensors
-from benchmark.training.trained import load_model
 from benchmark.training.trainer import Interrupted
+from benchmark.training.trainings import load_model
 from methods.base import AnomalyDetector, SliceDetector
 
 SLICES = 48

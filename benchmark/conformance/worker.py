@@ -17,9 +17,10 @@ from benchmark.conformance.candidate import settle
 from benchmark.conformance.tiny_phantom import TinyPhantom
 from benchmark.run.accelerator import make_accelerator
 from benchmark.scoring.engine import ScoreEngine, score_volume
-from benchmark.training.trained import build_detector, detector_class, load_model
 from benchmark.training.trainer import Trainer
+from benchmark.training.trainings import load_model
 from methods.base import ImageSpec
+from methods.catalogue import build_detector, detector_class
 
 
 def main(request: dict[str, Any], seed: int) -> None:

@@ -25,17 +25,10 @@ from benchmark.scoring.engine import ScoreEngine
 from benchmark.scoring.map_store import MapStore
 from benchmark.scoring.subjects import SubjectScorer, stamp
 from benchmark.training.stored_slices import StoredSlices
-from benchmark.training.trained import (
-    Training,
-    build_detector,
-    detector_class,
-    detector_config,
-    learn,
-    load_checkpoint,
-    locate_training,
-)
+from benchmark.training.trainings import Training, learn, load_checkpoint, locate_training
 from datasets.adapters.folder import Subject
 from methods.base import AnomalyDetector, ImageSpec
+from methods.catalogue import build_detector, detector_class, detector_config
 
 
 @dataclass

@@ -84,7 +84,7 @@ def test_a_configuration_file_that_cannot_be_read_is_named(tmp_path, content, wo
 @pytest.mark.parametrize("name", config.names_in("methods"))
 @pytest.mark.parametrize("preset", config.names_in("presets"))
 def test_every_shipped_method_resolves_under_every_preset(name, preset):
-    from benchmark.training.trained import detector_class
+    from methods.catalogue import detector_class
 
     entry = config.method_entry(name)
     run = config.load_run_config(entry, preset, [], name)

@@ -4,7 +4,7 @@ import pytest
 
 from andi_bench import registry
 from andi_bench.errors import UserError
-from benchmark.training.trained import detector_class
+from methods.catalogue import detector_class
 
 PLUGIN = """
 from methods.base import AnomalyDetector, register

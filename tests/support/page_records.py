@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from andi_bench.metrics.histograms.binning import score_histogram
-from andi_bench.records.previews import make_preview, write_preview
+from andi_bench.records.previews import make_preview, reduced_scan, write_preview
 from andi_bench.records.store import (
     ChainSummary,
     Costs,
@@ -208,7 +208,7 @@ def add_preview(
     """Add the preview of a subject to a record."""
     found = scene(subject, skill, shape)
     preview = make_preview(
-        found["scan"],
+        reduced_scan(found["scan"], found["brain"]),
         found["brain"],
         found["lesion"],
         {chain: found[chain] for chain in CHAINS},

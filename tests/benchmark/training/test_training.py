@@ -12,9 +12,9 @@ from andi_bench.console import Console
 from andi_bench.errors import UserError
 from benchmark.training.state import MovingAverage
 from benchmark.training.stored_slices import StoredSlices
-from benchmark.training.trained import build_detector
 from benchmark.training.trainer import Trainer, learning_rate, sample_order
 from methods.base import DetectorConfig, ImageSpec, SliceDetector
+from methods.catalogue import build_detector
 
 
 class Denoiser(SliceDetector):
