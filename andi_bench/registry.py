@@ -80,6 +80,18 @@ def registered(group: str = METHODS) -> dict[str, type]:
     return dict(_registered[group])
 
 
+def registered_by(path: Path) -> dict[str, list[str]]:
+    """Names that the classes of one Python file have in this process, by group."""
+    out: dict[str, list[str]] = {}
+    for group, classes in _registered.items():
+        files = {
+            name: getattr(sys.modules.get(cls.__module__), "__file__", None)
+            for name, cls in classes.items()
+        }
+        out[group] = [name for name, file in files.items() if file and Path(file) == path]
+    return out
+
+
 def resolve(name: str, located: dict[str, str], *, group: str = METHODS) -> type:
     """Return the class that a name stands for, importing it if need be.
 
@@ -124,8 +136,8 @@ def _load(target: str) -> type:
     return found
 
 
-def load_plugin(path: Path) -> list[str]:
-    """Import one Python file and return the names of the methods it registered.
+def load_plugin(path: Path) -> dict[str, list[str]]:
+    """Import one Python file and return the names that it registered, by group (:data:`METHODS`, :data:`DATASETS`).
 
     Raises
     ------
@@ -148,13 +160,11 @@ def load_plugin(path: Path) -> list[str]:
     except Exception as error:
         first = f"{type(error).__name__}: {error}".splitlines()[0]
         raise UserError(f"plug-in {path} cannot be imported: {first}") from error
-    new = [
-        name
+    new = {
+        group: [name for name, cls in names.items() if before[group].get(name) is not cls]
         for group, names in _registered.items()
-        for name, cls in names.items()
-        if before[group].get(name) is not cls
-    ]
-    if not new:
+    }
+    if not any(new.values()):
         raise UserError(
             f"plug-in {path} registers nothing: decorate a class with @register('name')"
         )

@@ -30,7 +30,7 @@ from andi_bench.config import PreprocessingConfig
 from datasets.adapters.shifts import ShiftsAdapter
 from datasets.prepare.histogram.brain_quantiles import QUANTILES
 from datasets.prepare.histogram.match_step import match_all, registered_subjects
-from datasets.prepare.place.organise import find_raw, organise, organised_subjects
+from datasets.prepare.place.shifts_layout import find_raw, organise, organised_subjects
 from datasets.prepare.register.affine import register_affine, resample
 from datasets.prepare.register.register_step import register
 from datasets.prepare.register.registration_template import RegistrationTemplate, icbm_template

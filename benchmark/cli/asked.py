@@ -7,10 +7,10 @@ from typing import Any
 
 
 def load_plugins(paths: list[Path] | None) -> list[str]:
-    """Import plug-in files; return the names they register."""
-    from andi_bench.registry import load_plugin
+    """Import plug-in files, of methods and of data sets; return the names of the methods they register."""
+    from andi_bench.registry import METHODS, load_plugin
 
-    return [name for path in paths or [] for name in load_plugin(path)]
+    return [name for path in paths or [] for name in load_plugin(path)[METHODS]]
 
 
 def evaluation_layer(grid: str | None, protocol: str | None) -> dict[str, str]:
@@ -59,6 +59,7 @@ def make_request(
     """
     from andi_bench.config import parse_assignments, read_yaml
     from andi_bench.errors import unknown_name
+    from andi_bench.registry import METHODS, registered_by
     from andi_bench.workspace import Workspace
 
     for kind, value, valid in (
@@ -69,9 +70,9 @@ def make_request(
         if value not in valid:
             raise unknown_name(kind, str(value), [name for name in valid if name])
     layers: list[dict[str, Any]] = []
-    for path in plugin or []:  # a plug-in may bring its YAML beside it
+    for path in plugin or []:  # a method's plug-in may bring its YAML beside it
         beside = path.with_suffix(".yaml")
-        if beside.is_file():
+        if beside.is_file() and registered_by(path)[METHODS]:
             layers.append(read_yaml(beside))
     if config is not None:
         layers.append(read_yaml(config))

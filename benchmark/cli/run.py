@@ -75,7 +75,7 @@ def run(
 
     names = load_plugins(plugin)
     methods = list(dict.fromkeys(method))
-    if plugin and method == ["andi"]:
+    if names and method == ["andi"]:
         methods = names
     companions = [] if alone else [name for name in COMPANIONS if name not in methods]
     plan = RunPlan(

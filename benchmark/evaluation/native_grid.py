@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from andi_bench.config import PreprocessingConfig
 from benchmark.evaluation.measurement import Loader
 from benchmark.scoring.map_store import NativeTruth, ScoredSubject
-from datasets.adapters.folder import FolderAdapter, Subject
+from datasets.adapters.base import DatasetAdapter, Subject
 from datasets.scans.grid import plan
 
 
@@ -23,7 +23,7 @@ class NativeLoader:
     ----------
     load : callable
         Loads what was scored on the working grid.
-    adapter : FolderAdapter
+    adapter : DatasetAdapter
         Reads the scans.
     subjects : mapping of str to Subject
         By id.
@@ -32,7 +32,7 @@ class NativeLoader:
     """
 
     load: Loader
-    adapter: FolderAdapter
+    adapter: DatasetAdapter
     subjects: Mapping[str, Subject]
     preprocessing: PreprocessingConfig
 
@@ -42,7 +42,7 @@ class NativeLoader:
         Raises
         ------
         UserError
-            As :meth:`datasets.adapters.folder.FolderAdapter.read_scan`.
+            As :meth:`datasets.adapters.base.DatasetAdapter.read_scan`.
         ValueError
             When the subject's lesions are not known.
         """
@@ -51,7 +51,7 @@ class NativeLoader:
             raise ValueError(f"subject {name} has no lesion mask: it cannot be evaluated")
         x, y, z = scan.images[0].shape
         grid, _ = plan((x, y, z), scan.affine, self.preprocessing.size)
-        brain = scan.brain(scan.scales(self.preprocessing.quantile))
+        brain = scan.brain()
         # nothing is lost on the scan's own grid
         truth = NativeTruth(grid, brain, scan.lesion, scan.spacing)
         return replace(self.load(name), native=truth, loss=None)

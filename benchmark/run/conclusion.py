@@ -14,7 +14,7 @@ from benchmark.evaluation.protocol import Evaluation, evaluate
 from benchmark.recording.run_record import Finished, Results, leave_record
 from benchmark.run.data import RunData
 from benchmark.scoring.map_store import MapStore
-from datasets.adapters.folder import Subject
+from datasets.subject import Subject
 from datasets.volume import Volume
 
 

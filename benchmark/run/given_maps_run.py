@@ -24,8 +24,9 @@ from benchmark.run.request import Outcome, RunRequest
 from benchmark.scoring.given_maps import Arrivals, map_files, strangers, to_working
 from benchmark.scoring.map_store import MapStore, ScoredSubject
 from benchmark.scoring.subjects import read_ahead
-from datasets.adapters.folder import Subject
 from datasets.scans.fingerprints import file_hash
+from datasets.scans.preprocess import preprocessing_revision
+from datasets.subject import Subject
 
 LONGEST_NAME = 60
 
@@ -160,6 +161,8 @@ def _identity(
         "name": given.name,
         "maps": hashes,
         "preprocessing": run.preprocessing.model_dump(mode="json"),
+        **preprocessing_revision(run.preprocessing),
+        **data.adapter.revision(),
         "evaluation": run.evaluation.model_dump(mode="json"),
         "dataset": request.dataset,
         "split": request.split,

@@ -39,7 +39,8 @@ from benchmark.training.trained import (
     load_checkpoint,
     locate_training,
 )
-from datasets.adapters.folder import Subject
+from datasets.scans.preprocess import preprocessing_revision
+from datasets.subject import Subject
 from methods.base import AnomalyDetector, ImageSpec
 
 
@@ -274,6 +275,7 @@ def run_identity(
         "detector": learnt.detector.config.model_dump(mode="json"),
         "training": learnt.identity,
         "preprocessing": run.preprocessing.model_dump(mode="json"),
+        **preprocessing_revision(run.preprocessing),
         "reduction": run.scoring.reduction,
         "evaluation": run.evaluation.model_dump(mode="json"),
         "dataset": request.dataset,

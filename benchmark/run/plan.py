@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from andi_bench.console import Console
 from andi_bench.errors import UserError
-from andi_bench.workspace import Workspace
 from benchmark.run.one_method import run_method
 from benchmark.run.request import Outcome, RunRequest
 from benchmark.run.summary import summarise
@@ -77,27 +75,3 @@ def _other_process() -> bool:
     from accelerate import PartialState
 
     return not PartialState().is_main_process
-
-
-def write_phantom(
-    name: str, place: Workspace, output: Path | None, spacing: float, workers: int | None
-) -> Path:
-    """Write a phantom data set and return its folder.
-
-    Raises
-    ------
-    UserError
-        For a name that is no phantom, or a folder that is not ours.
-    """
-    from andi_bench import config as configuration
-    from datasets.phantom.adapter import PhantomAdapter
-
-    entry = configuration.dataset_entry(name)
-    if entry.adapter != "phantom":
-        raise UserError(f"dataset '{name}' is no phantom: phantom or phantom-ms wanted")
-    suffix = "" if spacing == 2.5 else f"-{spacing:g}mm"
-    root = output or place.root / "data" / f"{name}{suffix}"
-    adapter = PhantomAdapter(name, root, {**entry.options, "spacing": spacing}, None)
-    with Console().reporting() as report:
-        adapter.prepare(report, workers)
-    return root

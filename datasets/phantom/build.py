@@ -24,7 +24,7 @@ from andi_bench.errors import UserError
 from andi_bench.executor import completed
 from andi_bench.files import sweep, whole_folder, write_atomically
 from andi_bench.locks import LOCK, exclusive
-from datasets.adapters.folder import Progress
+from datasets.adapters.base import Progress
 from datasets.phantom.recipe import (
     PHANTOM,
     PHANTOM_MS,

@@ -25,7 +25,7 @@ def clean_registry(monkeypatch):
 def test_a_plugin_file_registers_a_method_that_is_found_by_name(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(PLUGIN.format(name="mine"))
-    assert registry.load_plugin(path) == ["mine"]
+    assert registry.load_plugin(path) == {registry.METHODS: ["mine"], registry.DATASETS: []}
     assert detector_class("mine").name == "mine"
 
 

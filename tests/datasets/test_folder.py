@@ -11,7 +11,6 @@ from support.small_heads import BRATS_AFFINE, head, write, write_subject
 
 from andi_bench.config import PreprocessingConfig
 from andi_bench.errors import UserError
-from andi_bench.registry import DATASETS, registered
 from datasets.adapters.brats21 import Brats21Adapter
 from datasets.adapters.folder import FolderAdapter
 from datasets.adapters.shifts import ShiftsAdapter
@@ -241,9 +240,3 @@ def test_a_truncated_scan_is_one_line(tmp_path: Path) -> None:
         adapter.read(adapter.subjects()[0], SMALL)
     path.write_bytes(gzip.compress(nib.Nifti1Image(head(), BRATS_AFFINE).to_bytes()))
     assert adapter.read(adapter.subjects()[0], SMALL).shape == (24, 24, 10)
-
-
-def test_the_adapters_are_registered() -> None:
-    import datasets.phantom.adapter  # noqa: F401
-
-    assert {"folder", "brats21", "shifts", "phantom"} <= set(registered(DATASETS))

@@ -7,7 +7,7 @@ import pytest
 from andi_bench import registry
 from andi_bench.config import names_in
 from andi_bench.errors import UserError
-from andi_bench.registry import load_plugin
+from andi_bench.registry import METHODS, load_plugin
 from benchmark.conformance.suite import CHECKS, run_suite
 
 SOUND = '''
@@ -258,7 +258,7 @@ def clean_registry(monkeypatch):
 def plugin(folder, body):
     path = folder / "mine.py"
     path.write_text(SOUND + "".join(f"    {line}\n" for line in body.splitlines()))
-    assert load_plugin(path) == ["mine"]
+    assert load_plugin(path)[METHODS] == ["mine"]
     return path
 
 

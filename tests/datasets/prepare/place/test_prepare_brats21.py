@@ -12,6 +12,8 @@ import pytest
 from support.downloads import brats, tar_of, tree, without_figures, zip_of
 from support.small_scans import AFFINE, SHAPE, save, write_splits, write_subject
 
+from datasets.prepare.sidecar import read_preparation
+
 KINDS = ("flair", "seg", "t1", "t1ce", "t2")
 
 
@@ -28,8 +30,12 @@ def prepare(cli, *arguments, output):
 def images(root):
     """Return the voxels' own hashes of each subject, as the sidecars have them."""
     return {
-        path.parent.name: json.loads(path.read_text())["voxels"]
-        for path in root.glob("*/prepared.json")
+        path.parent.name: {
+            kind: file.voxels
+            for kind, file in read_preparation(path.parent).files.items()
+            if file.voxels
+        }
+        for path in root.glob("*/preparation.json")
     }
 
 
@@ -117,12 +123,14 @@ def test_names_of_other_years_and_the_mask_that_is_misnamed(cli, tmp_path):
     assert (made / "BraTS20_Training_355_seg.nii.gz").resolve().name == "W39_1998.09.19_Segm.nii.gz"
     assert "look at: BraTS20_Training_355: mask 'W39_1998.09.19_Segm.nii.gz'" in answer.err
     two = [
-        json.loads((tmp_path / "prepared" / f"BraTS-GLI-00000-00{k}" / "prepared.json").read_text())
+        json.loads(
+            (tmp_path / "prepared" / f"BraTS-GLI-00000-00{k}" / "preparation.json").read_text()
+        )
         for k in (0, 1)
     ]
     assert {sidecar["person"] for sidecar in two} == {"BraTS-GLI-00000"}
     files = two[0]["files"]
-    assert {k: v["from"].rsplit("-", 1)[1] for k, v in files.items()} == {
+    assert {k: v["path"].rsplit("-", 1)[1] for k, v in files.items()} == {
         "flair": "t2f.nii.gz", "t1": "t1n.nii.gz", "t1ce": "t1c.nii.gz", "t2": "t2w.nii.gz",
         "mask": "seg.nii.gz",
     }  # fmt: skip

@@ -32,7 +32,7 @@ def prepare(cli, *arguments, output):
 
 
 def sidecars(root):
-    return {p.parent.name: json.loads(p.read_text()) for p in root.glob("*/prepared.json")}
+    return {p.parent.name: json.loads(p.read_text()) for p in root.glob("*/preparation.json")}
 
 
 def rows_of(root):
@@ -84,7 +84,7 @@ def test_a_csv_says_which_file_is_what_and_its_other_columns_come_along(cli, tmp
     }
     assert (rows["A"]["site"], rows["A"]["age"], rows["C"]["site"]) == ("Oslo", "61", "Bern")
     assert sorted(p.name for p in (output / "A").iterdir()) == [
-        "A_flair.nii.gz", "A_seg.nii.gz", "A_t1ce.nii.gz", "prepared.json",
+        "A_flair.nii.gz", "A_seg.nii.gz", "A_t1ce.nii.gz", "preparation.json",
     ]  # fmt: skip
     assert (output / "A" / "A_t1ce.nii.gz").resolve() == loose / "t1ce-of-0.nii.gz"
     empty = nib.load(output / "B" / "B_seg.nii.gz")
@@ -174,7 +174,7 @@ def test_a_pattern_finds_sessions_and_columns_and_keeps_a_person_in_one_part(cli
         ),
         (("--csv", "no.csv"), "no.csv"),
         (("--template", "x.nii"), "goes with --register"),
-        (("--files", "move"), "valid: copy, link"),
+        (("--files", "move"), "'move' is not one of 'link', 'copy'"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_line(cli, tmp_path, loose, arguments, word):
