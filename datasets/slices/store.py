@@ -112,7 +112,7 @@ class SliceStore:
         workers : int or None
             Threads that read; None: one a core, at most 8. The store does not depend on it.
         progress : callable or None
-            Told the number of subjects done.
+            Called with the number of subjects done.
         part : str
             Name of the split, for the folder's name.
 

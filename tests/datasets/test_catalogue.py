@@ -114,9 +114,12 @@ def test_a_data_set_of_a_plug_in_needs_no_yaml(tmp_path: Path) -> None:
 
 def test_a_small_phantom_is_built_when_first_read_and_then_found(tmp_path: Path) -> None:
     options = {
-        "kind": "ms", "scanner": "b", "spacing": 4.0,
-        "counts": {"val": 1, "test": 1}, "lesion_free": {"test": 1},
-    }  # fmt: skip
+        "kind": "ms",
+        "scanner": "b",
+        "spacing": 4.0,
+        "counts": {"val": 1, "test": 1},
+        "lesion_free": {"test": 1},
+    }
     steps: list[tuple[str, int, int]] = []
     adapter = PhantomAdapter("tiny", tmp_path / "tiny", options)
     adapter.prepare(lambda *step: steps.append(step), workers=1)

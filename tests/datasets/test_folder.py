@@ -128,9 +128,12 @@ def test_the_organised_patients_are_read_by_published_and_by_brats_names(tmp_pat
     soft = np.zeros((24, 24, 10), np.float32)
     soft[10:12, 12, 5] = 0.7, 0.3
     folder = write_subject(
-        root, "msseg_train_3", lesion=None, modalities=("FLAIR", "T1", "T1CE", "T2"),
+        root,
+        "msseg_train_3",
+        lesion=None,
+        modalities=("FLAIR", "T1", "T1CE", "T2"),
         pattern="3_{kind}_isovox.nii.gz",
-    )  # fmt: skip
+    )
     write(folder / "3_gt_isovox.nii.gz", soft)
     for left_out in ("3_PD_isovox", "3_isovox_fg_mask", "3_indiv_gt_isovox"):
         write(folder / f"{left_out}.nii.gz", head())

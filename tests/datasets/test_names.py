@@ -1,4 +1,4 @@
-"""The words in file names mean the same wherever a file is told by its name."""
+"""The words in file names mean the same wherever a file is known by its name."""
 
 import pytest
 

@@ -119,8 +119,11 @@ def test_finished_patients_are_found_again_and_changed_ones_are_redone(prepare, 
     assert prepare("", "--raw", raw).code == 0
     after = contents(out)
     changed = {name for name in after if after[name] != before[name]}
-    where = {f"{step}/{IDS[1]}/{file}" for step in ("registered", "patients")
-             for file in (f"{IDS[1]}_t2.nii.gz", "preparation.json")}  # fmt: skip
+    where = {
+        f"{step}/{IDS[1]}/{file}"
+        for step in ("registered", "patients")
+        for file in (f"{IDS[1]}_t2.nii.gz", "preparation.json")
+    }
     assert changed == where
 
 

@@ -74,18 +74,15 @@ def test_the_command_exports_onto_the_original_files(cli, finished, raw_shifts, 
 
     names = ["best_train_1", "ljubljana_dev_in_7"]
     write_splits(tmp_path / "splits", {"train": [], "val": names[:1], "test": names[1:]})
-    data = ("--dataset", "shifts", "--data-root", finished, "--splits", tmp_path / "splits",
-            "--workers", "1", "--set", "preprocessing.size=48", "--set", "evaluation.bootstraps=20",
-            "--set", "evaluation.median=1")  # fmt: skip
+    data = (
+        *("--dataset", "shifts", "--data-root", finished, "--splits", tmp_path / "splits"),
+        *("--workers", "1", "--set", "preprocessing.size=48"),
+        *("--set", "evaluation.bootstraps=20", "--set", "evaluation.median=1"),
+    )
     folder = tmp_path / "maps"
     if command == "run":
         answer = cli(
-            "run",
-            "--method",
-            "thresholding",
-            "--alone",
-            "--device",
-            "cpu",
+            *("run", "--method", "thresholding", "--alone", "--device", "cpu"),
             *data,
             "--export-maps",
             folder,

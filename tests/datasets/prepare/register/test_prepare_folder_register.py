@@ -56,9 +56,9 @@ def test_modalities_on_grids_of_their_own_come_to_lie_on_the_template(cli, tmp_p
     assert "one grid wanted" in plain.err
     output = tmp_path / "prepared"
     answer = cli(
-        "prepare", "folder", "--csv", root / "scans.csv", "--output", output, "--register",
-        "--template", root / "template.nii.gz", "--workers", "1",
-    )  # fmt: skip
+        *("prepare", "folder", "--csv", root / "scans.csv", "--output", output, "--register"),
+        *("--template", root / "template.nii.gz", "--workers", "1"),
+    )
     assert answer.code == 0, answer.err
     found = {k: read_nifti(output / "A" / f"A_{k}.nii.gz") for k in ("t1", "flair", "seg")}
     for scan in found.values():
@@ -98,13 +98,7 @@ def test_a_real_patient_by_its_names_reaches_the_icbm_template(cli, tmp_path, pa
     )
     output = tmp_path / "prepared"
     answer = cli(
-        "prepare",
-        "folder",
-        folder,
-        "--csv",
-        tmp_path / "scans.csv",
-        "--output",
-        output,
+        *("prepare", "folder", folder, "--csv", tmp_path / "scans.csv", "--output", output),
         "--register",
     )
     assert answer.code == 0, answer.err
