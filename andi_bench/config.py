@@ -206,7 +206,9 @@ class MethodEntry(Section):
 class DatasetEntry(Section):
     """What ``configs/datasets/<name>.yaml`` says of a data set."""
 
-    adapter: str = Field(description="registered name of the adapter")
+    class_: str = Field(
+        "", alias="class", description="module:Class of its adapter; '' for plug-ins"
+    )
     title: str = ""
     description: str = ""
     licence: str = ""

@@ -80,6 +80,18 @@ def registered(group: str = METHODS) -> dict[str, type]:
     return dict(_registered[group])
 
 
+def registered_by(path: Path) -> dict[str, list[str]]:
+    """Names that the classes of one Python file have in this process, by group."""
+    out: dict[str, list[str]] = {}
+    for group, classes in _registered.items():
+        files = {
+            name: getattr(sys.modules.get(cls.__module__), "__file__", None)
+            for name, cls in classes.items()
+        }
+        out[group] = [name for name, file in files.items() if file and Path(file) == path]
+    return out
+
+
 def resolve(name: str, located: dict[str, str], *, group: str = METHODS) -> type:
     """Return the class that a name stands for, importing it if need be.
 
@@ -125,7 +137,7 @@ def _load(target: str) -> type:
 
 
 def load_plugin(path: Path) -> dict[str, list[str]]:
-    """Import one Python file and return the names it registered, by group (:data:`METHODS`, :data:`DATASETS`).
+    """Import one Python file and return the names that it registered, by group (:data:`METHODS`, :data:`DATASETS`).
 
     Raises
     ------

@@ -30,7 +30,7 @@ from andi_bench.config import PreprocessingConfig
 from datasets.adapters.shifts import ShiftsAdapter
 from datasets.prepare.histogram.brain_quantiles import QUANTILES
 from datasets.prepare.histogram.match_step import match_all, registered_subjects
-from datasets.prepare.place.organise import find_raw, organise, organised_subjects
+from datasets.prepare.place.shifts_layout import find_raw, organise, organised_subjects
 from datasets.prepare.register.affine import register_affine, resample
 from datasets.prepare.register.register_step import register
 from datasets.prepare.register.registration_template import RegistrationTemplate, icbm_template
@@ -96,10 +96,14 @@ def _dipy(scan: NiftiScan, template: RegistrationTemplate) -> NDArray[np.float64
     )
     for kind in (TranslationTransform3D, RigidTransform3D, AffineTransform3D):
         found = engine.optimize(
-            static, moving, kind(), None,
-            static_grid2world=template.affine, moving_grid2world=scan.affine,
+            static,
+            moving,
+            kind(),
+            None,
+            static_grid2world=template.affine,
+            moving_grid2world=scan.affine,
             starting_affine=found.affine,
-        )  # fmt: skip
+        )
     return np.asarray(np.linalg.inv(found.affine))
 
 
@@ -135,12 +139,16 @@ def measure_steps(raw: Path, template: RegistrationTemplate, folder: Path, subje
         for k in range(subjects)
     ]
     reference = Reference(
-        dataset="none", subject="none", why="steps of 10 grey levels", lesion_masked=False, quantiles=QUANTILES,
+        dataset="none",
+        subject="none",
+        why="steps of 10 grey levels",
+        lesion_masked=False,
+        quantiles=QUANTILES,
         files={
             name: ReferenceFile(path="", hash="", values=tuple(100.0 + 10 * k for k in range(11)))
             for name in ("flair", "t1", "t1ce", "t2")
         },
-    )  # fmt: skip
+    )
     for workers in (1, 2):
         place = folder / str(workers)
         done, clock, core = _timed(

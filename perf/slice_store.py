@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from andi_bench.config import PreprocessingConfig
 from datasets.adapters.folder import FolderAdapter
 from datasets.adapters.shifts import ShiftsAdapter
-from datasets.scans.preprocess import read_scan, training_slices
+from datasets.scans.preprocess import training_slices
+from datasets.scans.scan import read_scan
 from datasets.slices import builder
 from datasets.slices.builder import Packed
 from datasets.slices.format import pack
@@ -97,9 +98,9 @@ def measure_reading(root: Path) -> None:
         marks = [time.perf_counter()]
         scan = read_scan(subject, CONFIG.modalities, adapter.options.rule)
         marks.append(time.perf_counter())
-        scales = scan.scales(CONFIG.quantile)
+        scan.scales(CONFIG.quantile)
         marks.append(time.perf_counter())
-        scan.brain(scales)
+        scan.brain()
         marks.append(time.perf_counter())
         slices = training_slices(scan, CONFIG)
         marks.append(time.perf_counter())
@@ -109,7 +110,7 @@ def measure_reading(root: Path) -> None:
         read, scale, brain, whole, packed = np.diff(marks) * 1000
         print(
             f"{subject.id}: {size:.1f} MB compressed; ms: read and check {read:.0f}, quantiles {scale:.0f}, "
-            f"brain {brain:.0f}, resize and normalise {whole - scale - brain:.0f}, "
+            f"brain {brain:.0f}, resize and normalise {whole - brain:.0f}, "
             f"pack {len(slices.numbers)} slices {packed:.0f}"
         )
 

@@ -71,8 +71,10 @@ def layers(
         For a file that cannot be read, or an assignment that is not understood.
     """
     from andi_bench.config import parse_assignments, read_yaml
+    from andi_bench.registry import METHODS, registered_by
 
-    beside = [path.with_suffix(".yaml") for path in plugin or []]
+    # A YAML beside a plug-in that registers data sets alone speaks of these.
+    beside = [path.with_suffix(".yaml") for path in plugin or [] if registered_by(path)[METHODS]]
     found = [read_yaml(path) for path in beside if path.is_file()]
     if config is not None:
         found.append(read_yaml(config))

@@ -91,26 +91,30 @@ def _foreign(name: str, title: list[str], note: str) -> dict[str, Any]:
 
 
 def show_datasets(*, as_json: bool) -> None:
-    """Print every data set, what it learns from, and where it is looked for."""
+    """Print every data set, what it learns from, and where it is looked for; one that is broken, with its reason."""
+    from datasets.adapters.catalogue import listed_datasets
+
     rows = []
-    for name in configuration.names_in("datasets"):
-        entry = configuration.dataset_entry(name)
-        variable = entry.root_variable
-        if variable is None:
-            where = "made in the workspace"
-        elif os.environ.get(variable):
-            where = f"{variable}={os.environ[variable]}"
-        else:
-            where = f"set {variable}, or --data-root"
+    for found in listed_datasets():
+        entry = found.entry
         rows.append(
             {
-                "dataset": name,
-                "title": entry.title,
-                "trained on": entry.trained_on or "itself",
-                "where": where,
+                "dataset": found.name,
+                "title": entry.title if entry else "",
+                "trained on": (entry.trained_on or "itself") if entry else "",
+                "where": _where(entry.root_variable, found.built_in) if entry else "",
+                "note": found.note,
             }
         )
     _show("Data sets", rows, as_json=as_json)
+
+
+def _where(variable: str | None, built_in: bool) -> str:
+    if variable is None:
+        return "made in the workspace" if built_in else "--data-root"
+    if os.environ.get(variable):
+        return f"{variable}={os.environ[variable]}"
+    return f"set {variable}, or --data-root"
 
 
 def _show(title: str, rows: list[dict[str, Any]], *, as_json: bool) -> None:

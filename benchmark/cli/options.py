@@ -37,7 +37,8 @@ Set = Annotated[
 ]
 Config = Annotated[Path | None, typer.Option(help="YAML file with fields of the configuration")]
 Plugin = Annotated[
-    list[Path] | None, typer.Option(help="Python file that registers a method; repeated")
+    list[Path] | None,
+    typer.Option(help="Python file that registers a method or a data set; repeated"),
 ]
 Checkpoint = Annotated[
     Path | None, typer.Option(help="weights from elsewhere (.pt of the publication, .safetensors)")

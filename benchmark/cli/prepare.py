@@ -33,7 +33,7 @@ def prepare_phantom(
 ) -> None:
     """Write the phantom: brain scans with exact lesion masks, drawn from the ICBM template."""
     from andi_bench.workspace import Workspace
-    from benchmark.run.plan import write_phantom
+    from datasets.prepare.commands.phantom_data import write_phantom
 
     place = Workspace.at(workspace)
     print(write_phantom(name, place, output, spacing, workers))

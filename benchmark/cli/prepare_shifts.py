@@ -35,8 +35,8 @@ ReferenceSubject = Annotated[
     str | None,
     typer.Option(help="training subject; default: the one nearest to the median histogram"),
 ]
-Anew = Annotated[
-    bool, typer.Option("--anew", help="replace what was made with another template or reference")
+Replace = Annotated[
+    bool, typer.Option("--replace", help="replace what was made with another template or reference")
 ]
 
 
@@ -50,32 +50,32 @@ def all_steps(
     reference_dataset: ReferenceDataset = None,
     reference_root: ReferenceRoot = None,
     reference_subject: ReferenceSubject = None,
-    anew: Anew = False,
+    replace: Replace = False,
     workspace: WorkspaceFolder = None,
     workers: Workers = None,
     debug: Debug = False,
 ) -> None:
     """Bring Shifts-MS in: organise, register to a template, match histograms. Finished patients are kept."""
     if context.invoked_subcommand is not None:
-        given = (
-            raw,
-            output,
-            template,
-            reference_dataset,
-            reference_root,
-            reference_subject,
-            workspace,
-        )
-        if any(given) or workers or copy or anew:
+        references = (reference_dataset, reference_root, reference_subject)
+        if any((raw, output, template, *references, workspace, workers, copy, replace)):
             raise UserError(
                 f"prepare shifts {context.invoked_subcommand}: its options come after the step's name"
             )
         return
     _run(
-        ("organise", "register", "match"), output, workspace, raw=raw, copy=copy, template=template,
-        reference_dataset=reference_dataset, reference_root=reference_root,
-        reference_subject=reference_subject, anew=anew, workers=workers,
-    )  # fmt: skip
+        ("organise", "register", "match"),
+        output,
+        workspace,
+        raw=raw,
+        copy=copy,
+        template=template,
+        reference_dataset=reference_dataset,
+        reference_root=reference_root,
+        reference_subject=reference_subject,
+        replace=replace,
+        workers=workers,
+    )
 
 
 @shifts_app.command("organise")
@@ -94,13 +94,13 @@ def organise(
 def register(
     output: Output = None,
     template: Template = None,
-    anew: Anew = False,
+    replace: Replace = False,
     workspace: WorkspaceFolder = None,
     workers: Workers = None,
     debug: Debug = False,
 ) -> None:
     """Step 2: T1 to the template, all else along; with a contact sheet."""
-    _run(("register",), output, workspace, template=template, anew=anew, workers=workers)
+    _run(("register",), output, workspace, template=template, replace=replace, workers=workers)
 
 
 @shifts_app.command("match")
@@ -109,16 +109,22 @@ def match(
     reference_dataset: ReferenceDataset = None,
     reference_root: ReferenceRoot = None,
     reference_subject: ReferenceSubject = None,
-    anew: Anew = False,
+    replace: Replace = False,
     workspace: WorkspaceFolder = None,
     workers: Workers = None,
     debug: Debug = False,
 ) -> None:
     """Step 3: intensities matched to a training subject of the data that detectors learn from."""
     _run(
-        ("match",), output, workspace, reference_dataset=reference_dataset,
-        reference_root=reference_root, reference_subject=reference_subject, anew=anew, workers=workers,
-    )  # fmt: skip
+        ("match",),
+        output,
+        workspace,
+        reference_dataset=reference_dataset,
+        reference_root=reference_root,
+        reference_subject=reference_subject,
+        replace=replace,
+        workers=workers,
+    )
 
 
 def _run(steps: tuple[str, ...], output: Path | None, workspace: Path | None, **asked: Any) -> None:

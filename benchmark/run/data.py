@@ -12,8 +12,8 @@ from andi_bench.locks import exclusive
 from benchmark.recording.guards import Guard, no_overlap
 from benchmark.run.modalities import require_modalities
 from benchmark.run.request import RunRequest
+from datasets.adapters.base import DatasetAdapter, Subject
 from datasets.adapters.catalogue import find_entry, open_dataset
-from datasets.adapters.folder import FolderAdapter, Subject
 from datasets.slices.store import SliceStore
 
 
@@ -21,8 +21,8 @@ from datasets.slices.store import SliceStore
 class RunData:
     """The data sets of a run, opened and checked: what is scored, and what is learnt from."""
 
-    adapter: FolderAdapter
-    source: FolderAdapter
+    adapter: DatasetAdapter
+    source: DatasetAdapter
     source_name: str
     val: list[Subject]
     test: list[Subject]
@@ -39,17 +39,17 @@ class DataSets:
     ----------
     request : RunRequest
         What was asked for.
-    adapter : FolderAdapter
+    adapter : DatasetAdapter
         Data set that is scored.
-    source : FolderAdapter or None
+    source : DatasetAdapter or None
         Data set that is learnt from; None where nothing is learnt.
     source_name : str
         Its name, also where nothing is learnt.
     """
 
     request: RunRequest
-    adapter: FolderAdapter
-    source: FolderAdapter | None
+    adapter: DatasetAdapter
+    source: DatasetAdapter | None
     source_name: str
 
     @classmethod
@@ -146,7 +146,7 @@ class DataSets:
         return guards, evaluated
 
 
-def _pick(adapter: FolderAdapter, request: RunRequest) -> tuple[list[Subject], list[Subject]]:
+def _pick(adapter: DatasetAdapter, request: RunRequest) -> tuple[list[Subject], list[Subject]]:
     """Return the validation subjects and the subjects to report on."""
     val, chosen = adapter.subjects_in("val"), adapter.subjects_in(request.split)
     names = [subject.id for subject in chosen]
@@ -163,7 +163,7 @@ def _pick(adapter: FolderAdapter, request: RunRequest) -> tuple[list[Subject], l
     return val, chosen
 
 
-def _prepare(adapter: FolderAdapter, request: RunRequest, console: Console) -> None:
+def _prepare(adapter: DatasetAdapter, request: RunRequest, console: Console) -> None:
     lock = exclusive(request.workspace.locks / adapter.name, console)
     with lock, console.reporting() as report:
         adapter.prepare(report, request.workers)
@@ -187,7 +187,7 @@ def build_store(data: RunData, run: RunConfig, request: RunRequest, console: Con
         )
 
 
-def labelled(adapter: FolderAdapter, subjects: Sequence[Subject]) -> list[Subject]:
+def labelled(adapter: DatasetAdapter, subjects: Sequence[Subject]) -> list[Subject]:
     """Return the subjects whose lesions are known."""
     healthy = adapter.options.missing_mask == "healthy"
     return [subject for subject in subjects if subject.mask is not None or healthy]

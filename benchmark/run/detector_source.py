@@ -26,7 +26,8 @@ from benchmark.scoring.map_store import MapStore
 from benchmark.scoring.subjects import SubjectScorer, stamp
 from benchmark.training.stored_slices import StoredSlices
 from benchmark.training.trainings import Training, learn, load_checkpoint, locate_training
-from datasets.adapters.folder import Subject
+from datasets.scans.preprocess import preprocessing_revision
+from datasets.subject import Subject
 from methods.base import AnomalyDetector, ImageSpec
 from methods.catalogue import build_detector, detector_class, detector_config
 
@@ -147,6 +148,7 @@ class DetectorSource:
             "detector": detector.config.model_dump(mode="json"),
             "training": self._learnt.identity,
             "preprocessing": self.config.preprocessing.model_dump(mode="json"),
+            **preprocessing_revision(self.config.preprocessing),
             "reduction": self.config.scoring.reduction,
             "evaluation": self.config.evaluation.model_dump(mode="json"),
             "dataset": request.dataset,

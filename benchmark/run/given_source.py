@@ -21,10 +21,11 @@ from benchmark.run.source import Evaluated, Facts, Identity, view_store
 from benchmark.scoring.given_maps import Adaptations, map_files, to_working, unmatched_maps
 from benchmark.scoring.map_store import MapStore
 from benchmark.scoring.subjects import read_ahead, scored_subject
-from datasets.adapters.folder import Subject
 from datasets.prepare.register.original_grid import original_path, preparation_of, save_on_original
 from datasets.scans.fingerprints import file_hash
 from datasets.scans.nifti import read_nifti
+from datasets.scans.preprocess import preprocessing_revision
+from datasets.subject import Subject
 
 LONGEST_NAME = 60
 
@@ -150,6 +151,8 @@ class GivenSource:
         parts = {
             **scoring,
             "maps": hashes,
+            **preprocessing_revision(config.preprocessing),
+            **data.adapter.revision(),
             "evaluation": config.evaluation.model_dump(mode="json"),
             "split": request.split,
             "val": contents(subjects.val, data.fingerprints),

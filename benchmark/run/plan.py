@@ -5,13 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from accelerate import PartialState
 
 from andi_bench.console import Console
 from andi_bench.errors import UserError
-from andi_bench.workspace import Workspace
 from benchmark.run.detector_source import DetectorSource
 from benchmark.run.request import Outcome, RunRequest
 from benchmark.run.stages import Run
@@ -98,27 +96,3 @@ def _along(plan: RunPlan, console: Console) -> Iterator[tuple[DetectorSource, bo
             yield DetectorSource(replace(shared, method=name), console), False
         except UserError as error:
             console.note(f"{name} is left out: {error}")
-
-
-def write_phantom(
-    name: str, place: Workspace, output: Path | None, spacing: float, workers: int | None
-) -> Path:
-    """Write a phantom data set and return its folder.
-
-    Raises
-    ------
-    UserError
-        For a name that is no phantom, or a folder that is not ours.
-    """
-    from andi_bench import config as configuration
-    from datasets.phantom.adapter import PhantomAdapter
-
-    entry = configuration.dataset_entry(name)
-    if entry.adapter != "phantom":
-        raise UserError(f"dataset '{name}' is no phantom: phantom or phantom-ms wanted")
-    suffix = "" if spacing == 2.5 else f"-{spacing:g}mm"
-    root = output or place.root / "data" / f"{name}{suffix}"
-    adapter = PhantomAdapter(name, root, {**entry.options, "spacing": spacing}, None)
-    with Console().reporting() as report:
-        adapter.prepare(report, workers)
-    return root

@@ -14,7 +14,7 @@ from benchmark.recording.facts import LearningFacts, MethodFacts
 from benchmark.run.data import RunData
 from benchmark.run.request import RunRequest
 from benchmark.scoring.scan_views import ViewStore
-from datasets.adapters.folder import Subject
+from datasets.subject import Subject
 
 
 @dataclass(frozen=True)
@@ -150,10 +150,12 @@ class MapSource(Protocol):
 def view_folder(request: RunRequest, data: RunData, config: RunConfig) -> Path:
     """Return where views of the scans are kept: all methods on the same data and preprocessing share them."""
     from andi_bench.records.store import identity
+    from datasets.scans.preprocess import preprocessing_revision
 
     parts = {
         "dataset": request.dataset,
         "preprocessing": config.preprocessing.model_dump(mode="json"),
+        **preprocessing_revision(config.preprocessing),
         **data.adapter.revision(),
     }
     return request.workspace.views / f"{request.dataset}__{identity(parts)[:12]}"

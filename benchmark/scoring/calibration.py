@@ -13,7 +13,7 @@ from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from benchmark.scoring.engine import ScoreEngine
 from benchmark.scoring.subjects import read_ahead
-from datasets.adapters.folder import FolderAdapter, Subject
+from datasets.adapters.base import DatasetAdapter, Subject
 from datasets.volume import Volume
 from methods.base import AnomalyDetector
 
@@ -22,7 +22,7 @@ NAME = "calibration.json"
 
 def calibrate(
     detector: AnomalyDetector,
-    adapter: FolderAdapter,
+    adapter: DatasetAdapter,
     subjects: Sequence[Subject],
     preprocessing: PreprocessingConfig,
     engine: ScoreEngine,

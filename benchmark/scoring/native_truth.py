@@ -16,7 +16,7 @@ from andi_bench.errors import UserError
 from andi_bench.files import partial_file
 from andi_bench.geometry import voxel_sizes
 from benchmark.scoring.map_store import NativeTruth
-from datasets.adapters.folder import FolderAdapter, Subject
+from datasets.adapters.base import DatasetAdapter, Subject
 from datasets.scans.grid import plan
 
 
@@ -47,7 +47,7 @@ class TruthStore:
         return [subject for subject in subjects if not self.path(subject).is_file()]
 
     def keep(
-        self, adapter: FolderAdapter, subject: Subject, preprocessing: PreprocessingConfig
+        self, adapter: DatasetAdapter, subject: Subject, preprocessing: PreprocessingConfig
     ) -> None:
         """Read a subject's scan and keep its masks.
 
@@ -61,7 +61,7 @@ class TruthStore:
         scan = adapter.read_scan(subject, preprocessing.modalities)
         if scan.lesion is None:
             raise ValueError(f"subject {subject.id} has no lesion mask: it cannot be evaluated")
-        brain = scan.brain(scan.scales(preprocessing.quantile))
+        brain = scan.brain()
         meta = {"shape": scan.images[0].shape, "affine": scan.affine.tolist()}
         with partial_file(self.path(subject.id)) as temporary, temporary.open("wb") as file:
             np.savez(

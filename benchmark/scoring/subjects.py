@@ -19,7 +19,7 @@ from benchmark.scoring.costs import peak_memory_mb, reset_peak_memory
 from benchmark.scoring.engine import ScoreEngine, score_volume
 from benchmark.scoring.map_store import MapStore, ScoredSubject
 from benchmark.scoring.scan_views import ViewStore
-from datasets.adapters.folder import FolderAdapter, Subject
+from datasets.adapters.base import DatasetAdapter, Subject
 from datasets.prepare.register.original_grid import (
     ORIGINAL,
     original_path,
@@ -31,13 +31,13 @@ from datasets.volume import Volume
 from methods.base import AnomalyDetector
 
 
-def stamp(adapter: FolderAdapter, subject: Subject, modalities: Sequence[str]) -> str:
+def stamp(adapter: DatasetAdapter, subject: Subject, modalities: Sequence[str]) -> str:
     """Return a short text that changes when one of a subject's files does."""
     return hashlib.blake2b(adapter.content(subject, modalities).encode(), digest_size=6).hexdigest()
 
 
 def read_ahead(
-    adapter: FolderAdapter, subjects: Sequence[Subject], config: PreprocessingConfig
+    adapter: DatasetAdapter, subjects: Sequence[Subject], config: PreprocessingConfig
 ) -> Iterator[Volume]:
     """Read volumes in order, the next one while the last one is worked on: two in memory at most."""
     with ThreadPoolExecutor(1) as pool:
@@ -59,7 +59,7 @@ class SubjectScorer:
     ----------
     detector : AnomalyDetector
         Has learnt, and is calibrated where it needs to be.
-    adapter : FolderAdapter
+    adapter : DatasetAdapter
         Reads the scans.
     preprocessing : PreprocessingConfig
         Working grid, modalities, normalisation.
@@ -80,7 +80,7 @@ class SubjectScorer:
     """
 
     detector: AnomalyDetector
-    adapter: FolderAdapter
+    adapter: DatasetAdapter
     preprocessing: PreprocessingConfig
     engine: ScoreEngine
     maps: MapStore

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from andi_bench.registry import DATASETS, register
-from datasets.adapters.folder import AdapterOptions, FolderAdapter
+from datasets.adapters.base import AdapterOptions
+from datasets.adapters.folder import FolderAdapter
 
 
 class Brats21Options(AdapterOptions):
@@ -17,7 +17,6 @@ class Brats21Options(AdapterOptions):
     )
 
 
-@register("brats21", group=DATASETS)
 class Brats21Adapter(FolderAdapter):
     """BraTS 2021: ``<root>/BraTS2021_00000/BraTS2021_00000_flair.nii.gz``; see :class:`FolderAdapter`."""
 

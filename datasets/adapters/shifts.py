@@ -5,21 +5,17 @@ Malinin et al., "Shifts 2.0: Extending the dataset of real distributional shifts
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from andi_bench.errors import UserError
-from andi_bench.registry import DATASETS, register
-from datasets.adapters.folder import MASK, FolderAdapter
+from datasets.adapters.folder import FolderAdapter
+from datasets.names import MASK, shifts_kind
+from datasets.volume import MODALITIES
 
 SETS: tuple[str, ...] = ("best", "ljubljana", "msseg")
 """The hospitals' collections; a patient's site is the one it comes from."""
 
-_KINDS = {"flair": "flair", "t1": "t1", "t1ce": "t1ce", "t2": "t2", "gt": MASK}
-_PUBLISHED = re.compile(r"_(flair|t1|t1ce|t2|gt)_isovox\.nii(\.gz)?$", re.IGNORECASE)
 
-
-@register("shifts", group=DATASETS)
 class ShiftsAdapter(FolderAdapter):
     """Prepared Shifts-MS: ``<root>/patients/<set>_<split>_<n>/``, named as published or as in BraTS.
 
@@ -59,10 +55,10 @@ class ShiftsAdapter(FolderAdapter):
         """Tell what a file is; the masks of single raters and of the foreground are passed over."""
         if "indiv" in file.lower():
             return None
-        published = _PUBLISHED.search(file)
-        if published:
-            return _KINDS[published[1].lower()]
-        return super().kind_of(file, subject)
+        published = shifts_kind(file)
+        if published is None:
+            return super().kind_of(file, subject)
+        return published[1] if published[1] in (*MODALITIES, MASK) else None
 
 
 def _unprepared(root: Path) -> str | None:

@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from andi_bench.config import validated
-from andi_bench.registry import DATASETS, register
-from datasets.adapters.folder import FolderAdapter, Progress
+from datasets.adapters.base import Progress
+from datasets.adapters.folder import FolderAdapter
 from datasets.phantom.build import PhantomConfig, build_phantom
 
 
-@register("phantom", group=DATASETS)
 class PhantomAdapter(FolderAdapter):
     """A phantom under ``root``, in the BraTS layout; see :mod:`datasets.phantom.build`.
 
     Parameters
     ----------
     name, root, splits_dir, cache
-        As for :class:`datasets.adapters.folder.FolderAdapter`.
+        As for :class:`datasets.adapters.base.DatasetAdapter`.
     options : mapping
         Fields of :class:`datasets.phantom.build.PhantomConfig`, and of ``Options``.
     """

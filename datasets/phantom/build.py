@@ -24,11 +24,10 @@ from andi_bench.errors import UserError
 from andi_bench.executor import completed
 from andi_bench.files import sweep, whole_folder, write_atomically
 from andi_bench.locks import LOCK, exclusive
-from datasets.adapters.folder import Progress
+from datasets.adapters.base import Progress
 from datasets.phantom.recipe import (
     PHANTOM,
     PHANTOM_MS,
-    SPLITS,
     PhantomConfig,
     PhantomSubject,
     SplitCounts,
@@ -36,6 +35,7 @@ from datasets.phantom.recipe import (
     subjects_of,
 )
 from datasets.phantom.template import TEMPLATE_LICENCE, TEMPLATE_NAME, Template, load_template
+from datasets.splits import PARTS
 from datasets.volume import MODALITIES
 
 __all__ = [
@@ -50,8 +50,6 @@ __all__ = [
 MANIFEST = "manifest.json"
 CSV_COLUMNS = ("Subject_ID", "site", "age", "sex", "kind")
 FORMAT = "andi-bench phantom"
-
-"""Called with a stage, the parts done, and all parts."""
 
 
 def build_phantom(
@@ -124,10 +122,10 @@ def _manifest(root: Path) -> dict[str, Any] | None:
     if not root.is_dir():
         raise UserError(f"phantom: {root} is a file: a folder wanted")
     if not path.exists():
-        strangers = [p.name for p in root.iterdir() if p.name != LOCK]
-        if strangers:
+        others = [p.name for p in root.iterdir() if p.name != LOCK]
+        if others:
             raise UserError(
-                f"phantom: {root} holds '{min(strangers)}' and no {MANIFEST}, so it is not a "
+                f"phantom: {root} holds '{min(others)}' and no {MANIFEST}, so it is not a "
                 "phantom and is left alone: an empty or new folder wanted"
             )
         return None
@@ -149,7 +147,7 @@ def _clear(root: Path, manifest: dict[str, Any]) -> None:
         folder = root / str(subject)
         if folder.parent == root and folder.is_dir():
             shutil.rmtree(folder)
-    for split in SPLITS:
+    for split in PARTS:
         (root / "splits" / f"scans_{split}.csv").unlink(missing_ok=True)
 
 
@@ -203,7 +201,7 @@ def _described(root: Path, subject: PhantomSubject) -> dict[str, Any]:
 
 def _write_splits(root: Path, subjects: list[PhantomSubject]) -> None:
     folder = root / "splits"
-    for split in SPLITS:
+    for split in PARTS:
         text = io.StringIO()
         writer = csv.DictWriter(text, CSV_COLUMNS, lineterminator="\n")
         writer.writeheader()
@@ -214,7 +212,7 @@ def _write_splits(root: Path, subjects: list[PhantomSubject]) -> None:
 def _write_manifest(
     root: Path, config: PhantomConfig, subjects: list[dict[str, Any]] | None
 ) -> None:
-    # Written before the first subject too: it is what tells an interrupted phantom from a stranger's folder.
+    # Written before the first subject too: it is how an interrupted phantom differs from a folder of something else.
     manifest = {
         "format": FORMAT,
         "complete": subjects is not None,

@@ -25,8 +25,8 @@ from datasets.phantom.lesions import (
     plaque_labels,
 )
 from datasets.phantom.template import Template
+from datasets.splits import PARTS
 
-SPLITS = ("train", "val", "test")
 _PREFIX = {"glioma": "Phantom", "ms": "PhantomMS"}
 _PURPOSES = ("person", "pose", "tissue", "lesion", "growth", "paint", "acquisition")
 
@@ -62,7 +62,7 @@ class PhantomConfig(Section):
 
     @model_validator(mode="after")
     def _fewer_than_all(self) -> PhantomConfig:
-        for split in SPLITS:
+        for split in PARTS:
             if self.lesion_free.of(split) > self.counts.of(split):
                 raise ValueError(
                     f"lesion_free.{split} = {self.lesion_free.of(split)}: "
@@ -130,7 +130,7 @@ class PhantomSubject:
 def subjects_of(config: PhantomConfig) -> list[PhantomSubject]:
     """List a phantom's subjects, numbered through train, val and test; a split's last are lesion-free."""
     out: list[PhantomSubject] = []
-    for split in SPLITS:
+    for split in PARTS:
         count = config.counts.of(split)
         with_lesion = count - config.lesion_free.of(split)
         for place in range(count):

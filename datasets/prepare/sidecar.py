@@ -1,6 +1,7 @@
 """``preparation.json``: what was done to a prepared subject, and what it takes to go back.
 
-It lies in the subject's folder, beside the images. Transforms are between worlds (RAS, mm), so they hold for any grid.
+It lies in the subject's folder, beside the images, and is the same whichever command prepared the subject. Transforms
+are between worlds (RAS, mm), so they hold for any grid.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pydantic import Field, ValidationError
 from andi_bench.config import Section
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
+from datasets.prepare.former_sidecars import read_upgraded
 from datasets.scans.nifti import NiftiScan
 
 SIDECAR = "preparation.json"
@@ -27,14 +29,49 @@ Row = tuple[float, float, float, float]
 Matrix = tuple[Row, Row, Row, Row]
 
 
-class SourceFile(Section):
-    """A file as the user has it, and what was made of it."""
+class Original(Section):
+    """The user's own file, where the prepared one lies on another grid: what it takes to go back."""
 
-    path: str = Field(description="where it was read, links followed")
     hash: str = Field(description="blake2b of its bytes, 32 hexadecimal digits")
     shape: tuple[int, int, int] = Field(description="voxels")
     affine: Matrix = Field(description="voxel to world (RAS), mm")
-    output: str = Field(description="name of the prepared file in this folder")
+
+
+class PreparedFile(Section):
+    """A file in the subject's folder, and where it comes from."""
+
+    file: str = Field(description="its name in this folder")
+    path: str = Field(
+        "",
+        description="where it was read: a file, links followed, or 'archive: member'; '' if made",
+    )
+    how: str = Field("", description="link, copy, unpacked, or written and why")
+    bytes: int | None = Field(None, description="its size; null: not looked at")
+    stamp: str = Field("", description="changes when the file that it was made from does")
+    voxels: str = Field("", description="hash of an image's voxels as they were read")
+    original: Original | None = Field(None, description="null: it lies on the grid of its source")
+
+
+class Intensities(Section):
+    """Intensities of one modality, of its voxels above 0 where nothing else is said."""
+
+    quantiles: tuple[float, ...] = Field(description="0.01, 0.25, 0.5, 0.75, 0.99")
+    least: float = Field(description="of all voxels")
+    most: float = Field(description="of all voxels")
+    negative: float = Field(description="share of all voxels below 0")
+
+
+class Facts(Section):
+    """What was found in a subject's files; the data report tells it."""
+
+    shape: tuple[int, int, int] = Field(description="voxels")
+    spacing_mm: tuple[float, float, float]
+    brain_ml: float
+    lesion_ml: float | None = Field(description="null: no lesion mask")
+    labels_ml: dict[str, float] = Field(description="by label of the mask; {}: probabilities")
+    brain_slices: int
+    healthy_slices: int | None = Field(description="with brain and no lesion; null: not known")
+    intensities: dict[str, Intensities] = Field(description="by modality")
 
 
 class RegistrationRecord(Section):
@@ -86,17 +123,53 @@ class MatchRecord(Section):
 class Preparation(Section):
     """All that is known of a prepared subject."""
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     subject: str = Field(description="its id in the prepared data set")
-    sources: dict[str, SourceFile] = Field(
-        description="the user's files, by kind: flair, t1, t1ce, t2, pd, seg, fg_mask"
+    person: str = Field(description="whose scan it is: a person's scans share a part of the split")
+    part: str = Field("", description="train, val or test where the user says so")
+    attributes: dict[str, str] = Field(
+        default_factory=dict, description="further columns of the split's CSV"
     )
+    files: dict[str, PreparedFile] = Field(
+        description="by kind: flair, t1, t1ce, t2, mask, brain, pd, fg_mask"
+    )
+    facts: Facts | None = Field(None, description="null: not measured")
     registration: RegistrationRecord | None = Field(
         None, description="null: the prepared files lie where the sources do"
     )
     matching: MatchRecord | None = Field(None, description="null: intensities are the sources'")
-    warnings: tuple[str, ...] = Field((), description="of the sources: what to look at")
-    versions: dict[str, str] = Field(description="of what the figures depend on")
+    warnings: tuple[str, ...] = Field((), description="what a person should look at")
+    versions: dict[str, str] = Field(
+        default_factory=dict, description="of what the figures depend on"
+    )
+
+    @property
+    def measured(self) -> Facts:
+        """The facts of a subject whose files were measured.
+
+        Raises
+        ------
+        UserError
+            Where they were not.
+        """
+        if self.facts is None:
+            raise UserError(f"{self.subject}: its {SIDECAR} has no facts: prepare it again")
+        return self.facts
+
+    @property
+    def lesion_ml(self) -> float:
+        """Volume of the lesion mask; 0 where there is none, or no mask."""
+        return self.measured.lesion_ml or 0.0
+
+    @property
+    def labelled(self) -> bool:
+        """Whether there is a lesion mask, or the subject is known to have no lesion."""
+        return self.measured.lesion_ml is not None
+
+    @property
+    def originals(self) -> dict[str, PreparedFile]:
+        """The files that lie on another grid than their sources, by kind."""
+        return {kind: file for kind, file in self.files.items() if file.original is not None}
 
     @property
     def to_prepared(self) -> NDArray[np.float64]:
@@ -107,7 +180,7 @@ class Preparation(Section):
 
     @property
     def all_warnings(self) -> tuple[str, ...]:
-        """Those of the sources, then the registration's."""
+        """Those of the files, then the registration's."""
         of_registration = self.registration.warning if self.registration is not None else None
         return self.warnings if of_registration is None else (*self.warnings, of_registration)
 
@@ -125,11 +198,12 @@ class Preparation(Section):
 def readable(section: Section) -> str:
     """Return a section as JSON for people: indented, with lists of numbers on one line."""
     text = section.model_dump_json(indent=1) + "\n"
-    return re.sub(r"\[[-+.\deE,\s]+\]", lambda found: " ".join(found[0].split()), text)
+    # No string of JSON holds a line break: what begins with one is a list.
+    return re.sub(r"\[\n[-+.\deE,\s]+\]", lambda found: " ".join(found[0].split()), text)
 
 
 def read_preparation(folder: Path) -> Preparation | None:
-    """Read a subject's sidecar; None where there is none.
+    """Read a subject's sidecar, of this or a former version; None where there is none.
 
     Raises
     ------
@@ -138,13 +212,16 @@ def read_preparation(folder: Path) -> Preparation | None:
     """
     path = folder / SIDECAR
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+        found = read_upgraded(folder)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{path}: damaged ({reason}): delete it, and prepare {folder.name} again"
+        ) from error
+    if found is None:
         return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
     try:
-        return Preparation.model_validate_json(text)
+        return Preparation.model_validate_json(found)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -154,16 +231,26 @@ def read_preparation(folder: Path) -> Preparation | None:
         ) from error
 
 
-def source_file(scan: NiftiScan, hash_: str, output: str) -> SourceFile:
-    """Describe a file that was read."""
+def read_whole(folder: Path) -> Preparation | None:
+    """Return the sidecar of a prepared subject; None where the folder is not whole.
+
+    Every file that it names must be there, of the size it says.
+    """
+    try:
+        found = read_preparation(folder)
+        if found is None or found.subject != folder.name:
+            return None
+        sizes = {name: (folder / file.file).stat().st_size for name, file in found.files.items()}
+    except (UserError, OSError):
+        return None
+    whole = all(file.bytes in (None, sizes[name]) for name, file in found.files.items())
+    return found if whole else None
+
+
+def original_of(scan: NiftiScan, hash_: str) -> Original:
+    """Describe a file that was read, for the way back to its grid."""
     x, y, z = scan.values.shape
-    return SourceFile(
-        path=str(scan.path.resolve()),
-        hash=hash_,
-        shape=(x, y, z),
-        affine=as_rows(scan.affine),
-        output=output,
-    )
+    return Original(hash=hash_, shape=(x, y, z), affine=as_rows(scan.affine))
 
 
 def versions() -> dict[str, str]:

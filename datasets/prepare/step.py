@@ -8,7 +8,7 @@ from pathlib import Path
 
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure, Subject, each
-from datasets.adapters.folder import Progress
+from datasets.adapters.base import Progress
 from datasets.prepare.sidecar import Preparation, read_preparation
 
 
@@ -21,7 +21,7 @@ class FoundSubject:
     id : str
         Identifier in the prepared data set.
     files : dict of str to Path
-        By kind: flair, t1, t1ce, t2, pd, seg, fg_mask; some may be missing.
+        By kind: flair, t1, t1ce, t2, pd, mask, fg_mask; some may be missing.
     """
 
     id: str
@@ -97,7 +97,7 @@ def run_step(
     items, workers
         As for :func:`andi_bench.executor.each`.
     progress : callable or None
-        Told how far it has come.
+        Called as it comes along.
     """
     made: list[str] = []
     kept: list[str] = []

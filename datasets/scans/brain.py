@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from andi_bench.geometry import bounding_box, voxel_sizes
 from datasets.scans.quantiles import positive_quantile
 
+BRAIN_QUANTILE = 0.99
+"""Each modality counts as 1 at this quantile of its voxels above 0: the brain's own, whatever images are divided by."""
 FOREGROUND = 0.02
 """A voxel is foreground where the modalities' mean, each divided by its quantile, is above this."""
 CLOSING_MM = 2.0
@@ -34,7 +36,7 @@ def brain_mask(
     images : sequence of (X, Y, Z) arrays
         The modalities of a skull-stripped scan.
     scales : sequence of float
-        For each the intensity that counts as 1 (its 99th percentile).
+        For each the intensity that counts as 1: its :data:`BRAIN_QUANTILE`.
     spacing : (float, float, float)
         Voxel edges, mm.
 
@@ -100,5 +102,5 @@ def brain_of(affine: NDArray[np.float64], *images: NDArray[Any]) -> NDArray[np.b
         positive = flat[flat > 0]
         if positive.size == 0:
             return np.zeros(images[0].shape, dtype=bool)
-        scales.append(positive_quantile(positive, 0.99))
+        scales.append(positive_quantile(positive, BRAIN_QUANTILE))
     return brain_mask(images, scales, voxel_sizes(affine))

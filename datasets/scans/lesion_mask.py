@@ -63,10 +63,10 @@ def lesion_voxels(scan: NiftiScan, rule: LesionRule) -> NDArray[np.bool_]:
     if rule.lesion_labels is None:
         return values > 0.5
     known = {*rule.lesion_labels, *rule.other_labels}
-    strange = [int(label) for label in labels if int(label) not in known]
-    if strange:
+    unknown = [int(label) for label in labels if int(label) not in known]
+    if unknown:
         listed = ", ".join(map(str, sorted(known)))
-        raise UserError(f"{scan.path}: label {strange[0]} found: one of 0, {listed} wanted")
+        raise UserError(f"{scan.path}: label {unknown[0]} found: one of 0, {listed} wanted")
     return _among(values, rule.lesion_labels)
 
 

@@ -19,7 +19,7 @@ from andi_bench.errors import UserError
 from andi_bench.executor import default_workers
 from andi_bench.files import write_atomically
 from andi_bench.locks import exclusive
-from datasets.adapters.folder import FolderAdapter, Progress
+from datasets.adapters.base import DatasetAdapter, Progress
 from datasets.scans import preprocess as preprocessing
 from datasets.slices import format as store_format
 from datasets.subject import Subject
@@ -33,7 +33,7 @@ Packed = tuple[int, list[int], list[bytes]]
 
 def build_store(
     folder: Path,
-    adapter: FolderAdapter,
+    adapter: DatasetAdapter,
     subjects: Sequence[Subject],
     config: PreprocessingConfig,
     workers: int | None = None,
@@ -62,7 +62,7 @@ def build_store(
 def _build(
     target: Path,
     identity: dict[str, Any],
-    adapter: FolderAdapter,
+    adapter: DatasetAdapter,
     subjects: Sequence[Subject],
     config: PreprocessingConfig,
     workers: int | None,
@@ -80,7 +80,7 @@ def _build(
 
 
 def store_identity(
-    adapter: FolderAdapter, subjects: Sequence[Subject], config: PreprocessingConfig, part: str
+    adapter: DatasetAdapter, subjects: Sequence[Subject], config: PreprocessingConfig, part: str
 ) -> dict[str, Any]:
     """Return what identifies a store: the same on every machine that holds the same files."""
     return {
@@ -90,6 +90,7 @@ def store_identity(
         "part": part,
         "options": adapter.options.model_dump(mode="json"),
         **adapter.revision(),
+        **preprocessing.preprocessing_revision(config),
         "preprocessing": config.model_dump(mode="json"),
         "subjects": [[s.id, adapter.content(s, config.modalities)] for s in subjects],
     }
@@ -97,7 +98,7 @@ def store_identity(
 
 def _fill(
     writer: _Writer,
-    adapter: FolderAdapter,
+    adapter: DatasetAdapter,
     subjects: Sequence[Subject],
     config: PreprocessingConfig,
     workers: int | None,
@@ -114,7 +115,7 @@ def _fill(
 
 
 def _packed(
-    adapter: FolderAdapter,
+    adapter: DatasetAdapter,
     jobs: Sequence[tuple[int, Subject]],
     config: PreprocessingConfig,
     workers: int | None,
@@ -154,7 +155,7 @@ def _one_torch_thread_each() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def pack_subject(adapter: FolderAdapter, subject: Subject, config: PreprocessingConfig) -> Packed:
+def pack_subject(adapter: DatasetAdapter, subject: Subject, config: PreprocessingConfig) -> Packed:
     """Read a subject and return its healthy slices as they are stored.
 
     Raises

@@ -70,7 +70,7 @@ def pack(image: NDArray[np.float32], dtype: str) -> bytes:
     ValueError
         When float16 cannot hold a value.
     """
-    with np.errstate(over="ignore"):  # told below
+    with np.errstate(over="ignore"):  # said below
         voxels = np.ascontiguousarray(image, dtype=_DTYPES[dtype])
     if dtype == "float16" and not np.isfinite(voxels).all():
         raise ValueError(f"an intensity of {np.abs(image).max():g} is beyond float16")
@@ -119,7 +119,7 @@ def unpack(
 def damaged(folder: Path, reason: str) -> UserError:
     """Build the error for a store that must not be used."""
     return UserError(
-        f"slice store {folder}: damaged ({reason}): delete the folder to build it anew"
+        f"slice store {folder}: damaged ({reason}): delete the folder to build it again"
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from andi_bench.config import PreprocessingConfig
 from andi_bench.errors import UserError
-from datasets.adapters.folder import FolderAdapter, Progress
+from datasets.adapters.base import DatasetAdapter, Progress
 from datasets.slices import format as store_format
 from datasets.slices.builder import build_store
 from datasets.subject import Subject
@@ -89,7 +89,7 @@ class SliceStore:
     def build(
         cls,
         folder: Path,
-        adapter: FolderAdapter,
+        adapter: DatasetAdapter,
         subjects: Sequence[Subject],
         config: PreprocessingConfig,
         workers: int | None = None,
@@ -103,7 +103,7 @@ class SliceStore:
         ----------
         folder : Path
             Holds the stores; each has a folder of its own in it, ``<data set>-<part>-<hash>``.
-        adapter : FolderAdapter
+        adapter : DatasetAdapter
             Reads the subjects.
         subjects : sequence of Subject
             Their order does not matter.
@@ -112,7 +112,7 @@ class SliceStore:
         workers : int or None
             Threads that read; None: one a core, at most 8. The store does not depend on it.
         progress : callable or None
-            Told the number of subjects done.
+            Called with the number of subjects done.
         part : str
             Name of the split, for the folder's name.
 

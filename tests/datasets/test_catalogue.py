@@ -94,15 +94,15 @@ def test_an_unknown_data_set_is_answered_with_the_nearest(tmp_path: Path) -> Non
 
 def test_a_data_set_of_a_plug_in_needs_no_yaml(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
+        "from datasets.adapters.base import register\n"
         "from datasets.adapters.folder import FolderAdapter\n"
-        "from andi_bench.registry import DATASETS, register\n"
-        "@register('mine', group=DATASETS)\n"
+        "@register('mine')\n"
         "class Mine(FolderAdapter):\n"
         "    layout = 'whatever'\n"
     )
     try:
-        assert load_plugin(tmp_path / "mine.py") == ["mine"]
-        assert find_entry("mine").adapter == "mine"
+        assert load_plugin(tmp_path / "mine.py")[DATASETS] == ["mine"]
+        assert find_entry("mine").class_ == ""
         with pytest.raises(
             UserError, match="give --data-root DIR; the folder should hold whatever"
         ):
@@ -114,13 +114,16 @@ def test_a_data_set_of_a_plug_in_needs_no_yaml(tmp_path: Path) -> None:
 
 def test_a_small_phantom_is_built_when_first_read_and_then_found(tmp_path: Path) -> None:
     options = {
-        "kind": "ms", "scanner": "b", "spacing": 4.0,
-        "counts": {"val": 1, "test": 1}, "lesion_free": {"test": 1},
-    }  # fmt: skip
-    told: list[tuple[str, int, int]] = []
+        "kind": "ms",
+        "scanner": "b",
+        "spacing": 4.0,
+        "counts": {"val": 1, "test": 1},
+        "lesion_free": {"test": 1},
+    }
+    steps: list[tuple[str, int, int]] = []
     adapter = PhantomAdapter("tiny", tmp_path / "tiny", options)
-    adapter.prepare(lambda *step: told.append(step), workers=1)
-    assert told[-1][1:] == (2, 2)
+    adapter.prepare(lambda *step: steps.append(step), workers=1)
+    assert steps[-1][1:] == (2, 2)
     assert [len(adapter.split().ids(name)) for name in ("train", "val", "test")] == [0, 1, 1]
     (subject,) = adapter.subjects_in("test")
     assert subject.site

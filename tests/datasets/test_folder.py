@@ -11,7 +11,6 @@ from support.small_heads import BRATS_AFFINE, head, write, write_subject
 
 from andi_bench.config import PreprocessingConfig
 from andi_bench.errors import UserError
-from andi_bench.registry import DATASETS, registered
 from datasets.adapters.brats21 import Brats21Adapter
 from datasets.adapters.folder import FolderAdapter
 from datasets.adapters.shifts import ShiftsAdapter
@@ -129,9 +128,12 @@ def test_the_organised_patients_are_read_by_published_and_by_brats_names(tmp_pat
     soft = np.zeros((24, 24, 10), np.float32)
     soft[10:12, 12, 5] = 0.7, 0.3
     folder = write_subject(
-        root, "msseg_train_3", lesion=None, modalities=("FLAIR", "T1", "T1CE", "T2"),
+        root,
+        "msseg_train_3",
+        lesion=None,
+        modalities=("FLAIR", "T1", "T1CE", "T2"),
         pattern="3_{kind}_isovox.nii.gz",
-    )  # fmt: skip
+    )
     write(folder / "3_gt_isovox.nii.gz", soft)
     for left_out in ("3_PD_isovox", "3_isovox_fg_mask", "3_indiv_gt_isovox"):
         write(folder / f"{left_out}.nii.gz", head())
@@ -241,9 +243,3 @@ def test_a_truncated_scan_is_one_line(tmp_path: Path) -> None:
         adapter.read(adapter.subjects()[0], SMALL)
     path.write_bytes(gzip.compress(nib.Nifti1Image(head(), BRATS_AFFINE).to_bytes()))
     assert adapter.read(adapter.subjects()[0], SMALL).shape == (24, 24, 10)
-
-
-def test_the_adapters_are_registered() -> None:
-    import datasets.phantom.adapter  # noqa: F401
-
-    assert {"folder", "brats21", "shifts", "phantom"} <= set(registered(DATASETS))

@@ -166,8 +166,10 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     assert back.fingerprint() == split.fingerprint()
     assert back.fingerprint("test") == Split(test=(SplitRow("c"),)).fingerprint("test")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "scans_test.csv", "scans_train.csv", "scans_val.csv",
-    ]  # fmt: skip
+        "scans_test.csv",
+        "scans_train.csv",
+        "scans_val.csv",
+    ]
 
 
 def test_an_unknown_part_is_answered_with_the_nearest() -> None:

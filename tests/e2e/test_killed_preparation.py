@@ -58,25 +58,32 @@ def undisturbed(folder):
     from datasets.prepare.commands.shifts_steps import STEPS, ShiftsPreparation
 
     asked = ShiftsPreparation(
-        folder / "raw", folder / "undisturbed", Workspace(folder / "workspace"),
-        template=folder / "template.nii", reference_dataset="folder",
-        reference_root=folder / "scans", workers=1,
-    )  # fmt: skip
+        folder / "raw",
+        folder / "undisturbed",
+        Workspace(folder / "workspace"),
+        template=folder / "template.nii",
+        reference_dataset="folder",
+        reference_root=folder / "scans",
+        workers=1,
+    )
     assert asked.run(STEPS, Console(quiet=True))
 
 
 def start(folder, output, workers=2):
     command = [
-        sys.executable, "-m", "benchmark", "prepare", "shifts", "--raw", folder / "raw",
-        "--output", output, "--template", folder / "template.nii", "--workers", workers,
-        "--workspace", folder / "workspace", "--reference-dataset", "folder",
-        "--reference-root", folder / "scans",
-    ]  # fmt: skip
+        *(sys.executable, "-m", "benchmark", "prepare", "shifts", "--raw", folder / "raw"),
+        *("--output", output, "--template", folder / "template.nii", "--workers", workers),
+        *("--workspace", folder / "workspace", "--reference-dataset", "folder"),
+        *("--reference-root", folder / "scans"),
+    ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
-        [str(part) for part in command], env=environment, cwd=folder,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        [str(part) for part in command],
+        env=environment,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 MOMENTS = {

@@ -12,7 +12,7 @@ from andi_bench.config import PreprocessingConfig
 from andi_bench.records.search import find_records
 from andi_bench.records.store import read_subjects
 from datasets.adapters.catalogue import open_dataset
-from datasets.scans.preprocess import mask_to_native
+from datasets.scans.grid import mask_to_native
 
 DATA = SHARED / "data" / "shifts_ms" / "ljubljana"
 KINDS = {"flair": "FLAIR", "t1": "T1", "t1ce": "T1CE", "t2": "T2", "gt": "gt"}
@@ -54,7 +54,7 @@ def test_smoothed_flair_is_measured_as_numpy_measures_it(cli, patients, tmp_path
         nib.save(nib.Nifti1Image(scores[subject.id], flair.affine), maps / f"{subject.id}.nii.gz")
         lesions[subject.id] = nib.load(subject.mask).get_fdata() > 0.5
         volume = adapter.read(subject, config)
-        brains[subject.id] = mask_to_native(volume.brain, volume)
+        brains[subject.id] = mask_to_native(volume.brain, volume.native)
         spacing = tuple(float(edge) for edge in flair.header.get_zooms()[:3])
     answer = cli(
         f"evaluate --maps {maps} --val-maps {maps} --dataset shifts "

@@ -35,14 +35,7 @@ def test_real_patients_reach_the_template_and_a_moved_copy_of_it_alike(cli, icbm
     found = {}
     for name, template in (("icbm", ()), ("moved", ("--template", tmp_path / "moved.nii.gz"))):
         answer = cli(
-            "prepare",
-            "shifts",
-            "--raw",
-            DATA,
-            "--output",
-            tmp_path / name,
-            "--workers",
-            "1",
+            *("prepare", "shifts", "--raw", DATA, "--output", tmp_path / name, "--workers", "1"),
             *template,
         )
         assert answer.code == 0, answer.err
@@ -71,10 +64,11 @@ def test_real_patients_reach_the_template_and_a_moved_copy_of_it_alike(cli, icbm
     first, second = PATIENTS
     write_splits(tmp_path / "splits", {"train": [], "val": [first], "test": [second]})
     answer = cli(
-        "run", "--method", "andi", "--alone", "--dataset", "shifts", "--data-root", tmp_path / "icbm",
-        "--splits", tmp_path / "splits", "--train-on", "folder", "--train-root", scans,
-        "--export-maps", tmp_path / "maps", *SMALL,
-    )  # fmt: skip
+        *("run", "--method", "andi", "--alone", "--dataset", "shifts"),
+        *("--data-root", tmp_path / "icbm", "--splits", tmp_path / "splits"),
+        *("--train-on", "folder", "--train-root", scans, "--export-maps", tmp_path / "maps"),
+        *SMALL,
+    )
     assert answer.code == 0, answer.err
     (path,) = (tmp_path / "maps" / "original").glob("*.nii.gz")
     assert path.name == f"{second}_on_19_FLAIR_isovox.nii.gz"

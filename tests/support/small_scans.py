@@ -54,9 +54,10 @@ PARTS = {
 }
 
 SMALL = (
-    "--set", "preprocessing.size=32", "--set", "training.steps=8", "--set", "training.batch_size=4",
-    "--set", "detector.base_width=8", "--set", "detector.attention=[16]",
-    "--set", "detector.stride=25", "--set", "evaluation.bootstraps=50",
-    "--set", "evaluation.median=3", "--device", "cpu", "--workers", "1",
-)  # fmt: skip
+    *("--set", "preprocessing.size=32", "--set", "training.steps=8"),
+    *("--set", "training.batch_size=4", "--set", "detector.base_width=8"),
+    *("--set", "detector.attention=[16]", "--set", "detector.stride=25"),
+    *("--set", "evaluation.bootstraps=50", "--set", "evaluation.median=3"),
+    *("--device", "cpu", "--workers", "1"),
+)
 """Options that make ANDi a matter of seconds."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +13,14 @@ from numpy.typing import NDArray
 from andi_bench.errors import UserError
 from andi_bench.geometry import voxel_sizes
 from datasets.prepare.check.exchanged import exchanged
+from datasets.prepare.sidecar import Facts, Intensities
 from datasets.scans import grid
 from datasets.scans.brain import brain_of
 from datasets.scans.fingerprints import scan_hash
 from datasets.scans.lesion_mask import LesionRule, lesion_voxels
 from datasets.scans.nifti import NiftiScan, read_nifti, require_same_grid
-from datasets.scans.preprocess import require_contrast
+from datasets.scans.scan import require_contrast
 
-BRAIN = "brain"
-"""The kind of a file that is a brain mask."""
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 """Of each modality's voxels above 0; the last one is what the benchmark divides by."""
 FEW_VALUES = 8
@@ -66,25 +64,26 @@ class Checked:
         """Return the volume of a mask."""
         return round(float(np.count_nonzero(mask)) * float(np.prod(self.spacing)) / 1000, 4)
 
-    def facts(self) -> dict[str, Any]:
-        """Return what the data report tells of a subject."""
+    def facts(self) -> Facts:
+        """Return what the data report says of a subject."""
         first = next(iter(self.images.values()))
         x, y, z = first.values.shape
         native, _ = grid.plan((x, y, z), first.affine, 128)
         there = np.asarray(grid.turned(self.brain, native).any(axis=(0, 1)))
-        ill = np.zeros_like(there)
+        lesioned = np.zeros_like(there)
         if self.lesion is not None:
-            ill = np.asarray(grid.turned(self.lesion, native).any(axis=(0, 1)))
-        return {
-            "shape": [x, y, z],
-            "spacing_mm": [round(edge, 4) for edge in self.spacing],
-            "brain_ml": self.millilitres(self.brain),
-            "lesion_ml": None if self.lesion is None else self.millilitres(self.lesion),
-            "labels_ml": self.labels,
-            "brain_slices": int(there.sum()),
-            "healthy_slices": None if self.lesion is None else int((there & ~ill).sum()),
-            "intensities": {name: _intensities(scan) for name, scan in self.images.items()},
-        }
+            lesioned = np.asarray(grid.turned(self.lesion, native).any(axis=(0, 1)))
+        width, depth, height = (round(edge, 4) for edge in self.spacing)
+        return Facts(
+            shape=(x, y, z),
+            spacing_mm=(width, depth, height),
+            brain_ml=self.millilitres(self.brain),
+            lesion_ml=None if self.lesion is None else self.millilitres(self.lesion),
+            labels_ml=self.labels,
+            brain_slices=int(there.sum()),
+            healthy_slices=None if self.lesion is None else int((there & ~lesioned).sum()),
+            intensities={name: _intensities(scan) for name, scan in self.images.items()},
+        )
 
 
 def check_subject(
@@ -117,19 +116,7 @@ def check_subject(
     problems : list of str
         One line for each file at fault.
     """
-    problems: list[str] = []
-    images: dict[str, NiftiScan] = {}
-    for name, path in files.items():
-        try:
-            images[name] = read_image(path, subject)
-        except UserError as error:
-            problems.append(str(error))
-    lesion_file = None
-    if mask is not None:
-        try:
-            lesion_file = read_nifti(mask)
-        except UserError as error:
-            problems.append(str(error))
+    images, lesion_file, problems = _read(subject, files, mask)
     first = next(iter(images.values()), None)
     if first is None:
         return None, problems
@@ -139,11 +126,7 @@ def check_subject(
         except UserError as error:
             problems.append(str(error))
     hashes = {name: scan_hash(scan) for name, scan in images.items()}
-    for one, other in combinations(images, 2):
-        if hashes[one] == hashes[other]:
-            problems.append(
-                f"{images[other].path}: the same voxels as {images[one].path.name}: {one} and {other} wanted"
-            )
+    problems += _same_voxels(images, hashes)
     lesion = None
     if lesion_file is not None:
         try:
@@ -162,6 +145,34 @@ def check_subject(
         checked.labels = _labels(lesion_file, checked)
     checked.warnings += _warnings(checked)
     return checked, []
+
+
+def _read(
+    subject: str, files: Mapping[str, Path], mask: Path | None
+) -> tuple[dict[str, NiftiScan], NiftiScan | None, list[str]]:
+    """Return the images and the lesion mask that can be read, and a line for each file that cannot."""
+    problems: list[str] = []
+    images: dict[str, NiftiScan] = {}
+    lesion_file = None
+    for name, path in files.items():
+        try:
+            images[name] = read_image(path, subject)
+        except UserError as error:
+            problems.append(str(error))
+    if mask is not None:
+        try:
+            lesion_file = read_nifti(mask)
+        except UserError as error:
+            problems.append(str(error))
+    return images, lesion_file, problems
+
+
+def _same_voxels(images: Mapping[str, NiftiScan], hashes: Mapping[str, str]) -> list[str]:
+    return [
+        f"{images[other].path}: the same voxels as {images[one].path.name}: {one} and {other} wanted"
+        for one, other in combinations(images, 2)
+        if hashes[one] == hashes[other]
+    ]
 
 
 def read_image(path: Path, subject: str) -> NiftiScan:
@@ -193,16 +204,16 @@ def _labels(file: NiftiScan, checked: Checked) -> dict[str, float]:
     return {str(k): checked.millilitres(values == k) for k in np.unique(values) if k != 0}
 
 
-def _intensities(scan: NiftiScan) -> dict[str, Any]:
+def _intensities(scan: NiftiScan) -> Intensities:
     flat = scan.values.ravel("F")
     foreground = flat[flat > 0]
     found = np.quantile(foreground.astype(np.float64), QUANTILES)
-    return {
-        "quantiles": [float(f"{value:.6g}") for value in found],
-        "least": float(f"{float(flat.min()):.6g}"),
-        "most": float(f"{float(flat.max()):.6g}"),
-        "negative": round(float((flat < 0).mean()), 6),
-    }
+    return Intensities(
+        quantiles=tuple(float(f"{value:.6g}") for value in found),
+        least=float(f"{float(flat.min()):.6g}"),
+        most=float(f"{float(flat.max()):.6g}"),
+        negative=round(float((flat < 0).mean()), 6),
+    )
 
 
 def _warnings(checked: Checked) -> list[str]:

@@ -41,7 +41,7 @@ class ShiftsPreparation:
         Its folder.
     reference_subject : str or None
         A subject of its training split.
-    anew : bool
+    replace : bool
         Whether results of another template or reference may be replaced.
     workers : int or None
         Processes.
@@ -55,7 +55,7 @@ class ShiftsPreparation:
     reference_dataset: str | None = None
     reference_root: Path | None = None
     reference_subject: str | None = None
-    anew: bool = False
+    replace: bool = False
     workers: int | None = None
 
     @cached_property
@@ -77,8 +77,10 @@ class ShiftsPreparation:
             For what stops a step as a whole: nothing found, results of another template or reference.
         """
         work: dict[str, Callable[[Console], list[Failure]]] = {
-            "organise": self._organise, "register": self._register, "match": self._match,
-        }  # fmt: skip
+            "organise": self._organise,
+            "register": self._register,
+            "match": self._match,
+        }
         failed: dict[str, Failure] = {}
         with exclusive(self.output, console):
             for step in STEPS:
@@ -94,17 +96,17 @@ class ShiftsPreparation:
         return not failed
 
     def _organise(self, console: Console) -> list[Failure]:
-        from datasets.prepare.place.organise import find_raw, organise
+        from datasets.prepare.place.shifts_layout import find_raw, organise
 
         if self.raw is None:
             raise UserError("--raw DIR wanted: the folder that Shifts-MS was unpacked to")
         if self.output.resolve() == self.raw.resolve():
             raise UserError(f"--output {self.output} is the folder of the raw data: another wanted")
         found = find_raw(self.raw)
-        if found.strange:
+        if found.unknown:
             console.note(
-                f"{len(found.strange)} files are passed over, their names are not understood: {found.strange[0]}"
-                + (" and others" if len(found.strange) > 1 else "")
+                f"{len(found.unknown)} files are passed over, their names are not understood: {found.unknown[0]}"
+                + (" and others" if len(found.unknown) > 1 else "")
             )
         with console.reporting() as report:
             outcome = organise(found, self.output / "organised", copy=self.copy, progress=report)
@@ -112,7 +114,7 @@ class ShiftsPreparation:
         return list(outcome.failures)
 
     def _register(self, console: Console) -> list[Failure]:
-        from datasets.prepare.place.organise import organised_subjects
+        from datasets.prepare.place.shifts_layout import organised_subjects
         from datasets.prepare.register.register_step import register
         from datasets.prepare.report.contact_sheet import write_contact_sheets
 
@@ -120,7 +122,12 @@ class ShiftsPreparation:
         subjects = organised_subjects(self.output / "organised")
         with console.reporting() as report:
             outcome = register(
-                subjects, folder, self.target, anew=self.anew, workers=self.workers, progress=report
+                subjects,
+                folder,
+                self.target,
+                replace=self.replace,
+                workers=self.workers,
+                progress=report,
             )
             done = sorted([*outcome.made, *outcome.kept])
             pages = write_contact_sheets(
@@ -153,13 +160,13 @@ class ShiftsPreparation:
 
         known = read_reference(self.output)
         named = self._named_dataset()
-        if known is not None and (named is None or not self.anew):
+        if known is not None and (named is None or not self.replace):
             asked = self.reference_dataset or known.dataset, self.reference_subject or known.subject
             if asked != (known.dataset, known.subject):
                 raise UserError(
                     f"{self.output} was matched to {known.subject} of {known.dataset}, not to "
                     f"{self.reference_subject or 'a subject'} of {asked[0]}: name that one, another output "
-                    "folder, or --anew to replace it"
+                    "folder, or --replace"
                 )
             return known
         if named is None:

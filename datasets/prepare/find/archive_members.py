@@ -7,9 +7,6 @@ import stat
 import tarfile
 import zipfile
 
-SCAN = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
-ARCHIVE = re.compile(r"\.(tar|tar\.gz|tgz|tar\.xz|txz|tar\.bz2|tbz2|zip)$", re.IGNORECASE)
-
 
 def tar_refusal(member: tarfile.TarInfo) -> str | None:
     """Return why a tar's member is not to be unpacked, None for a plain file or folder with an honest name."""

@@ -11,8 +11,7 @@ import re
 from pathlib import Path
 
 from andi_bench.errors import UserError
-from datasets.adapters.folder import MASK
-from datasets.prepare.check.subject_files import BRAIN
+from datasets.names import BIDS, BIDS_MASKS, BRAIN, MASK
 from datasets.prepare.find.own_scans import one_each, with_attributes
 from datasets.prepare.find.sources import Finding
 from datasets.prepare.found import Gathered, SourceFile
@@ -21,8 +20,6 @@ _PATH = re.compile(
     r"(?P<derived>derivatives/.*?)?sub-(?P<sub>[A-Za-z0-9]+)/(ses-(?P<ses>[A-Za-z0-9]+)/)?anat/"
     r"(?P<file>[^/]+?)_(?P<suffix>[A-Za-z0-9]+)\.nii(\.gz)?"
 )
-_SUFFIXES = {"FLAIR": "flair", "T1w": "t1", "T2w": "t2"}
-_MASKS = ("mask", "roi", "dseg")
 _OWN_SPACE = ("", "orig", "individual", "native", "T1w", "FLAIR", "scanner")
 
 
@@ -82,9 +79,9 @@ def from_bids(found: Finding, root: Path) -> Gathered:
 def _kind(stem: str, suffix: str, *, derived: bool) -> str | None:
     entities = dict(part.split("-", 1) for part in stem.split("_") if "-" in part)
     if not derived:
-        kind = _SUFFIXES.get(suffix)
+        kind = BIDS.get(suffix)
         return "t1ce" if kind == "t1" and "ce" in entities else kind
-    if suffix not in _MASKS or entities.get("space", "") not in _OWN_SPACE:
+    if suffix not in BIDS_MASKS or entities.get("space", "") not in _OWN_SPACE:
         return None
     said = (entities.get("label", "") + entities.get("desc", "")).lower()
     if "lesion" in said or "tumor" in said or "tumour" in said:

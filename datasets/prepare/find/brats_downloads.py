@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from andi_bench.errors import UserError
-from datasets.adapters.folder import BRATS_KINDS, MASK
+from datasets.names import BRATS, MASK
 from datasets.prepare.find.sources import Finding, find_files
 from datasets.prepare.found import Gathered, Incoming, SourceFile
 from datasets.volume import MODALITIES
 
 _NAME = re.compile(
-    rf"^(?P<id>[A-Za-z0-9][A-Za-z0-9._-]*?)[_-](?P<kind>{'|'.join(BRATS_KINDS)})\.nii(\.gz)?$",
+    rf"^(?P<id>[A-Za-z0-9][A-Za-z0-9._-]*?)[_-](?P<kind>{'|'.join(BRATS)})\.nii(\.gz)?$",
     re.IGNORECASE,
 )
 _MISNAMED = re.compile(r"seg(m|mentation)?\.nii(\.gz)?$", re.IGNORECASE)
@@ -50,15 +50,15 @@ def sort_out(found: Finding) -> Gathered:
     out = Gathered(problems=list(found.problems))
     files: dict[str, dict[str, SourceFile]] = {}
     warnings: dict[str, list[str]] = {}
-    strays: list[SourceFile] = []
+    others: list[SourceFile] = []
     refused: set[str] = set()
     for file in found.files:
         match = _NAME.match(file.path.name)
         if match is None:
-            strays.append(file)
+            others.append(file)
             continue
-        _add(files, match["id"], BRATS_KINDS[match["kind"].lower()], file, refused, out)
-    for file in strays:
+        _add(files, match["id"], BRATS[match["kind"].lower()], file, refused, out)
+    for file in others:
         subject = next((p for p in reversed(file.path.parts[:-1]) if p in files), None)
         if subject and MASK not in files[subject] and _MISNAMED.search(file.path.name):
             files[subject][MASK] = file
@@ -70,13 +70,10 @@ def sort_out(found: Finding) -> Gathered:
             continue
         ordered = {kind: files[name][kind] for kind in (*MODALITIES, MASK) if kind in files[name]}
         person = _TIME_POINT.match(name)
-        out.subjects.append(
-            Incoming(
-                name, ordered, person["person"] if person else name,
-                warnings=tuple(warnings.get(name, ())),
-            )
-        )  # fmt: skip
-    return _with_named_strangers(out, found)
+        whose = person["person"] if person else name
+        lines = tuple(warnings.get(name, ()))
+        out.subjects.append(Incoming(name, ordered, whose, warnings=lines))
+    return _with_other_formats(out, found)
 
 
 def _add(
@@ -114,20 +111,16 @@ def _digest(file: SourceFile) -> bytes:
     return state.digest()
 
 
-def _with_named_strangers(out: Gathered, found: Finding) -> Gathered:
+def _with_other_formats(out: Gathered, found: Finding) -> Gathered:
     """Say of a subject that lacks a modality which file of another format bears its name."""
-    others = [(Path(label.rsplit(": ", 1)[-1]).name, label) for label in found.others]
+    others = [(Path(label.rsplit(": ", 1)[-1]).name.lower(), label) for label in found.others]
     for place, subject in enumerate(out.subjects):
-        lacking = [m for m in MODALITIES if m not in subject.files]
-        for kind in lacking:
-            endings = [k for k, v in BRATS_KINDS.items() if v == kind]
-            names = [
-                label for name, label in others
-                if any(name.lower().startswith(f"{subject.id}{s}{e}.".lower()) for e in endings for s in "_-")
-            ]  # fmt: skip
-            if names:
-                hint = f"{names[0]}: not named .nii or .nii.gz, so it is not taken for {kind}"
-                out.subjects[place] = replace(
-                    out.subjects[place], warnings=(*out.subjects[place].warnings, hint)
-                )
+        for kind in (m for m in MODALITIES if m not in subject.files):
+            words = [word for word, meaning in BRATS.items() if meaning == kind]
+            stems = tuple(f"{subject.id}{s}{word}.".lower() for word in words for s in "_-")
+            label = next((label for name, label in others if name.startswith(stems)), None)
+            if label is not None:
+                hint = f"{label}: not named .nii or .nii.gz, so it is not taken for {kind}"
+                subject = replace(subject, warnings=(*subject.warnings, hint))
+        out.subjects[place] = subject
     return out

@@ -11,23 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from andi_bench.errors import UserError, unknown_name
-from datasets.adapters.folder import MASK
-from datasets.prepare.check.subject_files import BRAIN
+from datasets.names import KINDS, MASK, SYNONYMS
 from datasets.prepare.find.sources import Finding, file_at
 from datasets.prepare.found import Gathered, Incoming, SourceFile
 from datasets.splits import PARTS
 from datasets.volume import MODALITIES
 
-NAMES = {
-    "flair": "flair", "t2f": "flair",
-    "t1": "t1", "t1w": "t1", "t1n": "t1",
-    "t1ce": "t1ce", "t1c": "t1ce", "t1gd": "t1ce", "t1post": "t1ce",
-    "t2": "t2", "t2w": "t2",
-    "mask": MASK, "seg": MASK, "lesion": MASK, "lesion_mask": MASK,
-    "brain": BRAIN, "brain_mask": BRAIN,
-}  # fmt: skip
-"""What a column, or the part of a file's name that stands for the modality, may be called; case does not matter."""
-KINDS = (*MODALITIES, MASK, BRAIN)
 HEALTHY = "healthy"
 """In the column of masks: this subject has no lesion, and so needs no file."""
 _SUBJECT = ("subject", "subject_id", "id", "participant_id", "case")
@@ -57,7 +46,7 @@ def from_csv(table: Path, root: Path | None) -> Gathered:
     header, rows = _rows(table)
     low = [name.strip().lower() for name in header]
     subject = next((low.index(name) for name in _SUBJECT if name in low), None)
-    kinds = {k: NAMES[name] for k, name in enumerate(low) if name in NAMES}
+    kinds = {k: SYNONYMS[name] for k, name in enumerate(low) if name in SYNONYMS}
     if subject is None or not set(kinds.values()) & set(MODALITIES):
         raise UserError(
             f"{table}: columns {', '.join(header)}: 'subject' and at least one of {', '.join(MODALITIES)} wanted"
@@ -153,7 +142,7 @@ def from_pattern(found: Finding, pattern: str, names: Mapping[str, str]) -> Gath
         Path within the folder: ``{subject}`` and ``{modality}`` are wanted, ``{session}`` may be there (its scans are
         subjects of their own, and one person's), any other name in braces becomes a column; ``*`` is anything but "/".
     names : mapping
-        What the user's names for modalities mean, on top of :data:`NAMES`.
+        What the user's names for modalities mean, on top of :data:`datasets.names.SYNONYMS`.
 
     Raises
     ------
@@ -161,12 +150,12 @@ def from_pattern(found: Finding, pattern: str, names: Mapping[str, str]) -> Gath
         For a pattern that is not one, and one that no file fits.
     """
     out = Gathered(problems=list(found.problems))
-    known = {**NAMES, **{name.lower(): kind for name, kind in names.items()}}
+    known = {**SYNONYMS, **{name.lower(): kind for name, kind in names.items()}}
     regular = _compiled(pattern)
     scans: dict[str, dict[str, list[SourceFile]]] = {}
     persons: dict[str, str] = {}
     columns: dict[str, dict[str, str]] = {}
-    strange: Counter[str] = Counter()
+    unknown: Counter[str] = Counter()
     for file in found.files:
         match = regular.fullmatch(file.name)
         if match is None:
@@ -174,7 +163,7 @@ def from_pattern(found: Finding, pattern: str, names: Mapping[str, str]) -> Gath
         said = match.groupdict()
         kind = known.get(said["modality"].lower())
         if kind is None:
-            strange[said["modality"]] += 1
+            unknown[said["modality"]] += 1
             continue
         name = "_".join(said[key] for key in ("subject", "session") if said.get(key))
         persons[name] = said["subject"]
@@ -182,9 +171,9 @@ def from_pattern(found: Finding, pattern: str, names: Mapping[str, str]) -> Gath
         scans.setdefault(name, {}).setdefault(kind, []).append(file)
     if not scans:
         one = f"'{found.files[0].name}' for one" if found.files else "no scan is there"
-        named = f"; names that are no modality: {', '.join(sorted(strange))}" if strange else ""
+        named = f"; names that are no modality: {', '.join(sorted(unknown))}" if unknown else ""
         raise UserError(f"--pattern {pattern}: no file fits it ({one}){named}")
-    for name, count in sorted(strange.items()):
+    for name, count in sorted(unknown.items()):
         out.notes.append(
             f"'{name}' is no modality: {count} files passed over (--modality KIND={name} names it)"
         )

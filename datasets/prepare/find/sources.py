@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from andi_bench.errors import UserError
+from datasets.names import ARCHIVE, NIFTI
 from datasets.prepare.find.archive_members import (
-    ARCHIVE,
-    SCAN,
     is_hidden,
     shown,
     tar_refusal,
@@ -76,7 +75,7 @@ def find_files(sources: Sequence[Path], unpacked: Path, skip: Path | None = None
                 _take(path, name, out, unpacked)
         elif not source.exists():
             raise UserError(f"{source}: no such file or folder")
-        elif SCAN.search(source.name) or ARCHIVE.search(source.name):
+        elif NIFTI.search(source.name) or ARCHIVE.search(source.name):
             _take(source, source.name, out, unpacked)
         else:
             raise UserError(f"{source}: a folder, .tar, .tar.gz, .zip or .nii.gz file wanted")
@@ -105,7 +104,7 @@ def _take(path: Path, name: str, out: Finding, unpacked: Path) -> None:
     if ARCHIVE.search(path.name):
         _take_archive(path, out, unpacked)
         return
-    if not SCAN.search(path.name):
+    if not NIFTI.search(path.name):
         out.others.append(str(path))
         return
     try:
@@ -164,12 +163,10 @@ def _take_tar(path: Path, out: Finding, unpacked: Path) -> None:
                     _take_unpacked(unpack(path, member.name, unpacked), path, out)
                     continue
                 stamp = f"{member.size}-{member.mtime}-{whole}-{modified}"
+                where, start = path.absolute(), member.offset_data
                 out.files.append(
-                    SourceFile(
-                        member.name, path.absolute(), "tar", member.size, stamp, path.name,
-                        member.offset_data,
-                    )
-                )  # fmt: skip
+                    SourceFile(member.name, where, "tar", member.size, stamp, path.name, start)
+                )
         except tarfile.ReadError as error:
             out.problems.append(
                 f"{path}: truncated or damaged after member {count} ({error}): what stands before it is used"
@@ -203,7 +200,7 @@ def _is_scan(reason: str | None, name: str, path: Path, out: Finding, *, file: b
         return False
     if not file or is_hidden(name):
         return False
-    if SCAN.search(name) or ARCHIVE.search(name):
+    if NIFTI.search(name) or ARCHIVE.search(name):
         return True
     out.others.append(f"{path.name}: {name}")
     return False

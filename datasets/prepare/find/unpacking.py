@@ -18,7 +18,8 @@ from typing import IO
 
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
-from datasets.prepare.find.archive_members import SCAN, is_hidden, shown, tar_refusal
+from datasets.names import NIFTI
+from datasets.prepare.find.archive_members import is_hidden, shown, tar_refusal
 
 _BROKEN = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 _LISTING = "listing.json"
@@ -106,7 +107,7 @@ def _listed(listing: Path, place: Path, origin: str) -> Unpacked:
         files = [(name, place / file, size, stamp) for name, file, size, stamp in content["files"]]
         return Unpacked(origin, files, content["others"], content["problems"])
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{listing}: damaged; delete {place} to unpack anew") from error
+        raise UserError(f"{listing}: damaged; delete {place} to unpack it again") from error
 
 
 @contextmanager
@@ -139,7 +140,7 @@ def _take(
         return
     if not entry.isreg() or is_hidden(entry.name):
         return
-    ending = SCAN.search(entry.name)
+    ending = NIFTI.search(entry.name)
     if ending is None:
         out.others.append(entry.name)
         return

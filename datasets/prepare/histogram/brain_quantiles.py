@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure, each
-from datasets.adapters.folder import FolderAdapter, Progress
+from datasets.adapters.base import DatasetAdapter, Progress
 from datasets.prepare.sidecar import Reference, ReferenceFile
 from datasets.scans.fingerprints import file_hash
-from datasets.scans.preprocess import Scan
+from datasets.scans.scan import Scan
 from datasets.subject import Subject
 from datasets.volume import MODALITIES
 
@@ -105,7 +105,7 @@ class _Profile:
 
 @dataclass(frozen=True)
 class _Take:
-    adapter: FolderAdapter
+    adapter: DatasetAdapter
     modalities: tuple[str, ...]
 
     def __call__(self, subject: Subject) -> _Profile:
@@ -114,7 +114,7 @@ class _Take:
 
 
 def _profile(scan: Scan) -> _Profile:
-    brain = scan.brain(scan.scales(0.99))
+    brain = scan.brain()
     lesion = scan.lesion is not None and bool(scan.lesion.any())
     if scan.lesion is not None:
         brain = brain & ~scan.lesion
@@ -126,7 +126,7 @@ def _profile(scan: Scan) -> _Profile:
 
 
 def choose_reference(
-    adapter: FolderAdapter,
+    adapter: DatasetAdapter,
     subject: str | None = None,
     *,
     workers: int | None = None,
@@ -136,7 +136,7 @@ def choose_reference(
 
     Parameters
     ----------
-    adapter : FolderAdapter
+    adapter : DatasetAdapter
         The data set that detectors learn from, prepared.
     subject : str or None
         A training subject; None: the one whose quantiles, each modality's divided by its 90th percentile, lie
@@ -144,7 +144,7 @@ def choose_reference(
     workers : int or None
         Processes.
     progress : callable or None
-        Told how far it has come.
+        Called as it comes along.
 
     Raises
     ------
@@ -152,38 +152,17 @@ def choose_reference(
         When the training split is empty or lacks the subject, a scan cannot be read, or the data set has no
         modality in common.
     """
-    train = adapter.subjects_in("train")
-    if not train:
-        raise UserError(
-            f"data set '{adapter.name}': its train split is empty: the reference of histogram matching must "
-            "come from it"
-        )
-    modalities = adapter.available(MODALITIES)
-    if subject is not None:
-        chosen = [s for s in train if s.id == subject]
-        if not chosen:
-            raise UserError(
-                f"reference {subject} is not in the train split of data set '{adapter.name}' "
-                f"({len(train)} subjects): one of them wanted"
-            )
-        why = "named by the user"
-    else:
-        step = -(-len(train) // CANDIDATES)
-        chosen = sorted(train, key=lambda s: s.id)[::step]
-        why = f"nearest to the median histogram of {len(chosen)} of {len(train)} training subjects"
+    candidates, why = _candidates(adapter, subject)
+    task = _Take(adapter, adapter.available(MODALITIES))
     found: dict[str, _Profile] = {}
-    for done, (one, profile) in enumerate(
-        each(_Take(adapter, modalities), chosen, workers), start=1
-    ):
+    for done, (one, profile) in enumerate(each(task, candidates, workers), start=1):
         if isinstance(profile, Failure):
             raise UserError(f"reference data set '{adapter.name}': {profile}")
         found[one.id] = profile
         if progress is not None:
-            progress("choosing the reference", done, len(chosen))
-    shapes = {id_: found[id_].shape() for id_ in sorted(found)}
-    median = np.median(np.stack(list(shapes.values())), axis=0)
-    best = min(shapes, key=lambda id_: (float(np.abs(shapes[id_] - median).sum()), id_))
-    paths = next(s.paths for s in chosen if s.id == best)
+            progress("choosing the reference", done, len(candidates))
+    best = _nearest_to_median(found)
+    paths = next(s.paths for s in candidates if s.id == best)
     return Reference(
         dataset=adapter.name,
         subject=best,
@@ -197,3 +176,33 @@ def choose_reference(
             for name, values in found[best].values.items()
         },
     )
+
+
+def _candidates(adapter: DatasetAdapter, subject: str | None) -> tuple[list[Subject], str]:
+    """Return the training subjects to look at, and how the reference comes from them."""
+    train = adapter.subjects_in("train")
+    if not train:
+        raise UserError(
+            f"data set '{adapter.name}': its train split is empty: the reference of histogram matching must "
+            "come from it"
+        )
+    if subject is None:
+        step = -(-len(train) // CANDIDATES)
+        some = sorted(train, key=lambda s: s.id)[::step]
+        return (
+            some,
+            f"nearest to the median histogram of {len(some)} of {len(train)} training subjects",
+        )
+    named = [s for s in train if s.id == subject]
+    if not named:
+        raise UserError(
+            f"reference {subject} is not in the train split of data set '{adapter.name}' "
+            f"({len(train)} subjects): one of them wanted"
+        )
+    return named, "named by the user"
+
+
+def _nearest_to_median(found: dict[str, _Profile]) -> str:
+    shapes = {id_: found[id_].shape() for id_ in sorted(found)}
+    median = np.median(np.stack(list(shapes.values())), axis=0)
+    return min(shapes, key=lambda id_: (float(np.abs(shapes[id_] - median).sum()), id_))

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure
 from andi_bench.files import sweep, whole_folder, write_atomically
-from datasets.adapters.folder import Progress
+from datasets.adapters.base import Progress
 from datasets.prepare.histogram.brain_quantiles import brain_quantiles, match
 from datasets.prepare.sidecar import (
     MatchRecord,
@@ -25,7 +25,7 @@ from datasets.prepare.sidecar import (
 )
 from datasets.prepare.step import FoundSubject, StepOutcome, made_unless_current, run_step
 from datasets.scans.nifti import write_nifti
-from datasets.scans.preprocess import read_scan
+from datasets.scans.scan import read_scan
 from datasets.subject import Subject
 from datasets.volume import MODALITIES
 
@@ -50,7 +50,7 @@ def registered_subjects(folder: Path) -> tuple[list[FoundSubject], list[Failure]
             failures.append(Failure(entry.name, str(error)))
             continue
         if found is not None:
-            files = {kind: entry / source.output for kind, source in found.sources.items()}
+            files = {kind: entry / file.file for kind, file in found.files.items()}
             out.append(FoundSubject(entry.name, files))
     if not out and not failures:
         raise UserError(f"{folder}: no registered subject: the step register wanted first")
@@ -88,7 +88,7 @@ def match_subject(subject: FoundSubject, target: Path, reference: Reference | No
         if reference is not None:
             names = [name for name in MODALITIES if name in subject.files]
             scan = read_scan(Subject(subject.id, subject.files), names, lesion=False)
-            brain = scan.brain(scan.scales(0.99))
+            brain = scan.brain()
             for name, image in zip(names, scan.images, strict=True):
                 if name not in reference.files:
                     continue
@@ -130,7 +130,7 @@ class _Match:
         known = found.matching.reference if found.matching is not None else None
         return (
             before is not None
-            and (found.sources, found.registration) == (before.sources, before.registration)
+            and (found.files, found.registration) == (before.files, before.registration)
             and known == self.reference
             and all((target / path.name).is_file() for path in subject.files.values())
         )
@@ -144,7 +144,7 @@ def match_all(
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> StepOutcome:
-    """Match all subjects; finished ones are found again, those registered anew are redone.
+    """Match all subjects; finished ones are found again, those registered again are redone.
 
     Parameters
     ----------
@@ -177,7 +177,7 @@ def read_reference(root: Path) -> Reference | None:
     except (OSError, UnicodeDecodeError, ValidationError) as error:
         first = str(error).splitlines()[0]
         raise UserError(
-            f"{path}: damaged ({first}): delete it to choose a reference anew"
+            f"{path}: damaged ({first}): delete it to choose a reference again"
         ) from error
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import zipfile
@@ -15,16 +14,22 @@ from typing import Any
 import numpy as np
 
 from andi_bench.errors import UserError
-from andi_bench.files import whole_folder, write_atomically
-from datasets.adapters.folder import MASK
-from datasets.prepare.check.subject_files import BRAIN, Checked, check_subject
+from andi_bench.files import whole_folder
+from datasets.names import BRAIN, MASK, file_stem
+from datasets.prepare.check.subject_files import Checked, check_subject
 from datasets.prepare.found import Incoming, SourceFile
+from datasets.prepare.sidecar import (
+    Original,
+    Preparation,
+    PreparedFile,
+    RegistrationRecord,
+    versions,
+)
 from datasets.scans.fingerprints import file_hash
 from datasets.scans.lesion_mask import LesionRule
+from datasets.scans.nifti import write_nifti
 from datasets.volume import MODALITIES
 
-SIDECAR = "prepared.json"
-_ENDINGS = {MASK: "seg"}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says of a full disk, a full quota, a file beyond its limit."""
 
@@ -141,64 +146,120 @@ def place_subject(task: Task) -> Placed:
     return Placed(subject.id)
 
 
-def _fill(folder: Path, subject: Incoming, recipe: Recipe) -> list[str]:
-    warnings = list(subject.warnings)
-    placed: dict[str, Path] = {}
-    how: dict[str, str] = {}
-    problems: list[str] = []
-    copy = recipe.copy and not recipe.register  # what is registered is written anew
-    for kind, file in subject.files.items():
-        try:
-            placed[kind], how[kind] = _bring(file, folder / _stem(subject.id, kind), copy)
-        except UserError as error:
-            problems.append(str(error))
-            continue
-        if placed[kind].suffix.lower() != file.path.suffix.lower():
-            what = "compressed" if placed[kind].suffix == ".gz" else "not compressed"
-            warnings.append(f"{file.label} is {what}, whatever its ending says")
-    if recipe.register and not problems:
-        from datasets.prepare.register.own_scans_to_template import bring_to_template, template_at
+@dataclass
+class _Contents:
+    """What lies in a subject's folder so far."""
 
-        origins = {kind: file.label for kind, file in subject.files.items()}
-        brought = bring_to_template(
-            subject.id, folder, placed, origins, recipe.rule, template_at(recipe.template)
-        )
-        if brought.problems:
-            return brought.problems
-        placed = brought.files
-        how = dict.fromkeys(placed, "written: registered to the template")
-        warnings += brought.warnings
-    images = {name: placed[name] for name in MODALITIES if name in placed}
+    folder: Path
+    subject: Incoming
+    paths: dict[str, Path] = field(default_factory=dict)
+    how: dict[str, str] = field(default_factory=dict)
+    originals: dict[str, Original | None] = field(default_factory=dict)
+    registration: RegistrationRecord | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def put(self, kind: str, path: Path, how: str) -> None:
+        """Note a file; one of another name that was the kind's before is removed."""
+        before = self.paths.get(kind, path)
+        if before != path:
+            before.unlink(missing_ok=True)
+        self.paths[kind], self.how[kind] = path, how
+
+    def write_sidecar(self, checked: Checked) -> None:
+        """Write ``preparation.json``: the folder is whole then."""
+        files = {}
+        for kind, path in self.paths.items():
+            source = self.subject.files.get(kind)
+            files[kind] = PreparedFile(
+                file=path.name,
+                path=source.label if source else "",
+                how=self.how[kind],
+                bytes=path.stat().st_size,
+                stamp=source.stamp if source else "",
+                voxels=checked.hashes.get(kind, ""),
+                original=self.originals.get(kind),
+            )
+        Preparation(
+            subject=self.subject.id,
+            person=self.subject.person or self.subject.id,
+            part=self.subject.part,
+            attributes=self.subject.attributes,
+            files=files,
+            facts=checked.facts(),
+            registration=self.registration,
+            warnings=(*self.warnings, *checked.warnings),
+            versions=versions() if self.registration is not None else {},
+        ).write(self.folder)
+
+
+def _fill(folder: Path, subject: Incoming, recipe: Recipe) -> list[str]:
+    """Fill a subject's folder; return a line for each file at fault."""
+    contents = _Contents(folder, subject, warnings=list(subject.warnings))
+    # What is registered is written by us: a link will do until then.
+    problems = _bring_all(contents, copy=recipe.copy and not recipe.register)
+    if recipe.register and not problems:
+        problems = _register(contents, recipe)
+        if problems:
+            return problems
+    paths = contents.paths
+    images = {name: paths[name] for name in MODALITIES if name in paths}
     checked, found = check_subject(
-        subject.id, images, placed.get(MASK), recipe.rule, healthy=subject.healthy
+        subject.id, images, paths.get(MASK), recipe.rule, healthy=subject.healthy
     )
     problems += found
     if problems or checked is None:
         return problems
     if recipe.strip and not recipe.register:
-        from datasets.prepare.register.skull_strip import strip
-
-        stripped = strip(checked, placed.get(BRAIN), folder, subject.id)
-        warnings += stripped.warnings
-        checked = stripped.checked
-        how.update(dict.fromkeys(stripped.written, stripped.how))
-        for name, path in stripped.written.items():
-            if placed[name] != path:
-                placed[name].unlink(missing_ok=True)
-            placed[name] = path
-    if MASK not in placed and subject.healthy:
-        from datasets.scans.nifti import write_nifti
-
-        placed[MASK] = folder / f"{_stem(subject.id, MASK)}.nii.gz"
+        checked = _strip(contents, checked)
+    if MASK not in paths and subject.healthy:
+        path = folder / f"{file_stem(subject.id, MASK)}.nii.gz"
         assert checked.lesion is not None
-        write_nifti(placed[MASK], checked.lesion.astype(np.float32), checked.affine)
-        how[MASK] = "written: no lesion"
-    _write_sidecar(folder, subject, checked, placed, how, [*warnings, *checked.warnings])
+        write_nifti(path, checked.lesion.astype(np.float32), checked.affine)
+        contents.put(MASK, path, "written: no lesion")
+    contents.write_sidecar(checked)
     return []
 
 
-def _stem(subject: str, kind: str) -> str:
-    return f"{subject}_{_ENDINGS.get(kind, kind)}"
+def _bring_all(contents: _Contents, *, copy: bool) -> list[str]:
+    problems = []
+    for kind, file in contents.subject.files.items():
+        stem = contents.folder / file_stem(contents.subject.id, kind)
+        try:
+            path, how = _bring(file, stem, copy)
+        except UserError as error:
+            problems.append(str(error))
+            continue
+        contents.put(kind, path, how)
+        if path.suffix.lower() != file.path.suffix.lower():
+            what = "compressed" if path.suffix == ".gz" else "not compressed"
+            contents.warnings.append(f"{file.label} is {what}, whatever its ending says")
+    return problems
+
+
+def _register(contents: _Contents, recipe: Recipe) -> list[str]:
+    from datasets.prepare.register.own_scans_to_template import register_own_scans, template_at
+
+    folder = contents.folder
+    done = register_own_scans(
+        contents.subject.id, folder, contents.paths, recipe.rule, template_at(recipe.template)
+    )
+    for kind, file in done.files.items():
+        contents.put(kind, folder / file.file, file.how)
+        contents.originals[kind] = file.original
+    contents.registration = done.record
+    contents.warnings += done.warnings
+    return done.problems
+
+
+def _strip(contents: _Contents, checked: Checked) -> Checked:
+    from datasets.prepare.register.skull_strip import strip
+
+    brain = contents.paths.get(BRAIN)
+    stripped = strip(checked, brain, contents.folder, contents.subject.id)
+    for name, path in stripped.written.items():
+        contents.put(name, path, stripped.how)
+    contents.warnings += stripped.warnings
+    return stripped.checked
 
 
 def _bring(file: SourceFile, stem: Path, copy: bool) -> tuple[Path, str]:
@@ -222,44 +283,12 @@ def _bring(file: SourceFile, stem: Path, copy: bool) -> tuple[Path, str]:
     return target, "copy" if file.kind == "file" else "unpacked"
 
 
-def _write_sidecar(
-    folder: Path,
-    subject: Incoming,
-    checked: Checked,
-    placed: dict[str, Path],
-    how: dict[str, str],
-    warnings: list[str],
-) -> None:
-    files = {}
-    for kind, path in placed.items():
-        source = subject.files.get(kind)
-        files[kind] = {
-            "file": path.name,
-            "bytes": path.stat().st_size,
-            "how": how[kind],
-            "from": source.label if source else "",
-            "stamp": source.stamp if source else "",
-        }
-    content = {
-        "subject": subject.id,
-        "person": subject.person or subject.id,
-        "files": files,
-        "voxels": checked.hashes,
-        "facts": checked.facts(),
-        "attributes": subject.attributes,
-        "part": subject.part,
-        "warnings": warnings,
-    }
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    write_atomically(folder / SIDECAR, text.encode())
-
-
 def _relabelled(line: str, partial: Path | None, subject: Incoming) -> str:
-    """Return a line that names the user's files instead of our hidden copies, and the subject not twice."""
+    """Return a line that names the user's files instead of our hidden copies, and the subject once."""
     line = line.removeprefix(f"subject {subject.id}: ").replace(f" (subject {subject.id})", "")
     if partial is None:
         return line
-    sources = {_stem(subject.id, kind): file for kind, file in subject.files.items()}
+    sources = {file_stem(subject.id, kind): file for kind, file in subject.files.items()}
     if not sources:
         return line
     names = "|".join(re.escape(stem) for stem in sources)
@@ -275,25 +304,9 @@ def _relabelled(line: str, partial: Path | None, subject: Incoming) -> str:
     return line.replace(str(partial), where)
 
 
-def read_sidecar(folder: Path) -> dict[str, Any] | None:
-    """Return the sidecar of a prepared subject; None where the folder is not whole.
-
-    Every file that it names must be there, of the size it says.
-    """
-    try:
-        found = json.loads((folder / SIDECAR).read_text(encoding="utf-8"))
-        whole = all(
-            (folder / entry["file"]).stat().st_size == entry["bytes"]
-            for entry in found["files"].values()
-        )
-        return found if whole and found["subject"] == folder.name else None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def is_done(subject: Incoming, sidecar: dict[str, Any] | None) -> bool:
+def is_done(subject: Incoming, found: Preparation | None) -> bool:
     """Whether a subject is prepared already, from these very files."""
-    if sidecar is None:
+    if found is None:
         return False
-    done = {k: entry["stamp"] for k, entry in sidecar["files"].items() if entry["from"]}
-    return done == {k: file.stamp for k, file in subject.files.items()}
+    done = {kind: file.stamp for kind, file in found.files.items() if file.path}
+    return done == {kind: file.stamp for kind, file in subject.files.items()}

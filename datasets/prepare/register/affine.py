@@ -256,9 +256,12 @@ class _Fit:
     ) -> None:
         method = self._method(spacing, share)
         method.SetOptimizerAsRegularStepGradientDescent(
-            learningRate=spacing, minStep=spacing / 400, numberOfIterations=iterations,
-            relaxationFactor=0.6, gradientMagnitudeTolerance=1e-6,
-        )  # fmt: skip
+            learningRate=spacing,
+            minStep=spacing / 400,
+            numberOfIterations=iterations,
+            relaxationFactor=0.6,
+            gradientMagnitudeTolerance=1e-6,
+        )
         method.SetOptimizerScalesFromPhysicalShift()
         method.SetInitialTransform(transform, inPlace=True)
         try:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.prepare.register.affine import resample_to
-from datasets.prepare.sidecar import Preparation, SourceFile, read_preparation
+from datasets.prepare.sidecar import Original, Preparation, PreparedFile, read_preparation
 from datasets.scans.nifti import write_nifti
 from datasets.volume import MODALITIES
 
@@ -19,19 +19,20 @@ ORIGINAL = "original"
 
 
 def preparation_of(paths: Mapping[str, Path]) -> Preparation | None:
-    """Return the sidecar beside a subject's files (by modality); None for a scan that was not prepared.
+    """Return the sidecar beside a subject's files (by modality); None for a scan that lies on the grid of its source.
 
     Raises
     ------
     UserError
         When the sidecar is damaged.
     """
-    return read_preparation(next(iter(paths.values())).parent)
+    found = read_preparation(next(iter(paths.values())).parent)
+    return found if found is not None and found.originals else None
 
 
 def original_path(folder: Path, preparation: Preparation) -> Path:
     """Return the name of a subject's map on its original's grid: ``<subject>_on_<original file>.nii.gz``."""
-    stem = Path(_original(preparation).path).name.removesuffix(".gz").removesuffix(".nii")
+    stem = Path(_original(preparation)[0].path).name.removesuffix(".gz").removesuffix(".nii")
     return folder / f"{preparation.subject}_on_{stem}.nii.gz"
 
 
@@ -54,7 +55,7 @@ def to_original(
     float32 (X', Y', Z')
         Of the original file's shape; 0 where the map does not reach.
     """
-    original = _original(preparation)
+    _, original = _original(preparation)
     back = np.linalg.inv(preparation.to_prepared).astype(np.float64)
     return resample_to(values, affine, back, original.shape, np.array(original.affine))
 
@@ -70,14 +71,12 @@ def save_on_original(
         When it cannot be written.
     """
     path = original_path(folder, preparation)
-    original = _original(preparation)
+    _, original = _original(preparation)
     write_nifti(path, to_original(values, affine, preparation), np.array(original.affine))
     return path
 
 
-def _original(preparation: Preparation) -> SourceFile:
+def _original(preparation: Preparation) -> tuple[PreparedFile, Original]:
     """Return the file that a map is laid over: the FLAIR, else the first modality that is there."""
-    first = next(
-        name for name in (*MODALITIES, *preparation.sources) if name in preparation.sources
-    )
-    return preparation.sources[first]
+    found = {k: (f, f.original) for k, f in preparation.files.items() if f.original is not None}
+    return found[next(name for name in (*MODALITIES, *found) if name in found)]

@@ -11,17 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
-from datasets.adapters.folder import MASK
-from datasets.prepare import sidecar
-from datasets.prepare.check.subject_files import BRAIN, Checked, read_image
-from datasets.prepare.register.affine import register_affine, resample, resample_to
-from datasets.prepare.register.registration_facts import registration_record
+from datasets.names import BRAIN, MASK
+from datasets.prepare.check.subject_files import Checked, read_image
+from datasets.prepare.register.affine import resample_to
+from datasets.prepare.register.carrying import Unregistered, carry_to_template
 from datasets.prepare.register.registration_template import RegistrationTemplate, read_template
 from datasets.prepare.register.skull_strip import brain_for
+from datasets.prepare.sidecar import PreparedFile, RegistrationRecord
 from datasets.scans.brain import brain_of
-from datasets.scans.fingerprints import file_hash
 from datasets.scans.lesion_mask import LesionRule, lesion_voxels
-from datasets.scans.nifti import NiftiScan, read_nifti, write_nifti
+from datasets.scans.nifti import NiftiScan, read_nifti
 from datasets.volume import MODALITIES
 
 MOVING = ("t1", "t1ce", "t2", "flair")
@@ -36,15 +35,18 @@ class Registered:
 
     Parameters
     ----------
-    files : dict of str to Path
+    files : dict of str to PreparedFile
         The new files, by kind; the old ones are gone.
+    record : RegistrationRecord or None
+        The registration; None where a file is at fault.
     warnings : list of str
-        What a person should look at.
+        What a person should look at, beside the registration's own warning.
     problems : list of str
         One line each for a file at fault; then nothing was registered.
     """
 
-    files: dict[str, Path] = field(default_factory=dict)
+    files: dict[str, PreparedFile] = field(default_factory=dict)
+    record: RegistrationRecord | None = None
     warnings: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -55,29 +57,26 @@ def template_at(path: Path | None) -> RegistrationTemplate:
     return read_template(path)
 
 
-def bring_to_template(
+def register_own_scans(
     subject: str,
     folder: Path,
     files: Mapping[str, Path],
-    origins: Mapping[str, str],
     rule: LesionRule,
     template: RegistrationTemplate,
 ) -> Registered:
     """Register a subject's T1 (or the first modality there is) to a template and carry all else along.
 
     The modalities may lie on different grids, as a scanner leaves them, but in one world: they are not registered to
-    one another, and where their brains lie apart a warning says so. Each file is interpolated once.
+    one another, and where their brains lie apart a warning says so.
 
     Parameters
     ----------
     subject : str
         Its id.
     folder : Path
-        Holds the files, which are replaced by ``<subject>_<kind>.nii.gz``; ``preparation.json`` is written beside.
+        Holds the files, which are replaced by ``<subject>_<kind>.nii.gz``.
     files : mapping of str to Path
         By modality, ``mask`` and ``brain``.
-    origins : mapping of str to str
-        Where each comes from, for ``preparation.json``.
     rule : LesionRule
         What the mask's values mean.
     template : RegistrationTemplate
@@ -90,11 +89,14 @@ def bring_to_template(
     """
     out = Registered()
     scans: dict[str, NiftiScan] = {}
+    labels: dict[str, NDArray[np.float32]] = {}
     for kind, path in files.items():
         try:
             scans[kind] = read_image(path, subject) if kind in MODALITIES else read_nifti(path)
             if kind == MASK:
-                lesion_voxels(scans[kind], rule)
+                labels[kind] = lesion_voxels(scans[kind], rule).astype(np.float32)
+            elif kind == BRAIN:
+                labels[kind] = (scans[kind].values > 0.5).astype(np.float32)
         except UserError as error:
             out.problems.append(str(error))
     if out.problems:
@@ -102,57 +104,21 @@ def bring_to_template(
     moving = next(name for name in MOVING if name in scans)
     first = scans[moving]
     brain, applied, out.warnings = _brain(first, scans.get(BRAIN))
-    found = register_affine(np.where(brain, first.values, 0), first.affine, template)
-    record = registration_record(found, template, moving)
-    if record.warning:
-        out.warnings.append(record.warning)
     if not applied:
         out.warnings += _apart(moving, first, scans)
-    kept = (
-        resample(brain, first.affine, found.to_template, template, nearest=True)
-        if applied
-        else None
-    )
-    sources = {}
-    for kind, scan in scans.items():
-        name = f"{subject}_{'seg' if kind == MASK else kind}.nii.gz"
-        mask = kind in (MASK, BRAIN)
-        values = scan.values
-        if kind == MASK:
-            values = lesion_voxels(scan, rule)
-        elif kind == BRAIN:
-            values = scan.values > 0.5
-        brought = resample(values, scan.affine, found.to_template, template, nearest=mask)
-        if kept is not None and not mask:
-            brought = np.where(kept, brought, 0)
-        described = sidecar.source_file(scan, file_hash(files[kind]), name)
-        sources["seg" if kind == MASK else kind] = described.model_copy(
-            update={"path": origins[kind]}
-        )
-        files[kind].unlink()
-        write_nifti(folder / name, brought.astype(np.float32), template.affine)
-        out.files[kind] = folder / name
-    sidecar.Preparation(
-        subject=subject, sources=sources, registration=record, matching=None,
-        versions=sidecar.versions(),
-    ).write(folder)  # fmt: skip
+    registered = np.where(brain, first.values, 0)
+    found = Unregistered(subject, scans, labels, moving, registered, brain if applied else None)
+    out.files, out.record = carry_to_template(found, template, folder)
     return out
 
 
 def _brain(scan: NiftiScan, given: NiftiScan | None) -> tuple[NDArray[np.bool_], bool, list[str]]:
     """Return the brain of the image that is registered, whether the images need it applied, and warnings."""
     if given is not None:
-        mask = resample_to(
-            given.values > 0.5,
-            given.affine,
-            np.eye(4),
-            scan.values.shape,
-            scan.affine,
-            nearest=True,
-        )
+        mask = _on_grid_of(scan, given.values > 0.5, given)
         if not mask.any():
             raise UserError(f"{given.path}: nothing of this brain mask lies in {scan.path.name}")
-        return np.asarray(mask, dtype=bool), True, []
+        return mask, True, []
     alone = Checked({"image": scan}, None, brain_of(scan.affine, scan.values), {})
     derived, warnings = brain_for(alone)
     return (alone.brain, False, []) if derived is None else (derived, True, warnings)
@@ -164,10 +130,7 @@ def _apart(moving: str, first: NiftiScan, scans: Mapping[str, NiftiScan]) -> lis
     for name, scan in scans.items():
         if name == moving or name not in MODALITIES:
             continue
-        other = resample_to(
-            brain_of(scan.affine, scan.values), scan.affine, np.eye(4), first.values.shape,
-            first.affine, nearest=True,
-        )  # fmt: skip
+        other = _on_grid_of(first, brain_of(scan.affine, scan.values), scan)
         dice = 2 * np.count_nonzero(other & reference) / (other.sum() + reference.sum())
         if dice < TOGETHER:
             out.append(
@@ -175,3 +138,11 @@ def _apart(moving: str, first: NiftiScan, scans: Mapping[str, NiftiScan]) -> lis
                 "registered to one another wanted"
             )
     return out
+
+
+def _on_grid_of(target: NiftiScan, mask: NDArray[np.bool_], scan: NiftiScan) -> NDArray[np.bool_]:
+    """Bring a scan's mask onto another scan's grid, the two worlds taken as one."""
+    moved = resample_to(
+        mask, scan.affine, np.eye(4), target.values.shape, target.affine, nearest=True
+    )
+    return np.asarray(moved, dtype=bool)

@@ -11,45 +11,35 @@ from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
 from andi_bench.files import sweep, whole_folder
-from datasets.adapters.folder import Progress
+from datasets.adapters.base import Progress
+from datasets.names import FOREGROUND, MASK
 from datasets.prepare.check.exchanged import exchanged
-from datasets.prepare.register.affine import register_affine, resample
-from datasets.prepare.register.registration_facts import registration_record
+from datasets.prepare.register.carrying import Unregistered, carry_to_template
 from datasets.prepare.register.registration_template import RegistrationTemplate
-from datasets.prepare.sidecar import (
-    Preparation,
-    SourceFile,
-    read_preparation,
-    source_file,
-    versions,
-)
+from datasets.prepare.sidecar import Preparation, read_preparation, versions
 from datasets.prepare.step import FoundSubject, StepOutcome, made_unless_current, run_step
 from datasets.scans.brain import brain_of
 from datasets.scans.fingerprints import file_hash
 from datasets.scans.lesion_mask import LesionRule, lesion_voxels
-from datasets.scans.nifti import NiftiScan, read_nifti, require_same_grid, write_nifti
+from datasets.scans.nifti import NiftiScan, read_nifti, require_same_grid
 
-MASKS = ("seg", "fg_mask")
+MASKS = (MASK, FOREGROUND)
 """Kinds that are carried by nearest neighbour, with their labels; all others linearly."""
 
 
 def register_subject(
-    subject: FoundSubject, target: Path, template: RegistrationTemplate, moving: str = "t1"
+    subject: FoundSubject, target: Path, template: RegistrationTemplate
 ) -> Preparation:
-    """Bring one subject to a template: ``<target>/<id>_<kind>.nii.gz`` and the sidecar, whole or not at all.
-
-    Every file is interpolated once, from the original straight to the template's grid.
+    """Bring one patient to a template, by the T1: ``<target>/<id>_<kind>.nii.gz`` and the sidecar, whole or not at all.
 
     Parameters
     ----------
     subject : FoundSubject
-        Its files, all on one grid.
+        The files, all on one grid.
     target : Path
-        The subject's folder; replaced if it is there.
+        The patient's folder; replaced if it is there.
     template : RegistrationTemplate
         Where to.
-    moving : str
-        The modality that is registered.
 
     Raises
     ------
@@ -57,34 +47,25 @@ def register_subject(
         For a missing, damaged or empty file, grids that differ, a registration that finds no overlap, and a folder
         that cannot be written.
     """
-    if moving not in subject.files:
+    if "t1" not in subject.files:
         there = ", ".join(subject.files) or "none"
-        raise UserError(f"no {moving} file, which registration needs ({there} found)")
+        raise UserError(f"no t1 file, which registration needs ({there} found)")
     # All are read before the one is registered: a damaged file costs no time.
     scans = {kind: _read(path, kind) for kind, path in subject.files.items()}
-    first = scans[moving]
+    first = scans["t1"]
     for scan in scans.values():
         require_same_grid(subject.id, first, scan)
-    found = register_affine(first.values, first.affine, template)
-    line = exchanged(
-        {kind: scan for kind, scan in scans.items() if kind not in MASKS},
-        brain_of(first.affine, first.values),
-    )
-    sources: dict[str, SourceFile] = {}
+    images = {kind: scan for kind, scan in scans.items() if kind not in MASKS}
+    labels = {kind: mask_labels(scan) for kind, scan in scans.items() if kind in MASKS}
+    line = exchanged(images, brain_of(first.affine, first.values))
     with whole_folder(target) as folder:
-        for kind, scan in scans.items():
-            values = _labels(scan) if kind in MASKS else scan.values
-            name = f"{subject.id}_{kind}.nii.gz"
-            brought = resample(
-                values, scan.affine, found.to_template, template, nearest=kind in MASKS
-            )
-            write_nifti(folder / name, brought, template.affine)
-            sources[kind] = source_file(scan, file_hash(scan.path), name)
+        found = Unregistered(subject.id, scans, labels, "t1", first.values)
+        files, record = carry_to_template(found, template, folder)
         preparation = Preparation(
             subject=subject.id,
-            sources=sources,
-            registration=registration_record(found, template, moving),
-            matching=None,
+            person=subject.id,
+            files=files,
+            registration=record,
             warnings=() if line is None else (line,),
             versions=versions(),
         )
@@ -106,13 +87,17 @@ class _Register:
         )
 
     def _current(self, found: Preparation, subject: FoundSubject, target: Path) -> bool:
-        """Whether a prepared subject comes from these very files, and is all there."""
+        """Whether a prepared patient comes from these very files, and is all there."""
+        originals = {kind: file.original for kind, file in found.files.items()}
         return (
             found.registration is not None
             and found.registration.template_hash == self.template.hash
-            and found.sources.keys() == subject.files.keys()
-            and all((target / source.output).is_file() for source in found.sources.values())
-            and all(found.sources[k].hash == file_hash(path) for k, path in subject.files.items())
+            and originals.keys() == subject.files.keys()
+            and all((target / file.file).is_file() for file in found.files.values())
+            and all(
+                original is not None and original.hash == file_hash(subject.files[kind])
+                for kind, original in originals.items()
+            )
         )
 
 
@@ -121,7 +106,7 @@ def register(
     output: Path,
     template: RegistrationTemplate,
     *,
-    anew: bool = False,
+    replace: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
 ) -> StepOutcome:
@@ -135,20 +120,20 @@ def register(
         Folder of the registered subjects' folders.
     template : RegistrationTemplate
         Where to.
-    anew : bool
+    replace : bool
         Whether subjects that were registered to another template may be replaced.
     workers : int or None
         Processes.
     progress : callable or None
-        Told how far it has come.
+        Called as it comes along.
 
     Raises
     ------
     UserError
-        When the folder holds subjects registered to another template, and ``anew`` is not set.
+        When the folder holds subjects registered to another template, and ``replace`` is not set.
     """
     sweep(output)
-    if not anew:
+    if not replace:
         for subject in subjects:
             try:
                 found = read_preparation(output / subject.id)
@@ -158,7 +143,7 @@ def register(
             if known is not None and known.template_hash != template.hash:
                 raise UserError(
                     f"{output / subject.id} was registered to another template ({known.template}, not "
-                    f"{template.name}): name that one, another output folder, or --anew to replace it"
+                    f"{template.name}): name that one, another output folder, or --replace"
                 )
     return run_step("registering", _Register(output, template), subjects, workers, progress)
 
@@ -171,7 +156,7 @@ def _read(path: Path, kind: str) -> NiftiScan:
     return scan
 
 
-def _labels(scan: NiftiScan) -> NDArray[np.uint8]:
+def mask_labels(scan: NiftiScan) -> NDArray[np.uint8]:
     """Return a mask's labels, uint8; of one that was resampled, what is above a half."""
     lesion = lesion_voxels(scan, LesionRule())
     labels = np.rint(scan.values[lesion])

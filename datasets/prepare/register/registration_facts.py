@@ -8,7 +8,7 @@ from datasets.prepare.sidecar import LEAST_DICE, RegistrationRecord, as_rows
 
 
 def registration_record(
-    found: Registration, template: RegistrationTemplate, moving: str = "t1"
+    found: Registration, template: RegistrationTemplate, moving: str
 ) -> RegistrationRecord:
     """Describe a registration, with a warning where the brains overlap too little."""
     warning = None

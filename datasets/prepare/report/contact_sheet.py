@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from nibabel.orientations import (
@@ -21,15 +22,20 @@ from andi_bench.errors import UserError
 from andi_bench.executor import Failure
 from andi_bench.files import write_atomically
 from andi_bench.geometry import bounding_box
-from datasets.adapters.folder import Progress
+from datasets.adapters.base import Progress
 from datasets.prepare.register.registration_template import RegistrationTemplate
 from datasets.prepare.sidecar import Preparation, read_preparation
 from datasets.scans.nifti import read_nifti
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 COLUMNS, ROWS = 3, 6
 """Subjects on one page."""
 _MARGIN = 8  # voxels around the template's brain that are shown
 _GAP = 2
+_WIDE, _HEAD = 5.2, 0.62  # inches: a subject's width, the page's head
+_RED = "#ff6b6b"
 
 
 @dataclass(frozen=True)
@@ -63,10 +69,8 @@ def _layout(template: RegistrationTemplate) -> _Layout:
     x, y, z = brain.shape
     middle = (x // 2 + max(1, x // 20), y // 2, z // 2)
     smooth = ndimage.gaussian_filter(values, 1.0)
-    return _Layout(
-        turn, box, middle, _montage(brain, middle), _montage(smooth, middle),
-        float(np.quantile(smooth[brain], 0.6)),
-    )  # fmt: skip
+    level = float(np.quantile(smooth[brain], 0.6))
+    return _Layout(turn, box, middle, _montage(brain, middle), _montage(smooth, middle), level)
 
 
 def _montage(values: NDArray[Any], middle: tuple[int, int, int]) -> NDArray[np.float32]:
@@ -105,7 +109,7 @@ def write_contact_sheets(
     pages : Path
         Folder for ``contact-sheet-<n>.png``; pages of an earlier time are replaced.
     progress : callable or None
-        Told how far it has come.
+        Called as it comes along.
 
     Returns
     -------
@@ -149,74 +153,67 @@ def _draw_page(
     height, width = layout.brain.shape
     columns = min(COLUMNS, len(cells))
     rows = -(-len(cells) // columns)
-    inch = 5.2 / width
-    cell_high = height * inch + 0.28
-    head = 0.62
-    figure = Figure(figsize=(5.2 * columns + 0.2, rows * cell_high + head), facecolor="black")
+    inch = _WIDE / width
+    high = height * inch + 0.28
+    total = rows * high + _HEAD
+    wide = _WIDE * columns + 0.2
+    figure = Figure(figsize=(wide, total), facecolor="black")
     FigureCanvasAgg(figure)
-    total = rows * cell_high + head
     for place, cell in enumerate(cells):
         row, column = divmod(place, columns)
-        left = (0.1 + 5.2 * column) / (5.2 * columns + 0.2)
-        bottom = 1 - (head + (row + 1) * cell_high - 0.04) / total
-        axes = figure.add_axes((left, bottom, 5.1 / (5.2 * columns + 0.2), height * inch / total))
+        left = (0.1 + _WIDE * column) / wide
+        bottom = 1 - (_HEAD + (row + 1) * high - 0.04) / total
+        axes = figure.add_axes((left, bottom, 5.1 / wide, height * inch / total))
         axes.set_facecolor("black")
         axes.set_axis_off()
-        if isinstance(cell, str):
-            try:
-                image, preparation = _registered(folder / cell, layout)
-            except UserError as error:
-                cell = Failure(cell, str(error))
-        if isinstance(cell, Failure):
-            axes.set_xlim(0, 1)
-            axes.set_ylim(0, 1)
-            axes.set_title(
-                f"{cell.subject}: FAILED", color="#ff6b6b", fontsize=10, loc="left", pad=3
-            )
-            axes.text(0.02, 0.9, _wrapped(cell.reason), color="#ff6b6b", fontsize=8, va="top")
-            continue
-        axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="bilinear", aspect="equal")
-        axes.contour(layout.tissue, [layout.level], colors="#4aa8ff", linewidths=0.45, alpha=0.8)
-        axes.contour(layout.brain, [0.5], colors="#ffd23f", linewidths=0.9)
-        record = preparation.registration
-        dice = record.dice_after if record is not None else float("nan")
-        warned = record is not None and record.warning is not None
-        axes.set_title(
-            f"{cell}   Dice {dice:.3f}{'   LOOK AT THIS ONE' if warned else ''}",
-            color="#ff6b6b" if warned else "white", fontsize=10, loc="left", pad=3,
-        )  # fmt: skip
-    figure.text(
-        0.1 / (5.2 * columns + 0.2), 1 - 0.3 / total,
-        f"Registered scans, page {page[0]} of {page[1]}. Outlines: brain (yellow) and brighter tissue (blue) of the template"
-        if columns > 1 else f"Registered scans, page {page[0]} of {page[1]}. Outlines: the template's",
-        color="white", fontsize=10, va="center",
-    )  # fmt: skip
-    figure.text(
-        0.1 / (5.2 * columns + 0.2), 1 - 0.48 / total,
-        f"{template}. The patient's left is on the right.",
-        color="#aaaaaa", fontsize=8, va="center",
-    )  # fmt: skip
+        _draw_cell(axes, folder, cell, layout)
+    said = f"Registered scans, page {page[0]} of {page[1]}. Outlines: "
+    said += (
+        "brain (yellow) and brighter tissue (blue) of the template"
+        if columns > 1
+        else "the template's"
+    )
+    below = f"{template}. The patient's left is on the right."
+    figure.text(0.1 / wide, 1 - 0.3 / total, said, color="white", fontsize=10, va="center")
+    figure.text(0.1 / wide, 1 - 0.48 / total, below, color="#aaaaaa", fontsize=8, va="center")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80, facecolor="black", metadata={"Software": None})
     write_atomically(path, buffer.getvalue())
+
+
+def _draw_cell(axes: Axes, folder: Path, cell: str | Failure, layout: _Layout) -> None:
+    """Draw one registered subject, or say why one failed."""
+    if isinstance(cell, str):
+        try:
+            image, preparation = _registered(folder / cell, layout)
+        except UserError as error:
+            cell = Failure(cell, str(error))
+    if isinstance(cell, Failure):
+        axes.set_xlim(0, 1)
+        axes.set_ylim(0, 1)
+        axes.set_title(f"{cell.subject}: FAILED", color=_RED, fontsize=10, loc="left", pad=3)
+        axes.text(0.02, 0.9, _wrapped(cell.reason), color=_RED, fontsize=8, va="top")
+        return
+    axes.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="bilinear", aspect="equal")
+    axes.contour(layout.tissue, [layout.level], colors="#4aa8ff", linewidths=0.45, alpha=0.8)
+    axes.contour(layout.brain, [0.5], colors="#ffd23f", linewidths=0.9)
+    record = preparation.registration
+    dice = record.dice_after if record is not None else float("nan")
+    warned = record is not None and record.warning is not None
+    title = f"{cell}   Dice {dice:.3f}{'   LOOK AT THIS ONE' if warned else ''}"
+    axes.set_title(title, color=_RED if warned else "white", fontsize=10, loc="left", pad=3)
 
 
 def _registered(folder: Path, layout: _Layout) -> tuple[NDArray[np.float32], Preparation]:
     preparation = read_preparation(folder)
     if preparation is None or preparation.registration is None:
         raise UserError(f"{folder} is not from a registration: prepare it again")
-    moving = preparation.sources[preparation.registration.moving]
-    scan = read_nifti(folder / moving.output)
+    moving = preparation.files[preparation.registration.moving]
+    scan = read_nifti(folder / moving.file)
     image = layout.montage(scan.values)
     positive = image[image > 0]
     return image / (np.quantile(positive, 0.99) if positive.size else 1.0), preparation
 
 
-def _wrapped(text: str, width: int = 70) -> str:
-    return "\n".join(_lines(text, width))
-
-
-def _lines(text: str, width: int) -> Iterator[str]:
-    import textwrap
-
-    yield from textwrap.wrap(text, width, break_long_words=True)[:8]
+def _wrapped(text: str) -> str:
+    return "\n".join(textwrap.wrap(text, 70, break_long_words=True)[:8])

@@ -16,13 +16,26 @@ from typing import Any
 import numpy as np
 
 from andi_bench.files import write_atomically
-from datasets.prepare.place.collection import Collected
+from datasets.names import BRAIN, KINDS, TITLES
+from datasets.prepare.place.data_folder import PreparedData
 from datasets.prepare.report import report_figures as figures
+from datasets.prepare.sidecar import Preparation
 from datasets.splits import PARTS
 from datasets.volume import MODALITIES
 
 VERSION = 1
 """Raised when the same data would give another page."""
+FACTS = (
+    "subject",
+    "split",
+    "shape",
+    "spacing_mm",
+    "brain_ml",
+    "lesion_ml",
+    "brain_slices",
+    "healthy_slices",
+)
+"""First columns of ``subjects.csv``."""
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; margin: 2rem auto; max-width: 62rem; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .4rem; }
@@ -36,7 +49,7 @@ img { max-width: 100%; height: auto; display: block; margin: .6rem 0; } p, ul { 
 """
 
 
-def write_report(output: Path, dataset: str, done: Collected) -> Path:
+def write_report(output: Path, dataset: str, done: PreparedData) -> Path:
     """Write ``<output>/report/report.html`` and ``subjects.csv``, and return the page.
 
     Parameters
@@ -45,7 +58,7 @@ def write_report(output: Path, dataset: str, done: Collected) -> Path:
         Folder of the prepared data set.
     dataset : str
         Its name.
-    done : Collected
+    done : PreparedData
         What the preparation came to.
 
     Raises
@@ -57,59 +70,60 @@ def write_report(output: Path, dataset: str, done: Collected) -> Path:
     folder = output / "report"
     write_atomically(folder / "subjects.csv", _subjects(done, part_of).encode())
     page = folder / "report.html"
-    told = [VERSION, dataset, done.prepared, done.failed, done.problems, done.notes, part_of]
-    mark = f"<!-- {hashlib.blake2b(json.dumps(told).encode(), digest_size=16).hexdigest()} -->\n"
+    prepared = [s.model_dump(mode="json") for s in done.prepared]
+    content = [VERSION, dataset, prepared, done.failed, done.problems, done.notes, part_of]
+    mark = f"<!-- {hashlib.blake2b(json.dumps(content).encode(), digest_size=16).hexdigest()} -->\n"
     if not (page.is_file() and page.read_text(encoding="utf-8").startswith(mark)):
         write_atomically(page, (mark + _page(output, dataset, done, part_of)).encode())
     return page
 
 
-def _subjects(done: Collected, part_of: dict[str, str]) -> str:
+def _subjects(done: PreparedData, part_of: dict[str, str]) -> str:
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     names = [f"{m}_{what}" for m in MODALITIES for what in ("median", "p99")]
-    rows.writerow(
-        [
-            "subject", "split", "shape", "spacing_mm", "brain_ml", "lesion_ml", "brain_slices",
-            "healthy_slices", *names, "warnings",
-        ]
-    )  # fmt: skip
+    rows.writerow([*FACTS, *names, "warnings"])
     for sidecar in done.prepared:
-        facts = sidecar["facts"]
-        found = facts["intensities"]
+        facts = sidecar.measured
+        found = facts.intensities
         quantiles = [
-            found[m]["quantiles"][k] if m in found else "" for m in MODALITIES for k in (2, 4)
+            found[m].quantiles[k] if m in found else "" for m in MODALITIES for k in (2, 4)
         ]
         rows.writerow(
             [
-                sidecar["subject"], part_of.get(sidecar["subject"], ""), _times(facts["shape"]),
-                _times(facts["spacing_mm"]), facts["brain_ml"], _blank(facts["lesion_ml"]),
-                facts["brain_slices"], _blank(facts["healthy_slices"]), *quantiles,
-                "; ".join(sidecar["warnings"]),
+                sidecar.subject,
+                part_of.get(sidecar.subject, ""),
+                _times(facts.shape),
+                _times(facts.spacing_mm),
+                facts.brain_ml,
+                _blank(facts.lesion_ml),
+                facts.brain_slices,
+                _blank(facts.healthy_slices),
+                *quantiles,
+                "; ".join(sidecar.all_warnings),
             ]
-        )  # fmt: skip
+        )
     return text.getvalue()
 
 
-def _page(output: Path, dataset: str, done: Collected, part_of: dict[str, str]) -> str:
+def _page(output: Path, dataset: str, done: PreparedData, part_of: dict[str, str]) -> str:
     prepared = done.prepared
-    known = [s for s in prepared if s["facts"]["lesion_ml"] is not None]
-    ill = sum(s["facts"]["lesion_ml"] > 0 for s in known)
-    healthy = sum(s["facts"]["healthy_slices"] for s in known)
+    known = [s for s in prepared if s.labelled]
+    with_lesions = sum(s.lesion_ml > 0 for s in known)
+    healthy = sum(s.measured.healthy_slices or 0 for s in known)
     bad = len(done.failed) + len(done.problems)
     tiles = [
         (len(prepared), "subjects prepared", ""),
         (bad, "not prepared, or refused", "bad" if bad else ""),
-        (ill, "with lesions", ""),
-        (len(known) - ill, "lesion-free", ""),
+        (with_lesions, "with lesions", ""),
+        (len(known) - with_lesions, "lesion-free", ""),
         (len(prepared) - len(known), "without a mask", ""),
         (f"{healthy:,}", "healthy slices", ""),
     ]
     shown = "".join(f'<div class="{c}"><b>{n}</b>{text}</div>' for n, text, c in tiles)
     parts = [f"<h1>Data report: {escape(dataset)}</h1>", f'<div class="tiles">{shown}</div>']
-    lines = [f"{name}: {line}" for name, found in done.failed.items() for line in found]
-    if lines or done.problems:
-        parts += ["<h2>Not prepared</h2>", _list([*done.problems, *lines])]
+    if bad:
+        parts += ["<h2>Not prepared</h2>", _list(done.failures)]
     if prepared:
         parts += _files(prepared)
         parts += _splits(done)
@@ -131,9 +145,8 @@ def _page(output: Path, dataset: str, done: Collected, part_of: dict[str, str]) 
                 '<p class="small">Axial, the slice with the most lesion, outlined; the subject\'s right is on the left.</p>',
                 _image(drawn[0], ", ".join(drawn[1])),
             ]
-    warnings = [f"{s['subject']}: {w}" for s in prepared for w in s["warnings"]]
-    if warnings:
-        parts += ["<h2>To look at</h2>", _list(warnings)]
+    if done.warnings:
+        parts += ["<h2>To look at</h2>", _list(done.warnings)]
     if done.notes:
         parts += ["<h2>Notes</h2>", _list(done.notes)]
     parts.append(
@@ -147,27 +160,25 @@ def _page(output: Path, dataset: str, done: Collected, part_of: dict[str, str]) 
     )
 
 
-def _files(prepared: Sequence[dict[str, Any]]) -> list[str]:
+def _files(prepared: Sequence[Preparation]) -> list[str]:
     rows = []
-    for kind in (*MODALITIES, "mask", "brain"):
-        ways = Counter(s["files"][kind]["how"] for s in prepared if kind in s["files"])
-        if not ways and kind == "brain":
+    for kind in KINDS:
+        ways = Counter(s.files[kind].how for s in prepared if kind in s.files)
+        if not ways and kind == BRAIN:
             continue
         count = sum(ways.values())
-        bytes_ = sum(s["files"][kind]["bytes"] for s in prepared if kind in s["files"])
+        bytes_ = sum(s.files[kind].bytes or 0 for s in prepared if kind in s.files)
         said = ", ".join(f"{how} {n}" for how, n in sorted(ways.items()))
         rows.append(
             [
-                figures.NAMES.get(kind, kind),
+                TITLES.get(kind, kind),
                 count,
                 len(prepared) - count,
                 f"{bytes_ / 2**20:,.1f}",
                 said,
             ]
         )
-    grids = Counter(
-        (_times(s["facts"]["shape"]), _times(s["facts"]["spacing_mm"])) for s in prepared
-    )
+    grids = Counter((_times(s.measured.shape), _times(s.measured.spacing_mm)) for s in prepared)
     common = sorted(grids.items(), key=lambda item: (-item[1], item[0]))
     out = [
         "<h2>Files and grids</h2>",
@@ -181,19 +192,15 @@ def _files(prepared: Sequence[dict[str, Any]]) -> list[str]:
     return out
 
 
-def _splits(done: Collected) -> list[str]:
-    facts = {s["subject"]: s["facts"] for s in done.prepared}
+def _splits(done: PreparedData) -> list[str]:
+    facts = {s.subject: s.measured for s in done.prepared}
     rows = []
     for part in PARTS:
         mine = [facts[id_] for id_ in done.split.ids(part) if id_ in facts]
-        volumes = [f["lesion_ml"] for f in mine if f["lesion_ml"]]
-        slices = [f["healthy_slices"] for f in mine if f["healthy_slices"] is not None]
-        rows.append(
-            [
-                part, len(mine), len(volumes), _spread(volumes),
-                f"{sum(slices):,}", _spread(slices),
-            ]
-        )  # fmt: skip
+        volumes = [f.lesion_ml for f in mine if f.lesion_ml]
+        slices = [f.healthy_slices for f in mine if f.healthy_slices is not None]
+        lesions, healthy = _spread(volumes), _spread(slices)
+        rows.append([part, len(mine), len(volumes), lesions, f"{sum(slices):,}", healthy])
     head = [
         "Split",
         "Subjects",
@@ -209,15 +216,13 @@ def _splits(done: Collected) -> list[str]:
     ]
 
 
-def _labels(prepared: Sequence[dict[str, Any]]) -> list[str]:
-    labels = sorted({k for s in prepared for k in s["facts"]["labels_ml"]}, key=int)
+def _labels(prepared: Sequence[Preparation]) -> list[str]:
+    labels = sorted({k for s in prepared for k in s.measured.labels_ml}, key=int)
     if len(labels) < 2:
         return []
     rows = []
     for label in labels:
-        found = [
-            s["facts"]["labels_ml"][label] for s in prepared if label in s["facts"]["labels_ml"]
-        ]
+        found = [s.measured.labels_ml[label] for s in prepared if label in s.measured.labels_ml]
         rows.append([label, len(found), _spread(found)])
     return [_table(["Label of the masks", "Subjects", "ml"], rows)]
 

@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.geometry import voxel_sizes
+from datasets.names import MASK, TITLES
+from datasets.prepare.sidecar import Preparation
 from datasets.scans import grid
 from datasets.scans.nifti import read_nifti
 from datasets.volume import MODALITIES
@@ -20,10 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-NAMES = {"flair": "FLAIR", "t1": "T1", "t1ce": "T1ce", "t2": "T2"}
 COLOURS = {"train": "#4477aa", "val": "#ee7733", "test": "#228833", "": "#999999"}
-
-Sidecar = Mapping[str, Any]
 
 
 def figure_bytes(figure: Figure) -> bytes:
@@ -33,11 +32,11 @@ def figure_bytes(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def lesions(prepared: Sequence[Sidecar], part_of: Mapping[str, str]) -> bytes:
+def lesions(prepared: Sequence[Preparation], part_of: Mapping[str, str]) -> bytes:
     """Draw histograms of lesion volume (ml, logarithmic) and of healthy slices, by part of the split."""
     figure, (left, right) = _figure(1, 2, 9.6, 2.9)
-    known = [s for s in prepared if s["facts"]["lesion_ml"] is not None]
-    volumes = {s["subject"]: s["facts"]["lesion_ml"] for s in known if s["facts"]["lesion_ml"] > 0}
+    known = [s for s in prepared if s.labelled]
+    volumes = {s.subject: s.lesion_ml for s in known if s.lesion_ml > 0}
     if volumes:
         low, high = min(volumes.values()), max(volumes.values())
         edges = np.geomspace(low * 0.95, max(high, low * 1.5) * 1.05, min(25, 5 + len(volumes)))
@@ -48,7 +47,7 @@ def lesions(prepared: Sequence[Sidecar], part_of: Mapping[str, str]) -> bytes:
         left.text(0.5, 0.5, "no lesion", ha="center", transform=left.transAxes, color="#777777")
     free = len(known) - len(volumes)
     left.set_xlabel("lesion volume, ml" + (f"   ({free} lesion-free not shown)" if free else ""))
-    slices = {s["subject"]: float(s["facts"]["healthy_slices"]) for s in known}
+    slices = {s.subject: float(s.measured.healthy_slices or 0) for s in known}
     if slices:
         most = max(slices.values())
         edges = np.linspace(-0.5, most + 0.5, min(25, int(most) + 2))
@@ -63,15 +62,13 @@ def lesions(prepared: Sequence[Sidecar], part_of: Mapping[str, str]) -> bytes:
     return _closed(figure)
 
 
-def intensities(prepared: Sequence[Sidecar]) -> bytes:
+def intensities(prepared: Sequence[Preparation]) -> bytes:
     """Draw the quantiles of each modality over the subjects, sorted by the 99th percentile."""
-    names = [m for m in MODALITIES if any(m in s["facts"]["intensities"] for s in prepared)]
+    names = [m for m in MODALITIES if any(m in s.measured.intensities for s in prepared)]
     figure, axes = _figure(1, len(names), 2.4 * len(names) + 0.4, 2.7)
     for axis, name in zip(axes, names, strict=True):
-        found = [
-            s["facts"]["intensities"][name] for s in prepared if name in s["facts"]["intensities"]
-        ]
-        table = np.array(sorted((f["quantiles"] for f in found), key=lambda row: row[-1]))
+        found = [s.measured.intensities[name] for s in prepared if name in s.measured.intensities]
+        table = np.array(sorted((f.quantiles for f in found), key=lambda row: row[-1]))
         place = np.arange(1, len(table) + 1)
         if len(table) == 1:  # bands need two
             place, table = np.array([0.8, 1.2]), np.repeat(table, 2, axis=0)
@@ -80,14 +77,14 @@ def intensities(prepared: Sequence[Sidecar]) -> bytes:
         axis.plot(place, table[:, 2], color="#1f4e8c", linewidth=1.2)
         axis.set_yscale("log")
         _plain_ticks(axis.yaxis)
-        axis.set_title(NAMES[name], fontsize=10)
+        axis.set_title(TITLES[name], fontsize=10)
         axis.set_xlabel("subjects, by 99th percentile")
         axis.xaxis.get_major_locator().set_params(integer=True)
     axes[0].set_ylabel("intensity above 0")
     return _closed(figure)
 
 
-def examples(prepared: Sequence[Sidecar], output: Path) -> tuple[bytes, list[str]] | None:
+def examples(prepared: Sequence[Preparation], output: Path) -> tuple[bytes, list[str]] | None:
     """Draw the subjects with the smallest, the middle and the largest lesion, one row each, lesion outlined.
 
     Returns
@@ -98,31 +95,31 @@ def examples(prepared: Sequence[Sidecar], output: Path) -> tuple[bytes, list[str
     chosen = _chosen(prepared)
     if not chosen:
         return None
-    names = [m for m in MODALITIES if any(m in s["files"] for s in chosen)]
+    names = [m for m in MODALITIES if any(m in s.files for s in chosen)]
     figure, axes = _figure(
         len(chosen), len(names), 2.2 * len(names) + 0.2, 2.35 * len(chosen) + 0.2, squeeze=False
     )
     for row, sidecar in zip(axes, chosen, strict=True):
         _subject(row, sidecar, output, names)
     for axis, name in zip(axes[0], names, strict=True):
-        axis.set_title(NAMES[name], fontsize=10)
+        axis.set_title(TITLES[name], fontsize=10)
     figure.get_layout_engine().set(h_pad=0.12, hspace=0.02)
-    return _closed(figure), [s["subject"] for s in chosen]
+    return _closed(figure), [s.subject for s in chosen]
 
 
-def _chosen(prepared: Sequence[Sidecar]) -> list[Sidecar]:
-    ordered = sorted(prepared, key=lambda s: (s["facts"]["lesion_ml"] or 0, s["subject"]))
-    ill = [s for s in ordered if s["facts"]["lesion_ml"]] or ordered
-    places = sorted({0, len(ill) // 2, len(ill) - 1}) if ill else []
-    return [ill[k] for k in places]
+def _chosen(prepared: Sequence[Preparation]) -> list[Preparation]:
+    ordered = sorted(prepared, key=lambda s: (s.lesion_ml, s.subject))
+    shown = [s for s in ordered if s.lesion_ml] or ordered
+    places = sorted({0, len(shown) // 2, len(shown) - 1}) if shown else []
+    return [shown[k] for k in places]
 
 
-def _subject(row: Sequence[Axes], sidecar: Sidecar, output: Path, names: Sequence[str]) -> None:
-    folder = output / sidecar["subject"]
+def _subject(row: Sequence[Axes], sidecar: Preparation, output: Path, names: Sequence[str]) -> None:
+    folder = output / sidecar.subject
     lesion = None
-    files = {kind: folder / entry["file"] for kind, entry in sidecar["files"].items()}
-    if "mask" in files:
-        scan = read_nifti(files["mask"])
+    files = {kind: folder / entry.file for kind, entry in sidecar.files.items()}
+    if MASK in files:
+        scan = read_nifti(files[MASK])
         native, _ = grid.plan(scan.values.shape, scan.affine, 128)
         lesion = grid.turned(scan.values > 0.5, native)
     z: int | None = None
@@ -139,7 +136,7 @@ def _subject(row: Sequence[Axes], sidecar: Sidecar, output: Path, names: Sequenc
             content = lesion if lesion is not None and lesion.any() else image > 0
             z = int(np.argmax(np.count_nonzero(content, axis=(0, 1))))
             window = _window(image > 0.02 * image.max())
-        top = sidecar["facts"]["intensities"][name]["quantiles"][-1]
+        top = sidecar.measured.intensities[name].quantiles[-1]
         # Columns from the subject's right to the left, rows from the front to the back, as radiologists look.
         edges = voxel_sizes(scan.affine)
         order = np.argsort(native.orientation[:, 0])
@@ -154,12 +151,12 @@ def _subject(row: Sequence[Axes], sidecar: Sidecar, output: Path, names: Sequenc
         )
         if lesion is not None and lesion[:, :, z].any():
             axis.contour(lesion[:, :, z][window].T, levels=[0.5], colors="#ee3377", linewidths=0.9)
-    ml = sidecar["facts"]["lesion_ml"]
+    ml = sidecar.measured.lesion_ml
     said = "no mask" if ml is None else f"{ml:.3g} ml"
     row[0].text(
         0.0,
         -0.06,
-        f"{sidecar['subject']}: {said}, slice {z}",
+        f"{sidecar.subject}: {said}, slice {z}",
         transform=row[0].transAxes,
         fontsize=8,
     )
@@ -192,9 +189,14 @@ def _stacked(
     }
     shown = {part: group for part, group in groups.items() if group}
     axes.hist(
-        list(shown.values()), bins=edges, stacked=True, color=[COLOURS[p] for p in shown],
-        label=[p or "in no split" for p in shown], edgecolor="white", linewidth=0.5,
-    )  # fmt: skip
+        list(shown.values()),
+        bins=edges,
+        stacked=True,
+        color=[COLOURS[p] for p in shown],
+        label=[p or "in no split" for p in shown],
+        edgecolor="white",
+        linewidth=0.5,
+    )
 
 
 def _figure(rows: int, columns: int, width: float, height: float, *, squeeze: bool = True) -> Any:

@@ -68,8 +68,8 @@ def test_from_the_published_layout_to_patients_that_the_benchmark_reads(
         assert angle_between(sidecar.to_prepared, truth) < 1.0
         assert sidecar.registration.dice_after > 0.9 > sidecar.registration.dice_before
         assert sidecar.all_warnings == ()
-        assert set(sidecar.sources) == {"flair", "t1", "t1ce", "t2", "pd", "seg", "fg_mask"}
-        assert sidecar.sources["t1"].path == str(raw_path(raw_shifts, key, "t1"))
+        assert set(sidecar.files) == {"flair", "t1", "t1ce", "t2", "pd", "mask", "fg_mask"}
+        assert sidecar.files["t1"].path == str(raw_path(raw_shifts, key, "t1"))
         for path in (finished / "patients" / subject.id).glob("*.nii.gz"):
             assert np.array_equal(nib.load(path).affine, target.affine)
             assert nib.load(path).shape == target.shape[:3]
@@ -119,8 +119,11 @@ def test_finished_patients_are_found_again_and_changed_ones_are_redone(prepare, 
     assert prepare("", "--raw", raw).code == 0
     after = contents(out)
     changed = {name for name in after if after[name] != before[name]}
-    where = {f"{step}/{IDS[1]}/{file}" for step in ("registered", "patients")
-             for file in (f"{IDS[1]}_t2.nii.gz", "preparation.json")}  # fmt: skip
+    where = {
+        f"{step}/{IDS[1]}/{file}"
+        for step in ("registered", "patients")
+        for file in (f"{IDS[1]}_t2.nii.gz", "preparation.json")
+    }
     assert changed == where
 
 
@@ -144,7 +147,7 @@ def test_another_template_replaces_nothing_unasked(prepare, finished, coarse, wr
     assert answer.code == 2
     assert "another template (T1_brain.nii, not other.nii)" in answer.err
     assert contents(finished) == before
-    assert prepare("register", "--template", other, "--anew").code == 0
+    assert prepare("register", "--template", other, "--replace").code == 0
     sidecar = read_preparation(finished / "registered" / IDS[0])
     assert sidecar.registration.template == "other.nii"
 
@@ -197,7 +200,7 @@ DAMAGES = {
     all_zero: ("T1_isovox.nii.gz", "no voxel above 0"),
     four_volumes: ("T2_isovox.nii.gz", "56x64x52x2", "one 3-D volume wanted"),
     mask_elsewhere: ("gt_isovox.nii.gz", "affine", "one grid wanted"),
-    no_t1: ("no t1 file", "flair, t1ce, t2, pd, seg, fg_mask found"),
+    no_t1: ("no t1 file", "flair, t1ce, t2, pd, mask, fg_mask found"),
     no_image: ("T1_isovox.nii.gz", "not a NIfTI file"),
     two_t1: ("T1_isovox.nii.gz", "t1_isovox.nii.gz", "one of them wanted"),
 }
@@ -260,7 +263,7 @@ def test_a_full_disk_is_a_line_a_patient_and_leaves_nothing_half_written(
     assert contents(finished) == contents(finished_once)
 
 
-def test_a_stranger_s_folder_is_left_alone(prepare, raw_shifts, finished):
+def test_what_is_not_from_a_preparation_is_left_alone(prepare, raw_shifts, finished):
     shutil.rmtree(finished / "registered" / IDS[0])
     mine = finished / "registered" / IDS[0] / "thesis.txt"
     mine.parent.mkdir(parents=True)
@@ -302,12 +305,17 @@ def test_a_damaged_sidecar_is_its_patient_s_line_alone(prepare, raw_shifts, fini
 
 
 def test_a_mask_keeps_its_labels_and_a_resampled_one_is_cut_at_a_half(tmp_path, write):
-    from datasets.prepare.register.register_step import _labels
+    from datasets.prepare.register.register_step import mask_labels
 
     labels = np.zeros((6, 6, 6))
     labels[1, 1, :3] = (1, 2, 4)
-    assert set(np.unique(_labels(read_nifti(write(tmp_path / "a.nii", labels))))) == {0, 1, 2, 4}
+    assert set(np.unique(mask_labels(read_nifti(write(tmp_path / "a.nii", labels))))) == {
+        0,
+        1,
+        2,
+        4,
+    }
     labels[1, 1, :3] = (0.3, 0.51, 1.02)
-    cut = _labels(read_nifti(write(tmp_path / "b.nii", labels)))
+    cut = mask_labels(read_nifti(write(tmp_path / "b.nii", labels)))
     assert np.array_equal(cut[1, 1, :3], (0, 1, 1))
     assert cut.dtype == np.uint8

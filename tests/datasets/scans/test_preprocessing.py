@@ -17,17 +17,11 @@ from andi_bench.errors import UserError
 from datasets.adapters.folder import FolderAdapter
 from datasets.adapters.shifts import ShiftsAdapter
 from datasets.scans import grid
-from datasets.scans.preprocess import (
-    mask_to_native,
-    preprocess,
-    read_scan,
-    read_volume,
-    save_map,
-    to_native,
-    training_slices,
-)
+from datasets.scans.preprocess import preprocess, save_map, training_slices
 from datasets.scans.quantiles import positive_quantile
+from datasets.scans.scan import read_scan
 from datasets.subject import Subject
+from datasets.volume import Volume
 
 FLAIR = PreprocessingConfig(size=32, modalities=("flair",))
 
@@ -35,6 +29,12 @@ FLAIR = PreprocessingConfig(size=32, modalities=("flair",))
 def subject(folder: Path, *modalities: str, mask: bool = False) -> Subject:
     paths = {name: folder / f"{folder.name}_{name}.nii.gz" for name in modalities or ("flair",)}
     return Subject(folder.name, paths, folder / f"{folder.name}_seg.nii.gz" if mask else None)
+
+
+def read_volume(
+    one: Subject, config: PreprocessingConfig, *, lesion: bool = True, training: bool = False
+) -> Volume:
+    return preprocess(read_scan(one, config.modalities, lesion=lesion), config, training=training)
 
 
 def rotation(angles: tuple[float, float, float]) -> np.ndarray:
@@ -317,7 +317,7 @@ def test_any_depth_is_kept(tmp_path: Path, depth: int) -> None:
     write(tmp_path / "a" / "a_flair.nii.gz", image)
     volume = read_volume(subject(tmp_path / "a"), FLAIR)
     assert volume.image.shape == (1, 32, 32, depth)
-    assert to_native(np.zeros(volume.shape), volume).shape == (24, 24, depth)
+    assert grid.map_to_native(np.zeros(volume.shape), volume.native).shape == (24, 24, depth)
 
 
 def test_an_image_without_contrast_or_on_another_grid_is_refused(tmp_path: Path) -> None:
@@ -400,7 +400,7 @@ def test_a_saved_map_lies_on_the_scans_own_grid(tmp_path: Path) -> None:
     np.testing.assert_allclose(saved.affine, scan.affine, atol=1e-5)
     smooth = [ndimage.gaussian_filter(i.get_fdata(), 1.5).ravel() for i in (saved, scan)]
     assert np.corrcoef(*smooth)[0, 1] > 0.99
-    brain = mask_to_native(volume.brain, volume)
+    brain = grid.mask_to_native(volume.brain, volume.native)
     assert (brain & (image > 0)).sum() > 0.9 * (image > 0).sum()
     with pytest.raises(UserError, match=r"subject a: array of shape \(3, 3, 3\)"):
         save_map(np.zeros((3, 3, 3)), volume, tmp_path / "b.nii.gz")

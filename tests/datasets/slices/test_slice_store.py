@@ -159,13 +159,17 @@ def test_a_finished_store_is_not_built_again(
 
 
 def test_several_processes_build_the_same_store(adapter: FolderAdapter, tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
     one = build(adapter, tmp_path / "one")
     two = SliceStore.build(
-        tmp_path / "two", adapter, adapter.subjects(), CONFIG, 2,
-        lambda text, done, total: told.append((done, total)),
-    )  # fmt: skip
-    assert told == [(1, 3), (2, 3), (3, 3)]
+        tmp_path / "two",
+        adapter,
+        adapter.subjects(),
+        CONFIG,
+        2,
+        lambda text, done, total: steps.append((done, total)),
+    )
+    assert steps == [(1, 3), (2, 3), (3, 3)]
     for name in ("manifest.json", "slices.csv"):
         assert (one.folder / name).read_bytes() == (two.folder / name).read_bytes()
     np.testing.assert_array_equal(one.read(range(len(one))), two.read(range(len(two))))
@@ -228,8 +232,10 @@ def test_a_killed_build_goes_on_where_it_stopped_and_ends_the_same(tmp_path: Pat
     for stop in (1, 4):
         child = subprocess.Popen(
             [sys.executable, "-c", _BUILD, tmp_path / "data", tmp_path / "killed"],
-            stdout=subprocess.PIPE, text=True, cwd=root,
-        )  # fmt: skip
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=root,
+        )
         assert child.stdout is not None
         for line in child.stdout:
             if int(line) >= stop:
@@ -240,9 +246,13 @@ def test_a_killed_build_goes_on_where_it_stopped_and_ends_the_same(tmp_path: Pat
         child.stdout.close()
     first: list[int] = []
     killed = SliceStore.build(
-        tmp_path / "killed", adapter, adapter.subjects(), CONFIG, 1,
+        tmp_path / "killed",
+        adapter,
+        adapter.subjects(),
+        CONFIG,
+        1,
         lambda text, done, total: first.append(done),
-    )  # fmt: skip
+    )
     assert first[0] >= 5
     whole = build(adapter, tmp_path / "whole")
     killed.verify()
@@ -337,13 +347,17 @@ def test_a_full_disk_is_one_line_and_loses_nothing(tmp_path: Path) -> None:
             build(adapter, tmp_path / "s", size=64)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    told: list[int] = []
+    steps: list[int] = []
     config = CONFIG.model_copy(update={"size": 64})
     store = SliceStore.build(
-        tmp_path / "s", adapter, adapter.subjects(), config, 1,
-        lambda text, done, total: told.append(done),
-    )  # fmt: skip
-    assert told[0] > 1
+        tmp_path / "s",
+        adapter,
+        adapter.subjects(),
+        config,
+        1,
+        lambda text, done, total: steps.append(done),
+    )
+    assert steps[0] > 1
     store.verify()
     assert store.subject_ids == ["s0", "s1", "s2", "s3"]
 

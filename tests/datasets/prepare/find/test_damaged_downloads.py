@@ -226,10 +226,16 @@ def tricky_tar(path: Path, folder: Path) -> dict[str, str]:
         member(archive, "data/Evil_9_flair.nii.gz", b"", type=tarfile.FIFOTYPE)
         member(archive, "data/._S0_flair.nii.gz", b"what macOS adds")
     return {
-        "Evil_1": "leaves the folder by '..'", "Evil_2": "absolute path", "Evil_3": "leaves the folder",
-        "Evil_4": "absolute path", "Evil_5": "leaves the folder", "Evil_6": "is a link (to '/etc/passwd')",
-        "Evil_7": "is a link", "Evil_8": "is a device", "Evil_9": "is a device",
-    }  # fmt: skip
+        "Evil_1": "leaves the folder by '..'",
+        "Evil_2": "absolute path",
+        "Evil_3": "leaves the folder",
+        "Evil_4": "absolute path",
+        "Evil_5": "leaves the folder",
+        "Evil_6": "is a link (to '/etc/passwd')",
+        "Evil_7": "is a link",
+        "Evil_8": "is a device",
+        "Evil_9": "is a device",
+    }
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -321,13 +327,7 @@ def test_a_folder_with_other_things_in_it_is_left_alone(cli, tmp_path):
 def test_other_options_for_the_same_output_are_refused(cli, tmp_path):
     write_subject(tmp_path / "in", "S0", 0)
     command = (
-        "prepare",
-        "brats21",
-        tmp_path / "in",
-        "--output",
-        tmp_path / "out",
-        "--workers",
-        "1",
+        *("prepare", "brats21", tmp_path / "in", "--output", tmp_path / "out", "--workers", "1"),
     )
     cli(*command)
     answer = cli(*command, "--files", "copy")
@@ -348,9 +348,9 @@ def test_too_little_space_is_told_before_anything_is_written(cli, tmp_path, monk
 
 def command(source, output):
     return [
-        sys.executable, "-m", "benchmark", "prepare", "brats21", str(source), "--output", str(output),
-        "--workers", "1",
-    ]  # fmt: skip
+        *(sys.executable, "-m", "benchmark", "prepare", "brats21", str(source)),
+        *("--output", str(output), "--workers", "1"),
+    ]
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -391,9 +391,12 @@ def test_no_space_left_is_one_line_and_leaves_nothing_half_written(tmp_path, pac
 def interrupted(source, output, delay):
     """Start a preparation and kill it, with all of its processes, after a while; return whether it was in time."""
     process = subprocess.Popen(
-        command(source, output), cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        command(source, output),
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
         start_new_session=True,
-    )  # fmt: skip
+    )
     begun = time.monotonic()
     while process.poll() is None and not output.exists():
         time.sleep(0.01)  # starting Python is not what is tested

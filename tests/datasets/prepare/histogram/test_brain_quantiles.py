@@ -126,7 +126,7 @@ def test_matching_writes_into_its_own_folder_and_names_the_reference(cli, scans,
     assert contents(finished / "patients").items() > whole.items()
     answer = cli("prepare", "shifts", "match", *asked, "--reference-subject", "S99")
     assert answer.code == 2
-    assert "--anew" in answer.err
+    assert "--replace" in answer.err
 
 
 def test_without_a_reference_data_set_intensities_stay_and_the_command_says_so(cli, finished):
@@ -135,6 +135,6 @@ def test_without_a_reference_data_set_intensities_stay_and_the_command_says_so(c
     assert answer.code == 0
     assert "intensities are left as they are" in answer.err
     for path in (finished / "registered").rglob("*.nii.gz"):
-        twin = finished / "patients" / path.relative_to(finished / "registered")
-        assert twin.read_bytes() == path.read_bytes()
+        matched = finished / "patients" / path.relative_to(finished / "registered")
+        assert matched.read_bytes() == path.read_bytes()
     assert read_preparation(finished / "patients" / IDS[0]).matching is None

@@ -12,6 +12,8 @@ import pytest
 from support.downloads import brats, tar_of, tree, without_figures, zip_of
 from support.small_scans import AFFINE, SHAPE, save, write_splits, write_subject
 
+from datasets.prepare.sidecar import read_preparation
+
 KINDS = ("flair", "seg", "t1", "t1ce", "t2")
 
 
@@ -28,8 +30,12 @@ def prepare(cli, *arguments, output):
 def images(root):
     """Return the voxels' own hashes of each subject, as the sidecars have them."""
     return {
-        path.parent.name: json.loads(path.read_text())["voxels"]
-        for path in root.glob("*/prepared.json")
+        path.parent.name: {
+            kind: file.voxels
+            for kind, file in read_preparation(path.parent).files.items()
+            if file.voxels
+        }
+        for path in root.glob("*/preparation.json")
     }
 
 
@@ -83,10 +89,11 @@ def test_what_is_prepared_runs_and_gives_the_figures_that_the_download_gives(cli
     figures = []
     for root in (tmp_path / "prepared", inner):
         answer = cli(
-            "run", "--method", "thresholding", "--alone", "--dataset", "brats21", "--data-root", root,
-            "--splits", tmp_path / "mine", "--set", "preprocessing.size=32", "--json",
-            "--workspace", tmp_path / f"of {root.name}", "--workers", "1",
-        )  # fmt: skip
+            *("run", "--method", "thresholding", "--alone", "--dataset", "brats21"),
+            *("--data-root", root, "--splits", tmp_path / "mine"),
+            *("--set", "preprocessing.size=32", "--json"),
+            *("--workspace", tmp_path / f"of {root.name}", "--workers", "1"),
+        )
         assert answer.code == 0, answer.err
         (record,) = (tmp_path / f"of {root.name}" / "records").glob("*/record.json")
         figures.append(json.loads(record.read_text())["summary"])
@@ -117,15 +124,20 @@ def test_names_of_other_years_and_the_mask_that_is_misnamed(cli, tmp_path):
     assert (made / "BraTS20_Training_355_seg.nii.gz").resolve().name == "W39_1998.09.19_Segm.nii.gz"
     assert "look at: BraTS20_Training_355: mask 'W39_1998.09.19_Segm.nii.gz'" in answer.err
     two = [
-        json.loads((tmp_path / "prepared" / f"BraTS-GLI-00000-00{k}" / "prepared.json").read_text())
+        json.loads(
+            (tmp_path / "prepared" / f"BraTS-GLI-00000-00{k}" / "preparation.json").read_text()
+        )
         for k in (0, 1)
     ]
     assert {sidecar["person"] for sidecar in two} == {"BraTS-GLI-00000"}
     files = two[0]["files"]
-    assert {k: v["from"].rsplit("-", 1)[1] for k, v in files.items()} == {
-        "flair": "t2f.nii.gz", "t1": "t1n.nii.gz", "t1ce": "t1c.nii.gz", "t2": "t2w.nii.gz",
+    assert {k: v["path"].rsplit("-", 1)[1] for k, v in files.items()} == {
+        "flair": "t2f.nii.gz",
+        "t1": "t1n.nii.gz",
+        "t1ce": "t1c.nii.gz",
+        "t2": "t2w.nii.gz",
         "mask": "seg.nii.gz",
-    }  # fmt: skip
+    }
 
 
 def test_all_scans_of_one_person_stand_in_one_part_of_the_split(cli, tmp_path):
@@ -211,12 +223,12 @@ def test_the_report_counts_what_a_person_would_count(cli, tmp_path):
         rows = {row["subject"]: row for row in csv.DictReader(file)}
     for path in inner.iterdir():
         scan = {k: nib.load(path / f"{path.name}_{k}.nii.gz").get_fdata() for k in KINDS}
-        ill = scan["seg"] > 0
+        lesioned = scan["seg"] > 0
         row = rows[path.name]
-        assert float(row["lesion_ml"]) == pytest.approx(ill.sum() * 4**3 / 1000)
+        assert float(row["lesion_ml"]) == pytest.approx(lesioned.sum() * 4**3 / 1000)
         there = (scan["t1"] > 0).any(axis=(0, 1))
         assert int(row["brain_slices"]) == there.sum()
-        assert int(row["healthy_slices"]) == (there & ~ill.any(axis=(0, 1))).sum()
+        assert int(row["healthy_slices"]) == (there & ~lesioned.any(axis=(0, 1))).sum()
         positive = scan["t2"][scan["t2"] > 0]
         assert float(row["t2_p99"]) == pytest.approx(np.quantile(positive, 0.99), rel=1e-5)
         assert row["shape"] == "x".join(map(str, SHAPE))
@@ -250,8 +262,11 @@ def test_modalities_under_each_others_names_are_pointed_at(cli, tmp_path, pair):
         brain = nib.load(folder / f"{name}_t1.nii.gz").get_fdata() > 0
         tissue, lesser = rng.uniform(1, 2, SHAPE), rng.uniform(1, 2, SHAPE)
         for kind, image in (
-            ("t1", tissue), ("t1ce", tissue + 0.1), ("t2", 3 - tissue), ("flair", tissue + 1.5 * lesser),
-        ):  # fmt: skip
+            ("t1", tissue),
+            ("t1ce", tissue + 0.1),
+            ("t2", 3 - tissue),
+            ("flair", tissue + 1.5 * lesser),
+        ):
             noise = rng.normal(0, 0.05, SHAPE)
             save(
                 folder / f"{name}_{there.get(kind, kind) if swapped else kind}.nii.gz",

@@ -32,7 +32,7 @@ def prepare(cli, *arguments, output):
 
 
 def sidecars(root):
-    return {p.parent.name: json.loads(p.read_text()) for p in root.glob("*/prepared.json")}
+    return {p.parent.name: json.loads(p.read_text()) for p in root.glob("*/preparation.json")}
 
 
 def rows_of(root):
@@ -84,8 +84,11 @@ def test_a_csv_says_which_file_is_what_and_its_other_columns_come_along(cli, tmp
     }
     assert (rows["A"]["site"], rows["A"]["age"], rows["C"]["site"]) == ("Oslo", "61", "Bern")
     assert sorted(p.name for p in (output / "A").iterdir()) == [
-        "A_flair.nii.gz", "A_seg.nii.gz", "A_t1ce.nii.gz", "prepared.json",
-    ]  # fmt: skip
+        "A_flair.nii.gz",
+        "A_seg.nii.gz",
+        "A_t1ce.nii.gz",
+        "preparation.json",
+    ]
     assert (output / "A" / "A_t1ce.nii.gz").resolve() == loose / "t1ce-of-0.nii.gz"
     empty = nib.load(output / "B" / "B_seg.nii.gz")
     assert not np.asarray(empty.dataobj).any()
@@ -94,9 +97,9 @@ def test_a_csv_says_which_file_is_what_and_its_other_columns_come_along(cli, tmp
     assert "mask" not in sidecars(output)["C"]["files"]
     assert "--set preprocessing.modalities=[flair,t1ce]" in answer.out
     refusal = cli(
-        "run", "--method", "thresholding", "--alone", "--dataset", "folder", "--data-root", output,
-        "--set", "preprocessing.size=32",
-    )  # fmt: skip
+        *("run", "--method", "thresholding", "--alone", "--dataset", "folder"),
+        *("--data-root", output, "--set", "preprocessing.size=32"),
+    )
     assert refusal.code == 2
     assert "--set preprocessing.modalities=[flair,t1ce]" in refusal.err
 
@@ -174,7 +177,7 @@ def test_a_pattern_finds_sessions_and_columns_and_keeps_a_person_in_one_part(cli
         ),
         (("--csv", "no.csv"), "no.csv"),
         (("--template", "x.nii"), "goes with --register"),
-        (("--files", "move"), "valid: copy, link"),
+        (("--files", "move"), "'move' is not one of 'link', 'copy'"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_line(cli, tmp_path, loose, arguments, word):

@@ -10,10 +10,13 @@ from datasets.prepare.register.affine import register_affine, resample_to
 from datasets.prepare.register.registration_template import BRATS_AFFINE, BRATS_SHAPE, read_template
 
 GRIDS = {
-    "oblique": affine_about(np.zeros(3), (12, -7, 20), (-95, -90, -105)) @ np.diag([1.5, 1.5, 1.5, 1]),
+    "oblique": affine_about(np.zeros(3), (12, -7, 20), (-95, -90, -105))
+    @ np.diag([1.5, 1.5, 1.5, 1]),
     # voxels of three lengths, axes permuted, flipped and sheared
-    "sheared": np.array([[0, 0.15, 1.6, -90], [-1.1, 0, 0, 110], [0.1, 1.3, 0, -70], [0, 0, 0, 1.0]]),
-}  # fmt: skip
+    "sheared": np.array(
+        [[0, 0.15, 1.6, -90], [-1.1, 0, 0, 110], [0.1, 1.3, 0, -70], [0, 0, 0, 1.0]]
+    ),
+}
 SHAPES = {"oblique": (150, 155, 140), "sheared": (190, 115, 130)}
 CASES = {
     "20 mm and 15 degrees": ("oblique", (0, 15, 0), (20, 0, 0), np.diag([0.95, 1.0, 1.05])),

@@ -9,7 +9,7 @@ from support.raw_shifts import raw_path
 from andi_bench.config import PreprocessingConfig
 from datasets.adapters.shifts import ShiftsAdapter
 from datasets.prepare.register.original_grid import preparation_of, save_on_original, to_original
-from datasets.prepare.sidecar import Preparation, SourceFile, as_rows, read_preparation
+from datasets.prepare.sidecar import Original, Preparation, PreparedFile, as_rows, read_preparation
 from datasets.scans.nifti import read_nifti
 
 KEY = ("ljubljana", "dev_in", "7")
@@ -59,14 +59,9 @@ def test_a_lesion_marked_on_the_prepared_scan_covers_the_lesion_of_the_original(
 
 def test_an_unregistered_preparation_goes_back_by_itself(tmp_path):
     affine = affine_about(np.zeros(3), (10, 5, 3), (4, 5, 6)) @ np.diag([1.0, 1.2, 2.0, 1])
-    source = SourceFile(
-        path="/scans/a_t2.nii",
-        hash="0" * 32,
-        shape=(7, 8, 9),
-        affine=as_rows(affine),
-        output="a_t2.nii.gz",
-    )
-    preparation = Preparation(subject="a", sources={"t2": source}, versions={})
+    original = Original(hash="0" * 32, shape=(7, 8, 9), affine=as_rows(affine))
+    file = PreparedFile(file="a_t2.nii.gz", path="/scans/a_t2.nii", original=original)
+    preparation = Preparation(subject="a", person="a", files={"t2": file})
     values = np.random.default_rng(0).normal(size=(7, 8, 9)).astype(np.float32)
     assert np.allclose(to_original(values, affine, preparation), values, atol=1e-5)
     path = save_on_original(values, affine, preparation, tmp_path)
@@ -79,18 +74,15 @@ def test_the_command_exports_onto_the_original_files(cli, finished, raw_shifts, 
 
     names = ["best_train_1", "ljubljana_dev_in_7"]
     write_splits(tmp_path / "splits", {"train": [], "val": names[:1], "test": names[1:]})
-    data = ("--dataset", "shifts", "--data-root", finished, "--splits", tmp_path / "splits",
-            "--workers", "1", "--set", "preprocessing.size=48", "--set", "evaluation.bootstraps=20",
-            "--set", "evaluation.median=1")  # fmt: skip
+    data = (
+        *("--dataset", "shifts", "--data-root", finished, "--splits", tmp_path / "splits"),
+        *("--workers", "1", "--set", "preprocessing.size=48"),
+        *("--set", "evaluation.bootstraps=20", "--set", "evaluation.median=1"),
+    )
     folder = tmp_path / "maps"
     if command == "run":
         answer = cli(
-            "run",
-            "--method",
-            "thresholding",
-            "--alone",
-            "--device",
-            "cpu",
+            *("run", "--method", "thresholding", "--alone", "--device", "cpu"),
             *data,
             "--export-maps",
             folder,

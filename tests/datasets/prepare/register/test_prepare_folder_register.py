@@ -56,9 +56,9 @@ def test_modalities_on_grids_of_their_own_come_to_lie_on_the_template(cli, tmp_p
     assert "one grid wanted" in plain.err
     output = tmp_path / "prepared"
     answer = cli(
-        "prepare", "folder", "--csv", root / "scans.csv", "--output", output, "--register",
-        "--template", root / "template.nii.gz", "--workers", "1",
-    )  # fmt: skip
+        *("prepare", "folder", "--csv", root / "scans.csv", "--output", output, "--register"),
+        *("--template", root / "template.nii.gz", "--workers", "1"),
+    )
     assert answer.code == 0, answer.err
     found = {k: read_nifti(output / "A" / f"A_{k}.nii.gz") for k in ("t1", "flair", "seg")}
     for scan in found.values():
@@ -75,7 +75,7 @@ def test_modalities_on_grids_of_their_own_come_to_lie_on_the_template(cli, tmp_p
     likeness = np.corrcoef(found["flair"].values[inner], scans["flair"][inner])[0, 1]
     assert likeness > 0.8, likeness
     preparation = read_preparation(output / "A")
-    assert preparation.sources["flair"].path == str(root / "A_flair.nii.gz")
+    assert preparation.files["flair"].path == str(root / "A_flair.nii.gz")
     back = np.array(preparation.registration.to_template) @ AWAY  # the identity, were it exact
     corners = np.array([[x, y, z, 1.0] for x in (-60, 60) for y in (-70, 70) for z in (20, 130)])
     assert np.abs(corners @ back.T - corners)[:, :3].max() < 2
@@ -98,13 +98,7 @@ def test_a_real_patient_by_its_names_reaches_the_icbm_template(cli, tmp_path, pa
     )
     output = tmp_path / "prepared"
     answer = cli(
-        "prepare",
-        "folder",
-        folder,
-        "--csv",
-        tmp_path / "scans.csv",
-        "--output",
-        output,
+        *("prepare", "folder", folder, "--csv", tmp_path / "scans.csv", "--output", output),
         "--register",
     )
     assert answer.code == 0, answer.err

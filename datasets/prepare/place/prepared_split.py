@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from andi_bench.errors import UserError
 from andi_bench.place import package_data
+from datasets.prepare.sidecar import Preparation
 from datasets.splits import (
     PARTS,
     Split,
@@ -19,12 +19,10 @@ from datasets.splits import (
     write_split,
 )
 
-Sidecar = Mapping[str, Any]
-
 
 def make_split(
     dataset: str,
-    prepared: Sequence[Sidecar],
+    prepared: Sequence[Preparation],
     given: Path | None = None,
 ) -> tuple[Split, list[str]]:
     """Split prepared subjects: as a folder of CSV files says, as each subject's row says, else by hash.
@@ -37,7 +35,7 @@ def make_split(
     ----------
     dataset : str
         Name of the data set.
-    prepared : sequence of mapping
+    prepared : sequence of Preparation
         Sidecars.
     given : Path or None
         The user's folder with ``scans_{train,val,test}.csv``.
@@ -53,12 +51,12 @@ def make_split(
     UserError
         As :func:`datasets.splits.read_split`, and where one person stands in two parts.
     """
-    rows = {s["subject"]: SplitRow(s["subject"], dict(s["attributes"])) for s in prepared}
+    rows = {s.subject: SplitRow(s.subject, dict(s.attributes)) for s in prepared}
     packaged = package_data("splits") / dataset
     folder = given or (packaged if (packaged / "scans_train.csv").is_file() else None)
     if folder is not None:
         return _listed(read_split(folder, rows), rows)
-    said = {s["subject"]: s["part"] for s in prepared if s["part"]}
+    said = {s.subject: s.part for s in prepared if s.part}
     if said:
         left = [name for name in rows if name not in said]
         notes = [f"{len(left)} subjects name no split and are in none: {left[0]}"] if left else []
@@ -94,19 +92,19 @@ def _listed(split: Split, rows: Mapping[str, SplitRow]) -> tuple[Split, list[str
     return out, notes
 
 
-def _hashed(prepared: Sequence[Sidecar]) -> tuple[dict[str, str], list[str]]:
-    labelled = {s["person"] for s in prepared if s["facts"]["lesion_ml"] is not None}
+def _hashed(prepared: Sequence[Preparation]) -> tuple[dict[str, str], list[str]]:
+    labelled = {s.person for s in prepared if s.labelled}
     by_hash = hash_split(sorted(labelled))
     place = {id_: part for part in PARTS for id_ in by_hash.ids(part)}
     notes = list(by_hash.notes)
     out = {}
     unknown = []
-    for sidecar in prepared:
-        if sidecar["facts"]["lesion_ml"] is not None:
-            out[sidecar["subject"]] = place[sidecar["person"]]
-        elif place.get(sidecar["person"], "test") == "test":
-            out[sidecar["subject"]] = "test"
-            unknown.append(sidecar["subject"])
+    for s in prepared:
+        if s.labelled:
+            out[s.subject] = place[s.person]
+        elif place.get(s.person, "test") == "test":
+            out[s.subject] = "test"
+            unknown.append(s.subject)
     if unknown:
         notes.append(
             f"{len(unknown)} subjects have no lesion mask: they are in the test split, where they are scored and "
@@ -122,8 +120,8 @@ def _of(place: Mapping[str, str], rows: Mapping[str, SplitRow], source: str) -> 
     return Split(parts["train"], parts["val"], parts["test"], source)
 
 
-def _require_persons_apart(split: Split, prepared: Sequence[Sidecar]) -> None:
-    persons = {s["subject"]: s["person"] for s in prepared}
+def _require_persons_apart(split: Split, prepared: Sequence[Preparation]) -> None:
+    persons = {s.subject: s.person for s in prepared}
     where: dict[str, tuple[str, str]] = {}
     for part in PARTS:
         for name in split.ids(part):
@@ -136,7 +134,10 @@ def _require_persons_apart(split: Split, prepared: Sequence[Sidecar]) -> None:
 
 
 def write_own_split(
-    split: Split, folder: Path, known: Mapping[str, list[str]], remember: Any
+    split: Split,
+    folder: Path,
+    known: Mapping[str, list[str]],
+    remember: Callable[[dict[str, list[str]]], None],
 ) -> list[str]:
     """Write the three CSV files, unless somebody has changed them since.
 
@@ -158,13 +159,13 @@ def write_own_split(
     """
     contents = split_files(split)
     hashes = {name: _hash(content) for name, content in contents.items()}
-    foreign = []
+    changed = []
     for name in contents:
         path = folder / name
         if path.is_file() and _hash(path.read_bytes()) not in [*known.get(name, []), hashes[name]]:
-            foreign.append(name)
-    if foreign:
-        return [f"{folder}: {', '.join(foreign)} changed by hand: the splits are kept as they are"]
+            changed.append(name)
+    if changed:
+        return [f"{folder}: {', '.join(changed)} changed by hand: the splits are kept as they are"]
     remember({name: [*known.get(name, []), hashes[name]] for name in contents})
     write_split(split, folder)
     remember({name: [value] for name, value in hashes.items()})

@@ -7,27 +7,20 @@ raters (folders and files with ``indiv`` in their name).
 
 from __future__ import annotations
 
-import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure
 from andi_bench.files import sweep, whole_folder
-from datasets.adapters.folder import Progress
+from datasets.adapters.base import Progress
 from datasets.adapters.shifts import SETS
+from datasets.names import SHIFTS, shifts_kind
 from datasets.prepare.step import FoundSubject, StepOutcome
 
-KINDS = {
-    "flair": "flair", "t1": "t1", "t1ce": "t1ce", "t2": "t2", "pd": "pd", "gt": "seg",
-    "fg_mask": "fg_mask",
-}  # fmt: skip
-"""Names of the published folders, and what this project calls their content."""
-
 _LAYOUT = "<set>/<split>/<kind>/<n>_<KIND>_isovox.nii.gz"
-_IMAGE = re.compile(r"^(?P<n>.+?)_(?P<kind>flair|t1|t1ce|t2|pd|gt)_isovox\.nii(\.gz)?$", re.I)
-_FOREGROUND = re.compile(r"^(?P<n>.+?)_isovox_(?P<kind>fg_mask)\.nii(\.gz)?$", re.I)
 
 
 @dataclass(frozen=True)
@@ -40,21 +33,13 @@ class RawShifts:
         Sorted by id, ``<set>_<split>_<n>``.
     failures : tuple of Failure
         Subjects with two files of one kind.
-    strange : tuple of Path
+    unknown : tuple of Path
         Files in folders of a known kind whose names are not understood.
     """
 
     subjects: tuple[FoundSubject, ...]
     failures: tuple[Failure, ...]
-    strange: tuple[Path, ...]
-
-
-def kind_of(file: str) -> tuple[str, str] | None:
-    """Return a published file's number and kind, None for a name of another pattern."""
-    found = _IMAGE.match(file) or _FOREGROUND.match(file)
-    if found is None or "indiv" in file.lower():
-        return None
-    return found["n"], KINDS[found["kind"].lower()]
+    unknown: tuple[Path, ...]
 
 
 def find_raw(root: Path) -> RawShifts:
@@ -66,27 +51,17 @@ def find_raw(root: Path) -> RawShifts:
         When the folder cannot be read, or there is no patient.
     """
     files: dict[str, dict[str, list[Path]]] = {}
-    strange = []
+    unknown = []
     try:
-        places = [root, *sorted(path for path in root.iterdir() if path.is_dir())]
-        for folder in places:
-            for collection in _folders(folder):
-                if collection.name.lower() not in SETS:
-                    continue
-                for split in _folders(collection):
-                    if split.name.lower() == "unsupervised":
-                        continue
-                    for kind in _folders(split):
-                        if kind.name.lower() not in KINDS:
-                            continue
-                        for path in sorted(kind.iterdir()):
-                            named = kind_of(path.name)
-                            if named is None or named[1] != KINDS[kind.name.lower()]:
-                                if not path.name.startswith("."):
-                                    strange.append(path)
-                                continue
-                            subject = f"{collection.name.lower()}_{split.name}_{named[0]}"
-                            files.setdefault(subject, {}).setdefault(named[1], []).append(path)
+        for kind, folder in _kind_folders(root):
+            split = folder.parent
+            for path in sorted(folder.iterdir()):
+                named = shifts_kind(path.name)
+                if named is not None and named[1] == kind:
+                    subject = f"{split.parent.name.lower()}_{split.name}_{named[0]}"
+                    files.setdefault(subject, {}).setdefault(kind, []).append(path)
+                elif not path.name.startswith("."):
+                    unknown.append(path)
     except OSError as error:
         raise UserError(f"{root}: cannot be read ({error.strerror or error})") from error
     if not files:
@@ -99,9 +74,23 @@ def find_raw(root: Path) -> RawShifts:
         if twice is not None:
             failures.append(Failure(subject, f"{twice[0]} and {twice[1]}: one of them wanted"))
             continue
-        ordered = {kind: kinds[kind][0] for kind in KINDS.values() if kind in kinds}
+        ordered = {kind: kinds[kind][0] for kind in SHIFTS.values() if kind in kinds}
         subjects.append(FoundSubject(subject, ordered))
-    return RawShifts(tuple(subjects), tuple(failures), tuple(strange))
+    return RawShifts(tuple(subjects), tuple(failures), tuple(unknown))
+
+
+def _kind_folders(root: Path) -> Iterator[tuple[str, Path]]:
+    """Iterate over kinds and folders ``<set>/<split>/<kind>`` below a folder or the folders in it."""
+    for place in [root, *sorted(path for path in root.iterdir() if path.is_dir())]:
+        for hospital in _folders(place):
+            if hospital.name.lower() not in SETS:
+                continue
+            for split in _folders(hospital):
+                if split.name.lower() == "unsupervised":
+                    continue
+                for folder in _folders(split):
+                    if folder.name.lower() in SHIFTS:
+                        yield SHIFTS[folder.name.lower()], folder
 
 
 def organise(
@@ -118,7 +107,7 @@ def organise(
     copy : bool
         Copy files; else link to them (symbolic), which needs no space.
     progress : callable or None
-        Told how far it has come.
+        Called as it comes along.
     """
     sweep(output)
     made: list[str] = []
@@ -147,9 +136,9 @@ def organised_subjects(folder: Path) -> list[FoundSubject]:
     for entry in _folders(folder) if folder.is_dir() else []:
         if entry.name.startswith("."):
             continue
-        named = [(kind_of(path.name), path) for path in sorted(entry.iterdir())]
+        named = [(shifts_kind(path.name), path) for path in sorted(entry.iterdir())]
         files = {kind[1]: path for kind, path in named if kind is not None}
-        found.append(FoundSubject(entry.name, {k: files[k] for k in KINDS.values() if k in files}))
+        found.append(FoundSubject(entry.name, {k: files[k] for k in SHIFTS.values() if k in files}))
     if not found:
         raise UserError(f"{folder}: no organised patient: the step organise wanted first")
     return found
@@ -165,10 +154,10 @@ def _lay_out(subject: FoundSubject, target: Path, copy: bool) -> bool:
     wanted = {path.name: path.resolve() for path in subject.files.values()}
     if target.is_dir():
         found = {path.name: path for path in target.iterdir()}
-        strangers = sorted(name for name in found if kind_of(name) is None)
-        if strangers:
+        others = sorted(name for name in found if shifts_kind(name) is None)
+        if others:
             raise UserError(
-                f"{target} holds '{strangers[0]}', which is no file of Shifts-MS: left alone"
+                f"{target} holds '{others[0]}', which is no file of Shifts-MS: left alone"
             )
         if found.keys() == wanted.keys() and all(
             _same(found[name], path, copy) for name, path in wanted.items()

@@ -1,0 +1,335 @@
+"""What a data set has to say, and what it gets for nothing.
+
+An adapter says: its subjects (:meth:`DatasetAdapter.find_subjects`: whose scans there are, which file is which
+modality, which is the lesion mask), what its folder should look like (``layout``), and what its YAML may say
+(``Options``). It gets: splits, reading onto the working grid, training slices, hashes of files and voxels, attributes.
+
+For folders with one folder a subject, :class:`datasets.adapters.folder.FolderAdapter` finds the subjects too.
+``docs/add-a-data-set.md`` has a whole example.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypeVar
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from andi_bench import registry
+from andi_bench.config import PreprocessingConfig, Section, names_in, validated
+from andi_bench.errors import UserError
+from andi_bench.executor import default_workers
+from datasets.scans.fingerprints import FingerprintCache
+from datasets.scans.lesion_mask import LesionRule
+from datasets.scans.preprocess import preprocess
+from datasets.scans.scan import Scan, read_scan
+from datasets.splits import FRACTIONS, PARTS, Split, find_split
+from datasets.subject import Subject
+from datasets.volume import MODALITIES, Volume
+
+__all__ = ["AdapterOptions", "DatasetAdapter", "Field", "Progress", "Subject", "register"]
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is done, the number done, and the number of all."""
+
+A = TypeVar("A", bound="type[DatasetAdapter]")
+
+
+def register(name: str) -> Callable[[A], A]:
+    """Class decorator: make an adapter of a plug-in file a data set of this name.
+
+    Parameters
+    ----------
+    name : str
+        The name for ``--dataset`` and in tables: lower case, digits and dashes.
+
+    Raises
+    ------
+    UserError
+        When the name has other characters, or is that of another data set.
+    """
+    if name in names_in("datasets"):
+        raise UserError(f"the name '{name}' is taken by a data set of this package: another wanted")
+    return registry.register(name, group=registry.DATASETS)
+
+
+class AdapterOptions(Section):
+    """What a data set's YAML may say under ``options``."""
+
+    lesion_labels: tuple[int, ...] | None = Field(
+        None, min_length=1, description="mask labels that are lesion; null: every label above 0"
+    )
+    other_labels: tuple[int, ...] = Field(
+        (), description="labels a mask may hold beside lesion_labels; any else is refused"
+    )
+    mask_threshold: float = Field(
+        0.5, gt=0, lt=1, description="a resampled mask (values between 0 and 1) is lesion above it"
+    )
+    missing_mask: Literal["unknown", "healthy"] = Field(
+        "unknown", description="what a subject without a mask is; healthy: it has no lesion"
+    )
+    split_fractions: tuple[float, float, float] = Field(
+        FRACTIONS, description="shares of train, val and test where no file splits the subjects"
+    )
+
+    @model_validator(mode="after")
+    def _shares(self) -> AdapterOptions:
+        if min(self.split_fractions) < 0 or abs(sum(self.split_fractions) - 1) > 1e-6:
+            raise ValueError(
+                f"split_fractions = {list(self.split_fractions)}: three shares that sum to 1 wanted"
+            )
+        return self
+
+    @property
+    def rule(self) -> LesionRule:
+        """The part that says what a mask's values mean."""
+        return LesionRule(
+            lesion_labels=self.lesion_labels,
+            other_labels=self.other_labels,
+            mask_threshold=self.mask_threshold,
+        )
+
+
+class DatasetAdapter(ABC):
+    """A data set: who is in it, and where their files lie.
+
+    Parameters
+    ----------
+    name : str
+        The data set's name (one adapter may serve several).
+    root : Path
+        Its folder.
+    options : mapping
+        Values of the class's own ``Options``.
+    splits_dir : Path or None
+        The user's own folder of ``scans_{train,val,test}.csv``.
+    cache : Path or None
+        File that remembers content hashes between runs.
+
+    Raises
+    ------
+    UserError
+        For unknown or invalid options.
+    """
+
+    Options: ClassVar[type[AdapterOptions]] = AdapterOptions
+    layout: ClassVar[str] = "its scans"
+    """What the folder should look like, for messages."""
+    built_in: ClassVar[bool] = False
+    """Whether the data comes into being by itself, in the workspace, when no folder is named."""
+
+    name: str
+
+    def __init__(
+        self,
+        name: str,
+        root: Path,
+        options: dict[str, Any] | None = None,
+        splits_dir: Path | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        self.name = name
+        self.root = Path(root)
+        self.options = validated(
+            self.Options, options or {}, f"options of data set '{name}'", "options."
+        )
+        self.splits_dir = splits_dir
+        self._hashes = FingerprintCache(cache)
+        self._found: list[Subject] | None = None
+        self._split: Split | None = None
+
+    # --- what an adapter says
+
+    @abstractmethod
+    def find_subjects(self) -> Iterable[Subject]:
+        """Return who is in the data set: id, file of each modality, lesion mask, and what else is known.
+
+        In any order, and without opening a scan. A subject may lack modalities and the mask; its id is unique.
+
+        Raises
+        ------
+        UserError
+            When the folder cannot be read, or a subject's files are not understood.
+        """
+
+    def prepare(self, progress: Progress | None = None, workers: int | None = None) -> None:
+        """Make the data ready to be read; here it is only looked for.
+
+        Parameters
+        ----------
+        progress : callable or None
+            Called as it comes along.
+        workers : int or None
+            Processes to use; None: as many as there are cores.
+
+        Raises
+        ------
+        UserError
+            When the folder is missing or holds no subject.
+        """
+        self._subjects_on_disk()
+
+    # --- what it gets
+
+    def subjects(self) -> list[Subject]:
+        """Return all subjects, sorted by id, with the further columns of the split's CSV.
+
+        Raises
+        ------
+        UserError
+            When the folder holds no subject, or one whose files are not understood; and as :meth:`split`.
+        """
+        rows = {row.id: row.attributes for part in PARTS for row in self.split().part(part)}
+        out = []
+        for s in self._subjects_on_disk():
+            attributes = {**s.attributes, **rows.get(s.id, {})}
+            out.append(Subject(s.id, s.paths, s.mask, attributes.get("site") or s.site, attributes))
+        return out
+
+    def subjects_in(self, part: str) -> list[Subject]:
+        """Return the subjects of ``train``, ``val`` or ``test``, in the split's order."""
+        known = {subject.id: subject for subject in self.subjects()}
+        return [known[id_] for id_ in self.split().ids(part)]
+
+    def available(self, modalities: Sequence[str]) -> tuple[str, ...]:
+        """Return those of the modalities that every subject has, in the order asked for.
+
+        Raises
+        ------
+        UserError
+            When no modality is common to all subjects.
+        """
+        subjects = self._subjects_on_disk()
+        common = tuple(name for name in modalities if all(name in s.paths for s in subjects))
+        if not common:
+            raise UserError(
+                f"data set '{self.name}': no modality of {', '.join(modalities)} is there for all "
+                f"{len(subjects)} subjects: at least one wanted"
+            )
+        return common
+
+    def split(self) -> Split:
+        """Return the split, looked up as :func:`datasets.splits.find_split` says."""
+        if self._split is None:
+            ids = [subject.id for subject in self._subjects_on_disk()]
+            self._split = find_split(
+                self.name, ids, self.root, self.splits_dir, self.options.split_fractions
+            )
+        return self._split
+
+    def revision(self) -> dict[str, Any]:
+        """Return what a result depends on beside the files: {} for a data set of this package as it is configured.
+
+        An adapter from outside counts with its file, so that any edit makes another result; and so do options that
+        say what a mask means. Shares of the split do not: who is in which part is looked at itself.
+        """
+        out: dict[str, Any] = {}
+        if not type(self).__module__.startswith("datasets."):
+            out["adapter"] = registry.source_hash(type(self))
+        plain = self.Options().model_dump(mode="json")
+        changed = {
+            key: value
+            for key, value in self.options.model_dump(mode="json").items()
+            if key != "split_fractions" and value != plain[key]
+        }
+        return {**out, "adapter_options": changed} if changed else out
+
+    def read_scan(
+        self, subject: Subject, modalities: Sequence[str] = MODALITIES, *, lesion: bool = True
+    ) -> Scan:
+        """Read a subject on the scan's own grid, with the lesion mask as this data set understands it.
+
+        Raises
+        ------
+        UserError
+            As :func:`datasets.scans.scan.read_scan`.
+        """
+        scan = read_scan(subject, modalities, self.options.rule, lesion=lesion)
+        if lesion and scan.lesion is None and self.options.missing_mask == "healthy":
+            none = np.zeros(scan.images[0].shape, dtype=bool)
+            return Scan(scan.subject, scan.modalities, scan.images, none, scan.affine)
+        return scan
+
+    def read(
+        self,
+        subject: Subject,
+        preprocessing: PreprocessingConfig,
+        lesion: bool = True,
+        *,
+        training: bool = False,
+    ) -> Volume:
+        """Read a subject onto the working grid.
+
+        Parameters
+        ----------
+        subject : Subject
+            One of :meth:`subjects`.
+        preprocessing : PreprocessingConfig
+            Grid, modalities, normalisation.
+        lesion : bool
+            Whether to read the lesion mask; off, its file is not opened and ``Volume.lesion`` is None.
+        training : bool
+            See :func:`datasets.scans.preprocess.preprocess`.
+
+        Raises
+        ------
+        UserError
+            As :func:`datasets.scans.scan.read_scan`.
+        """
+        scan = self.read_scan(subject, preprocessing.modalities, lesion=lesion)
+        return preprocess(scan, preprocessing, training=training)
+
+    def fingerprint(self, subject: Subject) -> str:
+        """Hash the voxels of a subject's FLAIR (else of the first modality that is there).
+
+        Equal for two copies of a scan, whatever their names, compression or number format.
+        """
+        first = next(name for name in MODALITIES if name in subject.paths)
+        return self._hashes.hash(subject.paths[first], "voxels")
+
+    def fingerprints(
+        self, subjects: Sequence[Subject], progress: Progress | None = None
+    ) -> dict[str, str]:
+        """Return :meth:`fingerprint` of many subjects, by id; several are read at once."""
+        out: dict[str, str] = {}
+        with ThreadPoolExecutor(default_workers()) as pool:
+            hashes = pool.map(self.fingerprint, subjects)
+            for done, (subject, found) in enumerate(zip(subjects, hashes, strict=True), start=1):
+                out[subject.id] = found
+                if progress is not None:
+                    progress("comparing scans", done, len(subjects))
+        return out
+
+    def content(self, subject: Subject, modalities: Sequence[str]) -> str:
+        """Identify all files that a volume is made of: hashes of their bytes, joined by dashes."""
+        paths = [subject.paths[name] for name in modalities if name in subject.paths]
+        if subject.mask is not None:
+            paths.append(subject.mask)
+        return "-".join(self._hashes.hash(path, "file") for path in paths)
+
+    def _subjects_on_disk(self) -> list[Subject]:
+        if self._found is None:
+            self._found = self._checked(self.find_subjects())
+        return self._found
+
+    def _checked(self, found: Iterable[Subject]) -> list[Subject]:
+        """Sort subjects, and refuse what would go wrong later: none at all, a name twice, no modality."""
+        known: dict[str, Subject] = {}
+        for subject in found:
+            where = f"data set '{self.name}': subject {subject.id}"
+            if subject.id in known:
+                raise UserError(f"{where} is found twice: every id once wanted")
+            other = [name for name in subject.paths if name not in MODALITIES]
+            if other or not subject.paths:
+                what = f"modality '{other[0]}'" if other else "no modality"
+                raise UserError(f"{where} has {what}: some of {', '.join(MODALITIES)} wanted")
+            known[subject.id] = subject
+        if not known:
+            raise UserError(
+                f"data set '{self.name}': no subject in {self.root}: {self.layout} wanted"
+            )
+        return [known[id_] for id_ in sorted(known)]

@@ -1,0 +1,258 @@
+"""What ``prepare brats21`` and ``prepare folder`` do: real scans as they are downloaded, or anyone's own, made a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from andi_bench.console import Console
+from andi_bench.errors import UserError
+from andi_bench.executor import Failure
+from andi_bench.locks import exclusive
+from datasets.adapters.base import Progress
+from datasets.prepare.find import bids, brats_downloads, own_scans
+from datasets.prepare.find.sources import find_files
+from datasets.prepare.found import Gathered
+from datasets.prepare.place.data_folder import (
+    PreparedData,
+    ScansRequest,
+    claim_output,
+    prepare_subjects,
+)
+from datasets.prepare.place.subject_folder import Recipe
+from datasets.prepare.report.data_report import write_report
+from datasets.scans.lesion_mask import LesionRule
+from datasets.splits import PARTS
+from datasets.volume import MODALITIES
+
+SHOWN = 12
+"""Notes and warnings that are printed; the report has them all."""
+
+
+@dataclass(frozen=True)
+class OwnScans:
+    """Where anyone's own scans lie, and how their names are to be read.
+
+    Parameters
+    ----------
+    source : Path or None
+        Their folder; None: that of ``csv``.
+    csv : Path or None
+        A table that says which file is whose.
+    pattern : str or None
+        Path of a scan, with ``{subject}`` and ``{modality}``.
+    names : sequence of str
+        What names in the pattern mean, such as ``t1ce=T1post``.
+    """
+
+    source: Path | None
+    csv: Path | None = None
+    pattern: str | None = None
+    names: Sequence[str] = ()
+
+    def require_sound(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises
+        ------
+        UserError
+            For a CSV and a pattern at once, neither a folder nor a CSV, and a folder that does not exist.
+        """
+        if self.csv is not None and self.pattern is not None:
+            raise UserError("prepare folder: --csv or --pattern, one of them wanted")
+        if self.source is None and self.csv is None:
+            raise UserError("prepare folder: a folder of scans, or --csv, wanted")
+        if self.source is not None and not self.source.is_dir():
+            raise UserError(f"{self.source}: no such folder")
+
+    def gather(self, unpacked: Path, output: Path) -> Gathered:
+        """Return whose file is what: as the CSV or the pattern says, else by the names of BIDS or BraTS.
+
+        Raises
+        ------
+        UserError
+            Where nothing can be made of the files.
+        """
+        if self.csv is not None:
+            return own_scans.from_csv(self.csv, self.source)
+        assert self.source is not None
+        meanings = own_scans.parse_names(self.names)
+        found = find_files([self.source], unpacked, skip=output)
+        if self.pattern is not None:
+            return own_scans.from_pattern(found, self.pattern, meanings)
+        if bids.is_bids(self.source):
+            return bids.from_bids(found, self.source)
+        gathered = brats_downloads.sort_out(found)
+        if not gathered.subjects and not gathered.problems:
+            raise UserError(
+                f"{self.source}: neither BIDS nor <id>/<id>_{{flair,t1,t1ce,t2,seg}}.nii.gz: --csv or --pattern wanted"
+            )
+        return gathered
+
+
+@dataclass(frozen=True)
+class ScansOutcome:
+    """What a command has to say.
+
+    Parameters
+    ----------
+    notes : list of str
+        What failed and what to look at, for people.
+    lines : list of str
+        The result.
+    sound : bool
+        Whether nothing failed.
+    """
+
+    notes: list[str]
+    lines: list[str]
+    sound: bool
+
+
+def prepare_brats21(
+    sources: Sequence[Path],
+    output: Path,
+    *,
+    copy: bool = False,
+    splits: Path | None = None,
+    workers: int | None = None,
+    console: Console | None = None,
+) -> ScansOutcome:
+    """Unpack, verify and split BraTS as it is downloaded, and report on it.
+
+    Parameters
+    ----------
+    sources : sequence of Path
+        Tars, zips or folders.
+    output : Path
+        Folder of the prepared data set.
+    copy : bool
+        Copy files of a folder instead of linking to them.
+    splits : Path or None
+        Folder with ``scans_{train,val,test}.csv``.
+    workers : int or None
+        Processes.
+    console : Console or None
+        Shows progress.
+
+    Raises
+    ------
+    UserError
+        As :func:`datasets.prepare.place.data_folder.prepare_subjects`.
+    """
+    _require_apart(sources, output)
+    rule = LesionRule(lesion_labels=(1, 2, 3, 4))
+    request = ScansRequest(
+        "brats21",
+        output,
+        Recipe(copy=copy, rule=rule, wanted=MODALITIES),
+        lambda unpacked: brats_downloads.gather(sources, unpacked, output),
+        splits,
+        workers,
+    )
+    return _prepare(request, console or Console())
+
+
+def prepare_folder(
+    scans: OwnScans,
+    output: Path,
+    recipe: Recipe,
+    *,
+    splits: Path | None = None,
+    workers: int | None = None,
+    console: Console | None = None,
+) -> ScansOutcome:
+    """Bring in anyone's own scans, and report on them.
+
+    Parameters
+    ----------
+    scans : OwnScans
+        Where they lie.
+    recipe : Recipe
+        What is done to every subject.
+    output, splits, workers, console
+        As for :func:`prepare_brats21`.
+
+    Raises
+    ------
+    UserError
+        As :func:`datasets.prepare.place.data_folder.prepare_subjects`.
+    """
+    scans.require_sound()
+    if scans.source is not None:
+        _require_apart([scans.source], output)
+    if recipe.template is not None and not recipe.register:
+        raise UserError("--template: goes with --register")
+    request = ScansRequest(
+        "folder", output, recipe, lambda unpacked: scans.gather(unpacked, output), splits, workers
+    )
+    return _prepare(request, console or Console())
+
+
+def _require_apart(sources: Sequence[Path], output: Path) -> None:
+    place = output.resolve()
+    for source in sources:
+        here = source.resolve()
+        if here == place or place in here.parents:
+            raise UserError(f"--output {output}: {source} lies in it: a folder of its own wanted")
+
+
+def _prepare(request: ScansRequest, console: Console) -> ScansOutcome:
+    claim_output(request)
+    with exclusive(request.output, console), console.reporting() as report:
+        done = prepare_subjects(request, report)
+        page = write_report(request.output, request.dataset, done)
+        sheets = _contact_sheets(request, done, report)
+    notes = [f"not prepared: {line}" for line in done.failures]
+    notes += [*_some(done.notes, "note"), *_some(done.warnings, "look at")]
+    return ScansOutcome(notes, _result(request, done, page, sheets), done.sound)
+
+
+def _result(
+    request: ScansRequest, done: PreparedData, page: Path, sheets: Sequence[Path]
+) -> list[str]:
+    parts = ", ".join(f"{part} {len(done.split.ids(part))}" for part in PARTS)
+    ways = {file.how for s in done.prepared for file in s.files.values()}
+    lines = [
+        f"{len(done.prepared)} subjects in {request.output} ({done.reused} of them before); splits: {parts}; "
+        f"files: {', '.join(sorted(ways)) or 'none'}"
+    ]
+    if done.prepared:
+        lines.append(f"report: {page}")
+        if sheets:
+            lines.append(f"contact sheet, to be looked at: {', '.join(map(str, sheets))}")
+        lines.append(
+            f"next: python -m benchmark run --dataset {request.dataset} --data-root {request.output}"
+            + _subset(done)
+        )
+    return lines
+
+
+def _contact_sheets(request: ScansRequest, done: PreparedData, report: Progress) -> list[Path]:
+    """Draw what was brought to a template; nothing where subjects lie as they were."""
+    if not request.recipe.register or not (done.prepared or done.failed):
+        return []
+    from datasets.prepare.register.own_scans_to_template import template_at
+    from datasets.prepare.report.contact_sheet import write_contact_sheets
+
+    output = request.output
+    failures = [Failure(name, "; ".join(lines)) for name, lines in done.failed.items()]
+    subjects = [s.subject for s in done.prepared]
+    template = template_at(request.recipe.template)
+    return write_contact_sheets(output, subjects, failures, template, output / "report", report)
+
+
+def _subset(done: PreparedData) -> str:
+    """Return the option that names the modalities which all subjects have, where these are not all four."""
+    common = [m for m in MODALITIES if all(m in s.files for s in done.prepared)]
+    if not common or len(common) == len(MODALITIES):
+        return ""
+    return f" --set preprocessing.modalities=[{','.join(common)}]"
+
+
+def _some(lines: Sequence[str], head: str) -> list[str]:
+    out = [f"{head}: {line}" for line in lines[:SHOWN]]
+    if len(lines) > SHOWN:
+        out.append(f"{head}: {len(lines) - SHOWN} more, in the report")
+    return out
