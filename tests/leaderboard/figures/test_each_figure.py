@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support.synthetic_records import Size, write_benchmark
 
-from andi_bench.metrics.compared import tested_metric
+from andi_bench.metrics import compared
 from andi_bench.metrics.points import RANKING
 from leaderboard.compare import compare
 from leaderboard.figures.curves import precision_recall
@@ -76,7 +76,7 @@ def test_curves_fall_from_the_first_hits_to_the_share_of_lesion(scene):
 
 
 def test_every_subject_is_a_point(scene):
-    metric = tested_metric(scene.table.metric)
+    metric = compared.tested_metric(scene.table.metric)
     for axis, chain in zip(panels_of(strip_and_box(scene)), scene.chains, strict=True):
         clouds = [c.get_offsets() for c in axis.collections if len(c.get_offsets()) > 1]
         rows = scene.rows(chain)
