@@ -35,21 +35,6 @@ NO_UNIT_TEST = {
 }
 """Modules that no unit test of their own package imports, and why not."""
 
-NOT_YET = {
-    "unit tests": {
-        "benchmark.evaluation": "native_grid, paper_protocol",
-        "benchmark.recording": "provenance, run_record",
-        "benchmark.run": "all",
-        "benchmark.scoring": "all but map_store",
-        "datasets.prepare": "find, place, histogram, found, step",
-        "leaderboard.exports": "one_run",
-        "leaderboard.figures": "all but style",
-        "leaderboard.tables": "subgroups",
-        "leaderboard.words": "group_text",
-    },
-}
-"""Folders that are being rebuilt: what breaks a rule there today."""
-
 
 @dataclass(frozen=True)
 class Module:
@@ -83,15 +68,8 @@ def areas() -> list[str]:
     return sorted({".".join(module.folder.split(".")[:2]) for module in modules().values()})
 
 
-def each_area(rule: str) -> pytest.MarkDecorator:
-    """Ask a rule of every area; those that are being rebuilt may break it."""
-    cases = []
-    for area in areas():
-        wrong = NOT_YET.get(rule, {}).get(area)
-        # Not strict: the entry goes when the rule is kept.
-        marks = [pytest.mark.xfail(reason=wrong, strict=False)] if wrong else []
-        cases.append(pytest.param(area, marks=marks))
-    return pytest.mark.parametrize("area", cases)
+each_area = pytest.mark.parametrize("area", areas())
+"""Ask a rule of every area."""
 
 
 def in_area(area: str) -> list[Module]:
@@ -104,7 +82,7 @@ def in_area(area: str) -> list[Module]:
     ]
 
 
-@each_area("modules a folder")
+@each_area
 def test_a_folder_holds_at_most_16_modules_but_for_shelves_of_plug_ins(area):
     counts = Counter(module.folder for module in in_area(area) if module.folder not in SHELVES)
     assert {folder: n for folder, n in counts.items() if n > MOST_MODULES} == {}
@@ -119,7 +97,7 @@ def test_no_two_modules_of_a_package_have_one_name(package):
     assert [found for found in names.values() if len(found) > 1] == []
 
 
-@each_area("lines a module")
+@each_area
 def test_no_module_is_longer_than_400_lines(area):
     lengths = {module.name: module.text.count("\n") for module in in_area(area)}
     assert {name: n for name, n in lengths.items() if n > MOST_LINES} == {}
@@ -137,7 +115,7 @@ def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return count - (named[:1] in (["self"], ["cls"]))
 
 
-@each_area("short functions")
+@each_area
 def test_functions_are_short_and_take_few_parameters(area):
     wrong = {}
     for module in in_area(area):
@@ -248,7 +226,7 @@ def imported_by_tests() -> dict[str, set[str]]:
     return found
 
 
-@each_area("unit tests")
+@each_area
 def test_every_module_is_imported_by_a_unit_test_of_its_own_package(area):
     """By itself, or by another module of its folder that a test imports: what lies behind a folder's door."""
     reached, todo = set(), list(imported_by_tests()[area.split(".")[0]])
@@ -350,7 +328,7 @@ def registers(node: ast.FunctionDef | ast.ClassDef) -> bool:
     return any(name.rpartition(".")[2] not in plain | {"inference_mode"} for name in names)
 
 
-@each_area("nothing left over")
+@each_area
 def test_nothing_is_defined_that_only_tests_use(area):
     unused = [
         f"{module.name}.{name}"
