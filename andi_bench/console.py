@@ -62,7 +62,7 @@ class Console:
 
     @contextmanager
     def reporting(self) -> Iterator[Callable[[str, int, int], None]]:
-        """Yield a function that is told (what is done, how many are done, of how many)."""
+        """Yield a function that takes (what is done, how many are done, of how many)."""
         with ExitStack() as stack:
             bars: dict[str, tuple[Advance, int]] = {}
 

@@ -179,9 +179,9 @@ def main() -> None:
         rest = mine["everything the record holds"] - mine["of which making the volumes"]
         rows.append(("the whole record, with validation volumes", rest, None))
         for stage, own, other in rows:
-            told = "" if other is None else f"{other / count:.4f}"
+            shown = "" if other is None else f"{other / count:.4f}"
             ratio = "" if not other else f"{other / own:.0f}"
-            print(f"| {count} | {stage} | {own / count:.4f} | {told} | {ratio} |", flush=True)
+            print(f"| {count} | {stage} | {own / count:.4f} | {shown} | {ratio} |", flush=True)
     print("\n| volumes | peak memory, MiB | published way |\n| ---: | ---: | ---: |")
     for count, own, other in memory:
         print(f"| {count} | {own:.0f} | {'' if other is None else f'{other:.0f}'} |")

@@ -85,3 +85,26 @@ def test_a_command_that_is_shown_exists_with_its_options(document):
         options = [word.split("=")[0] for word in words if word.startswith("--") and len(word) > 2]
         known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
         assert set(options) <= known, line
+
+
+OF_OTHERS = {"--help", "--multi_gpu", "--tsv"}
+"""Options that documents name and that are not ours: everybody's, accelerate's, an example's."""
+
+
+def options(command):
+    found = {option for parameter in command.params for option in parameter.opts}
+    for inner in getattr(command, "commands", {}).values():
+        found |= options(inner)
+    return found
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+def test_an_option_that_is_named_exists(document):
+    text = document.read_text(encoding="utf-8")
+    known = options(typer.main.get_command(app)) | OF_OTHERS
+    shown = {
+        found
+        for code in re.findall(r"`([^`\n]+)`", text)
+        for found in re.findall(r"--[a-z][a-z_-]+", code)
+    }
+    assert shown - known == set()

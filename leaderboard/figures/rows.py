@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def threshold_gap(scene: Scene) -> Figure | None:
     """Draw mean Dice at the frozen threshold and at the test split's own best one, joined."""
     chains = scene.chains
-    most = max((len(scene.rows(chain)) for chain in chains), default=0)
+    most = scene.most_rows
     if not most:
         return None
     figure, axes = panels(len(chains), 0.9 + 0.26 * most, sharex=True)

@@ -35,3 +35,8 @@ class Scene:
     def rows(self, chain: str) -> list[Row]:
         """Return the ranked rows of a chain, best first."""
         return [row for row in self.table.rows if row.chain == chain and row.rank is not None]
+
+    @property
+    def most_rows(self) -> int:
+        """Ranked rows of the chain that has most."""
+        return max((len(self.rows(chain)) for chain in self.chains), default=0)

@@ -36,7 +36,7 @@ def strip_and_box(scene: Scene) -> Figure | None:
     """Draw every subject's value of the metric that ranks: a point each, with box (quartiles) and mean."""
     metric = tested_metric(scene.table.metric)
     chains = scene.chains
-    most = max((len(scene.rows(chain)) for chain in chains), default=0)
+    most = scene.most_rows
     if not most:
         return None
     figure, axes = panels(len(chains), 0.75 + 0.34 * most, sharex=True)

@@ -91,7 +91,7 @@ def test_every_kind_of_bad_record_is_named_skipped_and_merged_with_nothing(
         "gone": lambda f: (f / "histograms.npz").unlink(),
     }.items():
         spoil(make_run(kind, 0.9))
-    (records_dir / "foreign").mkdir()
+    (records_dir / "not-a-record").mkdir()
     shutil.copytree(good, records_dir / "zz-duplicate")
     content = json.loads(cli("compare", "--json").out)
     assert {row["method"] for row in content["tables"][0]["rows"]} == {"good"}
@@ -106,7 +106,7 @@ def test_every_kind_of_bad_record_is_named_skipped_and_merged_with_nothing(
         "schema = 99, 1 to 2 wanted",
         "pooled.npz: truncated or changed",
         "histograms.npz: missing",
-        "foreign: no record.json",
+        "not-a-record: no record.json",
         "zz-duplicate: the same run as good",
     ):
         assert words in reasons

@@ -8,8 +8,8 @@ import pytest
 from support.places import SHARED
 
 from andi_bench.metrics.exact import Ranking
+from andi_bench.metrics.histograms.pooled import Bounded
 from andi_bench.metrics.overlap import Overlap
-from andi_bench.metrics.pooled import Bounded
 from andi_bench.metrics.surface import SurfaceDistances
 from benchmark.conformance import golden_values, metric_references, metric_suite
 from benchmark.conformance.comparison import Comparison, compare
@@ -163,10 +163,10 @@ def test_the_command_prints_a_table_and_ends_with_0_or_1(cli, monkeypatch):
     monkeypatch.setattr(metric_references, "overlap", halved)
     answer = cli("test --metrics --json")
     assert answer.code == 1
-    told = json.loads(answer.out)
-    assert told["passed"] is False
-    assert {row["metric"] for row in told["comparisons"] if not row["passed"]} == {"Dice"}
-    assert set(told["versions"]) >= {"scikit-learn", "medpy"}
+    content = json.loads(answer.out)
+    assert content["passed"] is False
+    assert {row["metric"] for row in content["comparisons"] if not row["passed"]} == {"Dice"}
+    assert set(content["versions"]) >= {"scikit-learn", "medpy"}
     assert cli("test --metrics").code == 1
 
 

@@ -136,9 +136,9 @@ def test_a_failed_guard_takes_the_rank(make_run, records_dir):
     make_run(
         "leaky", 0.99, guards=(GuardResult(name="splits disjoint", passed=False, detail="S1"),)
     )
-    make_run("foreign", 0.4, guards=(GuardResult(name="splits disjoint", passed=None),))
+    make_run("elsewhere", 0.4, guards=(GuardResult(name="splits disjoint", passed=None),))
     found = {row.method: (row.rank, row.reason) for row in rows(records_dir, chain="raw")}
-    assert found == {"foreign": (1, None), "leaky": (None, "guard failed: splits disjoint")}
+    assert found == {"elsewhere": (1, None), "leaky": (None, "guard failed: splits disjoint")}
 
 
 def test_one_bad_seed_is_named(make_run, records_dir):
