@@ -72,7 +72,7 @@ def _listed(name: str, source: str) -> Listed:
         entry = find_entry(name)
         if not source:
             return Listed(name, entry, built_in=entry.root_variable is None)
-        adapter = _adapter_class(name, entry)
+        adapter = adapter_class(name, entry)
     except UserError as error:
         return Listed(name, None, f"unavailable: {error}")
     title = entry.title or "".join((adapter.__doc__ or "").strip().splitlines()[:1])
@@ -107,7 +107,14 @@ def _entry_beside(adapter: type) -> DatasetEntry:
     return validated(DatasetEntry, read_yaml(beside), str(beside))
 
 
-def _adapter_class(name: str, entry: DatasetEntry) -> type[DatasetAdapter]:
+def adapter_class(name: str, entry: DatasetEntry) -> type[DatasetAdapter]:
+    """Return the class of a data set's adapter, importing it.
+
+    Raises
+    ------
+    UserError
+        When it cannot be imported, or is no adapter.
+    """
     from datasets.adapters.base import DatasetAdapter
 
     located = {name: entry.class_} if entry.class_ else {}
@@ -150,7 +157,7 @@ def open_dataset(
         which variable name it, and what the folder should look like.
     """
     entry = find_entry(name)
-    adapter = _adapter_class(name, entry)
+    adapter = adapter_class(name, entry)
     variable = entry.root_variable
     value = os.environ.get(variable, "").strip() if variable else ""
     ways = f"{option} DIR" + (f" or the environment variable {variable}" if variable else "")
