@@ -8,8 +8,8 @@ import pytest
 from support.places import SHARED
 
 from andi_bench.metrics.exact import Ranking
+from andi_bench.metrics.histograms.pooled import Bounded
 from andi_bench.metrics.overlap import Overlap
-from andi_bench.metrics.pooled import Bounded
 from andi_bench.metrics.surface import SurfaceDistances
 from benchmark.conformance import golden_values, metric_references, metric_suite
 from benchmark.conformance.comparison import Comparison, compare
