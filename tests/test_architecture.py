@@ -36,11 +36,6 @@ NO_UNIT_TEST = {
 """Modules that no unit test of their own package imports, and why not."""
 
 NOT_YET = {
-    "short functions": {
-        "benchmark.evaluation": "evaluate, measure_subject",
-        "datasets.prepare": "check_subject, choose_reference, collect, bring_to_template",
-        "leaderboard": "compare",
-    },
     "unit tests": {
         "benchmark.evaluation": "native_grid, paper_protocol",
         "benchmark.recording": "provenance, run_record",
@@ -51,12 +46,6 @@ NOT_YET = {
         "leaderboard.figures": "all but style",
         "leaderboard.tables": "subgroups",
         "leaderboard.words": "group_text",
-    },
-    "nothing left over": {
-        "datasets.phantom": "PHANTOM, PHANTOM_MS",
-        "andi_bench.metrics": "pooled_resamples",
-        "andi_bench.records": "read_histograms",
-        "datasets.scans": "read_volume",
     },
 }
 """Folders that are being rebuilt: what breaks a rule there today."""
@@ -282,7 +271,6 @@ def test_the_exceptions_are_modules_and_few():
     assert set(SHELVES) <= {module.folder for module in modules().values()}
 
 
-@pytest.mark.xfail(reason="datasets, leaderboard, benchmark.run, .cli and .recording", strict=False)
 def test_the_formatter_is_overruled_in_few_places():
     mark = "fmt: " + "skip"
     files = [path for top in (*PACKAGES, "tests", "perf") for path in (ROOT / top).rglob("*.py")]

@@ -92,11 +92,6 @@ class Metric:
     needs_masks: bool = True
 
     @property
-    def may_rank(self) -> bool:
-        """Whether it ranks when asked for."""
-        return not self.unranked
-
-    @property
     def name(self) -> str:
         """Its title where there is little room."""
         return self.short or self.title

@@ -83,6 +83,7 @@ def pooled_resamples(
     histograms: Sequence[ScoreHistogram],
     draws: NDArray[np.int64],
     region: Region = "brain",
+    merged: ScoreHistogram | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """Pooled average precision and AUROC of many resamples of the subjects, without their volumes.
 
@@ -99,6 +100,8 @@ def pooled_resamples(
         :func:`andi_bench.metrics.resampling.resample_counts`.
     region : {"brain", "all"}
         Where voxels count.
+    merged : ScoreHistogram, optional
+        The subjects' histograms in one, where that is known already.
 
     Returns
     -------
@@ -113,16 +116,8 @@ def pooled_resamples(
     draws = np.asarray(draws)
     if draws.ndim != 2 or draws.shape[1] != len(histograms):
         raise ValueError(f"draws of shape {draws.shape}: (resamples, {len(histograms)}) wanted")
-    return _resampled(histograms, ScoreHistogram.merge(histograms), draws, region)
-
-
-def _resampled(
-    histograms: Sequence[ScoreHistogram],
-    merged: ScoreHistogram,
-    draws: NDArray[np.int64],
-    region: Region,
-) -> dict[str, NDArray[np.float64]]:
-    tables, tied = _grouped(histograms, merged, region)
+    whole = ScoreHistogram.merge(histograms) if merged is None else merged
+    tables, tied = _grouped(histograms, whole, region)
     out = {"ap": np.empty(len(draws)), "auroc": np.empty(len(draws))}
     for begin in range(0, len(draws), _CHUNK):
         part = slice(begin, begin + _CHUNK)
@@ -167,7 +162,7 @@ def bootstrap_pooled(
     if not resamples or centres["ap"] is None:
         return {}
     draws = resample_counts(len(histograms), resamples, rng)
-    values = _resampled(histograms, merged, draws, region)
+    values = pooled_resamples(histograms, draws, region, merged)
     out = {}
     for name, centre in centres.items():
         if centre is None:

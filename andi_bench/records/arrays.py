@@ -42,17 +42,6 @@ def write_histograms(folder: Path, histograms: Mapping[str, NDArray[Any]]) -> No
                 _write_array(archive, f"{chain}/{name}", array)
 
 
-def read_histograms(folder: Path) -> dict[str, NDArray[Any]]:
-    """Read a record's score histograms, by name.
-
-    Raises
-    ------
-    UserError
-        When the file cannot be read.
-    """
-    return _read_arrays(folder / HISTOGRAMS)
-
-
 def read_grouped(
     folder: Path, chain: str, grid: str = "working", region: Region = "brain"
 ) -> GroupedCounts | None:

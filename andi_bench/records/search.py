@@ -31,7 +31,7 @@ def find_records(directories: Path | Sequence[Path], glob: str = "*") -> Found:
     Returns
     -------
     Found
-        Records in the order of their folders' names, and what was skipped with the reason: damaged and foreign
+        Records in the order of their folders' names, and what was skipped with the reason: damaged and other
         folders, and second copies of a run. A second record of a run that says something else than the first is no
         copy: it is skipped too, and the reason says so.
 

@@ -38,7 +38,6 @@ from andi_bench.records.arrays import (
     HISTOGRAMS,
     POOLED,
     read_grouped,
-    read_histograms,
     write_histograms,
 )
 from andi_bench.records.schema import (
@@ -84,7 +83,6 @@ __all__ = [
     "find_run",
     "identity",
     "read_grouped",
-    "read_histograms",
     "read_record",
     "read_subjects",
     "without_measured",

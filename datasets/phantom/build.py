@@ -26,8 +26,6 @@ from andi_bench.files import sweep, whole_folder, write_atomically
 from andi_bench.locks import LOCK, exclusive
 from datasets.adapters.base import Progress
 from datasets.phantom.recipe import (
-    PHANTOM,
-    PHANTOM_MS,
     PhantomConfig,
     PhantomSubject,
     SplitCounts,
@@ -40,8 +38,6 @@ from datasets.volume import MODALITIES
 
 __all__ = [
     "MANIFEST",
-    "PHANTOM",
-    "PHANTOM_MS",
     "PhantomConfig",
     "SplitCounts",
     "build_phantom",

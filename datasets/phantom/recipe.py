@@ -71,14 +71,6 @@ class PhantomConfig(Section):
         return self
 
 
-PHANTOM = PhantomConfig()
-"""Data set ``phantom``: tumours; 24 training, 6 validation and 10 test subjects, 2 of them lesion-free."""
-PHANTOM_MS = PhantomConfig(
-    kind="ms", scanner="b", counts=SplitCounts(val=4, test=8), lesion_free=SplitCounts()
-)
-"""Data set ``phantom-ms``: small plaques, another scanner; detectors are trained on ``phantom``."""
-
-
 @dataclass(frozen=True)
 class PhantomSubject:
     """One subject to be made.

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.phantoms import PHANTOM, PHANTOM_MS
 from support.places import ROOT
 from support.small_heads import write_subject
 
@@ -15,7 +16,6 @@ from andi_bench.registry import DATASETS, load_plugin
 from datasets.adapters.catalogue import dataset_names, find_entry, open_dataset
 from datasets.adapters.shifts import ShiftsAdapter
 from datasets.phantom.adapter import PhantomAdapter
-from datasets.phantom.build import PHANTOM, PHANTOM_MS
 
 NAMES = ["brats21", "folder", "phantom", "phantom-ms", "shifts"]
 

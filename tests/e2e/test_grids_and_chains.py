@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 from sklearn.metrics import average_precision_score
+from support.histogram_file import read_histograms
 from support.small_scans import PARTS, save, write_splits
 
 from andi_bench.records.search import find_records
-from andi_bench.records.store import read_histograms, read_subjects
+from andi_bench.records.store import read_subjects
 from benchmark.scoring.map_store import MapStore
 
 BASE = [

@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from support.histogram_file import read_histograms
 from support.places import ROOT
 from support.small_scans import SMALL
 
 from andi_bench.records.search import find_records
-from andi_bench.records.store import read_histograms, without_measured
+from andi_bench.records.store import without_measured
 from benchmark.scoring.map_store import MapStore
 from methods.networks.unet import UNet
 

@@ -104,12 +104,12 @@ def test_subjects_without_lesions_leave_the_pooled_intervals_undefined() -> None
 
 def test_resamples_that_drew_no_lesion_are_left_out_of_the_intervals() -> None:
     healthy = (np.arange(50, dtype=np.float32), np.zeros(50, bool))
-    ill = (np.arange(50, dtype=np.float32), np.arange(50) > 40)
-    found = bootstrap_pooled(of([healthy, ill]), np.random.default_rng(0), 200)
+    with_lesion = (np.arange(50, dtype=np.float32), np.arange(50) > 40)
+    found = bootstrap_pooled(of([healthy, with_lesion]), np.random.default_rng(0), 200)
     for interval in found.values():
         assert 0 < interval.low <= interval.value <= interval.high <= 1
     draws = np.array([[2, 0], [1, 1]])
-    for values in pooled_resamples(of([healthy, ill]), draws).values():
+    for values in pooled_resamples(of([healthy, with_lesion]), draws).values():
         assert np.isfinite(values).tolist() == [False, True]
 
 

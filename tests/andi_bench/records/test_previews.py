@@ -169,9 +169,10 @@ def test_a_run_leaves_previews_and_turning_them_off_measures_the_same_maps_again
     cli, scans, tmp_path
 ):
     command = (
-        "run", "--method", "thresholding", "--alone", "--dataset", "folder", "--data-root", scans, *SMALL[:2],
-        "--set", "evaluation.bootstraps=20", "--set", "evaluation.median=3",
-    )  # fmt: skip
+        *("run", "--method", "thresholding", "--alone", "--dataset", "folder"),
+        *("--data-root", scans, *SMALL[:2]),
+        *("--set", "evaluation.bootstraps=20", "--set", "evaluation.median=3"),
+    )
     answer = cli(*command, "--set", "evaluation.previews=2")
     assert answer.code == 0, answer.err
     records = tmp_path / "workspace" / "records"
@@ -191,7 +192,7 @@ def test_a_run_leaves_previews_and_turning_them_off_measures_the_same_maps_again
 
     assert cli(*command, "--set", "evaluation.previews=0").code == 0
     both = find_records(records).records
-    assert len({r.run.maps for r in both}) == 1  # nothing was scored anew
+    assert len({r.run.maps for r in both}) == 1  # nothing was scored again
     (other,) = [r for r in both if r.folder != record.folder]
     assert find_previews(other.folder) == {}
     assert before == {p: p.read_bytes() for p in record.folder.rglob("*") if p.is_file()}

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from support.histogram_file import read_histograms
 
 from andi_bench.errors import UserError
 from andi_bench.records.search import find_records
@@ -25,7 +26,6 @@ from andi_bench.records.store import (
     SubjectSummary,
     find_run,
     identity,
-    read_histograms,
     read_record,
     read_subjects,
     without_measured,

@@ -14,12 +14,13 @@ import pytest
 from pydantic import ValidationError
 from scipy import ndimage
 from skimage.filters import threshold_otsu
+from support.phantoms import PHANTOM, PHANTOM_MS
 from support.places import ROOT
 
 import datasets.phantom.build as phantom
 from andi_bench.errors import UserError
 from datasets.phantom.anatomy import Grid, draw_pose, sample_anatomy
-from datasets.phantom.build import PHANTOM, PHANTOM_MS, PhantomConfig, SplitCounts, build_phantom
+from datasets.phantom.build import PhantomConfig, SplitCounts, build_phantom
 from datasets.phantom.contrasts import SCANNERS, healthy_images
 from datasets.phantom.lesions import draw_glioma, draw_plaques, glioma_labels, paint
 from datasets.phantom.recipe import make_subject, subjects_of

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from support.histogram_file import read_histograms
 from support.synthetic_records import Size, write_benchmark
 
 from andi_bench.errors import UserError
-from andi_bench.records.store import read_histograms, read_subjects
+from andi_bench.records.store import read_subjects
 from leaderboard.compare import compare
 from leaderboard.statistics.families import BETWEEN_CHAINS, BETWEEN_METHODS
 from leaderboard.words.differences import bold_keys, p_text

@@ -44,8 +44,8 @@ def test_maps_of_a_single_score_have_the_prevalence_as_average_precision():
 
 def test_a_resample_without_a_lesion_is_undefined():
     healthy = (np.arange(500, dtype=np.float32), np.zeros(500, dtype=bool))
-    ill = (np.arange(500, dtype=np.float32), np.arange(500) > 480)
-    found = grouped([healthy, ill]).average_precision(np.array([[2, 0], [0, 2]]))
+    with_lesion = (np.arange(500, dtype=np.float32), np.arange(500) > 480)
+    found = grouped([healthy, with_lesion]).average_precision(np.array([[2, 0], [0, 2]]))
     assert np.isnan(found[0])
     assert found[1] == pytest.approx(1, abs=1e-6)
     assert np.isnan(grouped([healthy, healthy]).average_precision(np.ones((2, 2)))).all()

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 from support.downloads import tree, without_figures
+from support.phantoms import PHANTOM
 from support.small_scans import AFFINE, SHAPE, save, write_subject
 
-from datasets.phantom.recipe import PHANTOM, make_subject, subjects_of
+from datasets.phantom.recipe import make_subject, subjects_of
 from datasets.phantom.template import load_template
 from datasets.prepare.check.subject_files import check_subject
 from datasets.prepare.register.skull_strip import derive_brain, is_stripped

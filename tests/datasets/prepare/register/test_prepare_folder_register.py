@@ -6,9 +6,10 @@ import nibabel as nib
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from support.phantoms import PHANTOM
 from support.small_scans import save
 
-from datasets.phantom.recipe import PHANTOM, make_subject, subjects_of
+from datasets.phantom.recipe import make_subject, subjects_of
 from datasets.phantom.template import load_template
 from datasets.prepare.sidecar import read_preparation
 from datasets.scans.nifti import read_nifti

@@ -1,0 +1,102 @@
+"""A finished run as one folder: record, configuration, loss curve, figures, previews; from what scoring kept."""
+
+import dataclasses
+
+import pytest
+import yaml
+from support.small_evaluation import CONFIG, TEST, VAL, scored
+from support.small_facts import run_facts
+from support.small_volumes import small_volume
+
+from andi_bench.config import RunConfig
+from andi_bench.errors import UserError
+from andi_bench.records.previews import find_previews
+from andi_bench.records.store import read_record, read_subjects
+from benchmark.evaluation.paper_protocol import paper_run
+from benchmark.evaluation.protocol import evaluate
+from benchmark.recording import record_folder
+from benchmark.recording.facts import LearningFacts
+from benchmark.recording.record_folder import Kept, leave_record
+from benchmark.recording.results import Results
+from benchmark.scoring.map_store import MapStore
+from benchmark.scoring.scan_views import ViewStore
+
+LOSS = "step,loss,learning_rate\n1,0.5,0.001\n2,0.25,0.001\n"
+
+
+@pytest.fixture(scope="module")
+def results():
+    working = evaluate(scored, VAL, TEST, CONFIG, workers=1)
+    return Results(working, paper=paper_run(scored, TEST, CONFIG, None))
+
+
+@pytest.fixture
+def kept(tmp_path, monkeypatch):
+    """Maps and views of the reported subjects; figures are drawn of the first."""
+    monkeypatch.setattr(record_folder, "FIGURE_SUBJECTS", 1)
+    found = Kept(MapStore(tmp_path / "maps"), ViewStore(tmp_path / "views"))
+    for name in TEST:
+        subject = scored(name)
+        found.maps.save(subject)
+        volume = small_volume(name, shape=(16, 14, 10))
+        found.views.keep(dataclasses.replace(volume, brain=subject.brain))
+    return found
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Figures take most of the time, and are looked at once."""
+    monkeypatch.setattr(record_folder, "FIGURE_SUBJECTS", 0)
+    for name in ("pr_curve", "dice_curves", "loss_curve"):
+        monkeypatch.setattr(record_folder, name, lambda *arguments: None)
+
+
+def facts(folder, previews=2):
+    curve = folder / "training" / "loss.csv"
+    curve.parent.mkdir()
+    curve.write_text(LOSS)
+    config = RunConfig(evaluation=CONFIG.model_copy(update={"previews": previews}))
+    learning = LearningFacts("trained", "phantom", curve=curve)
+    return run_facts(learning, config=config)
+
+
+def test_everything_that_a_reader_needs_lies_in_the_folder(tmp_path, results, kept):
+    said = facts(tmp_path)
+    folder = leave_record(tmp_path / "records", said, results, kept)
+    record = read_record(folder)
+    assert record.run == said.info
+    assert len(read_subjects(folder)) == len(results.working.subjects)
+    assert yaml.safe_load((folder / "config.yaml").read_text()) == said.resolved_config()
+    assert (folder / "loss.csv").read_text() == LOSS
+    assert {path.name for path in (folder / "figures").iterdir()} == {
+        *("loss.png", "precision-recall.png", "dice-threshold.png"),
+        *("t0_raw.png", "t0_median3.png"),
+    }
+    assert len(find_previews(folder)) == 2
+    assert set(find_previews(folder)) <= set(TEST)
+    files = results.paper.files("a-method")
+    assert {name: (folder / name).read_text() for name in files} == files
+
+
+def test_without_a_training_and_without_previews_these_are_left_out(
+    tmp_path, results, kept, undrawn
+):
+    said = dataclasses.replace(facts(tmp_path, previews=0), learning=LearningFacts("elsewhere"))
+    folder = leave_record(tmp_path / "records", said, results, kept)
+    assert not (folder / "loss.csv").exists()
+    assert find_previews(folder) == {}
+
+
+def test_previews_are_chosen_where_no_threshold_is_frozen(tmp_path, kept, undrawn):
+    unfrozen = Results(evaluate(scored, [], TEST, CONFIG, workers=1))
+    folder = leave_record(tmp_path / "records", facts(tmp_path), unfrozen, kept)
+    assert len(find_previews(folder)) == 2
+
+
+def test_a_kept_file_that_is_damaged_leaves_no_record(tmp_path, results, kept, undrawn):
+    for name in TEST:
+        kept.views.path(name).write_bytes(b"x")
+    with pytest.raises(UserError, match="damaged view"):
+        leave_record(tmp_path / "records", facts(tmp_path), results, kept)
+    records = tmp_path / "records"
+    assert not records.exists() or [p for p in records.iterdir() if p.name[0] != "."] == []

@@ -1,0 +1,179 @@
+"""What each figure draws: the numbers of the tables, and nothing where a table has nothing to show."""
+
+import itertools
+
+import numpy as np
+import pytest
+from support.synthetic_records import Size, write_benchmark
+
+from andi_bench.metrics import compared
+from andi_bench.metrics.points import RANKING
+from leaderboard.compare import compare
+from leaderboard.figures.curves import precision_recall
+from leaderboard.figures.gallery import FIGURES, figure_links
+from leaderboard.figures.ranks import (
+    critical_difference_diagram,
+    rank_frequencies,
+    significance_matrix,
+)
+from leaderboard.figures.rows import chains_compared, cost_and_accuracy, threshold_gap
+from leaderboard.figures.scene import Scene
+from leaderboard.figures.style import Looks, styled
+from leaderboard.figures.subjects import by_lesion_size, strip_and_box
+
+SUBJECTS = 16
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("board")
+    write_benchmark(folder, Size(3, SUBJECTS, 1, 2, 2_000))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def scene(records):
+    return scene_of(compare(records))
+
+
+def scene_of(comparison):
+    (table,) = comparison.tables
+    labels = sorted({row.label for row in table.rows})
+    return Scene(table, comparison.statistics_of(table), Looks(labels))
+
+
+@pytest.fixture(autouse=True)
+def _styled():
+    with styled():
+        yield
+
+
+def panels_of(figure):
+    return [axis for axis in figure.axes if axis.get_title()]
+
+
+def named(axis):
+    return {line.get_label(): line for line in axis.get_lines()}
+
+
+def test_a_scene_has_the_ranked_rows_of_each_chain_best_first(scene):
+    assert scene.chains == ["raw", "median5"]
+    for chain in scene.chains:
+        ranks = [row.rank for row in scene.rows(chain)]
+        assert len(ranks) == 3
+        assert ranks == sorted(ranks)
+
+
+def test_curves_fall_from_the_first_hits_to_the_share_of_lesion(scene):
+    for axis, chain in zip(panels_of(precision_recall(scene)), scene.chains, strict=True):
+        lines = named(axis)
+        for row in scene.rows(chain):
+            recall, precision = lines[row.label].get_data()
+            assert recall[-1] == 1
+            assert precision[0] > precision[-1]
+        chance = lines["chance"].get_ydata()[0]
+        assert chance == scene.rows(chain)[0].figures["prevalence"].value
+
+
+def test_every_subject_is_a_point(scene):
+    metric = compared.tested_metric(scene.table.metric)
+    for axis, chain in zip(panels_of(strip_and_box(scene)), scene.chains, strict=True):
+        clouds = [c.get_offsets() for c in axis.collections if len(c.get_offsets()) > 1]
+        rows = scene.rows(chain)
+        assert len(clouds) == len(rows)
+        for cloud, row in zip(clouds, rows, strict=True):
+            assert sorted(cloud[:, 0]) == pytest.approx(sorted(row.values[metric].values()))
+
+
+def test_lesion_sizes_are_in_the_order_of_the_groups(scene):
+    axis = panels_of(by_lesion_size(scene))[0]
+    ticks = [label.get_text() for label in axis.get_xticklabels()]
+    assert len(ticks) == 4
+    assert all("n = " in tick for tick in ticks)
+    counts = [int(tick.rpartition("= ")[2]) for tick in ticks]
+    assert sum(counts) == SUBJECTS - 1  # one has no lesion
+
+
+def test_frozen_threshold_and_upper_bound_are_joined(scene):
+    for axis, chain in zip(panels_of(threshold_gap(scene)), scene.chains, strict=True):
+        marks = [line.get_xdata()[0] for line in axis.get_lines() if len(line.get_xdata()) == 1]
+        wanted = []
+        for row in scene.rows(chain):
+            wanted += [row.upper_bound.value, row.figures[RANKING].value]
+        assert marks == pytest.approx(wanted)
+
+
+def test_the_front_of_cost_and_accuracy_is_beaten_by_nobody_in_both(scene):
+    for axis, chain in zip(panels_of(cost_and_accuracy(scene)), scene.chains, strict=True):
+        x, y = named(axis)["not beaten in both"].get_data()
+        assert (np.diff(x) > 0).all()
+        assert (np.diff(y) > 0).all()
+        for row in scene.rows(chain):
+            cost, dice = row.costs["seconds_per_volume"], row.figures[RANKING].value
+            assert any(fx <= cost and fy >= dice for fx, fy in zip(x, y, strict=True))
+
+
+def test_what_a_filter_does_is_a_line_a_method(scene):
+    axis = panels_of(chains_compared(scene))[0]
+    lines = named(axis)
+    for label in {row.label for row in scene.table.rows}:
+        values = [
+            row.figures[RANKING].value
+            for chain in scene.chains
+            for row in scene.rows(chain)
+            if row.label == label
+        ]
+        assert lines[label].get_ydata() == pytest.approx(values)
+
+
+def test_effects_of_a_pair_are_each_others_opposites(scene):
+    for axis in panels_of(significance_matrix(scene)):
+        (image,) = axis.get_images()
+        effects = image.get_array()
+        assert effects.shape == (3, 3)
+        assert np.ma.getmaskarray(np.ma.masked_invalid(effects)).diagonal().all()
+        for first, second in itertools.combinations(range(3), 2):
+            assert effects[first, second] == pytest.approx(-effects[second, first])
+        assert len(axis.texts) == 6
+
+
+def test_shares_of_the_ranks_fill_a_method_s_line(scene):
+    figure = rank_frequencies(scene)
+    family = next(f for f in scene.statistics.families if f.rankings)
+    assert len(panels_of(figure)) == 2 * len(family.rankings)
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    best = min(range(3), key=lambda k: family.rankings[0].ranks[k])
+    assert names[0] == family.keys[best][0]
+
+
+def test_a_critical_difference_is_as_long_as_it_says(scene):
+    figure = critical_difference_diagram(scene)
+    families = [f for f in scene.statistics.families if f.friedman is not None]
+    for axis, family in zip(figure.axes, families, strict=True):
+        said = [text.get_text() for text in axis.texts if "Nemenyi" in text.get_text()]
+        assert said[0].endswith(f"{family.friedman.critical_difference:.2f}")
+        lengths = [np.ptp(line.get_xdata()) for line in axis.get_lines()]
+        assert any(
+            length == pytest.approx(family.friedman.critical_difference) for length in lengths
+        )
+
+
+def test_one_chain_is_a_panel_and_two_chains_are_not_compared(records):
+    scene = scene_of(compare(records, chain="raw"))
+    assert len(panels_of(threshold_gap(scene))) == 1
+    assert chains_compared(scene) is None
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_table_without_ranked_rows_has_no_figure(make_run, records_dir, name):
+    make_run("a", 0.5, unranked="shown only")
+    assert FIGURES[name].draw(scene_of(compare(records_dir))) is None
+
+
+def test_links_are_seen_from_the_page_and_only_of_what_was_drawn(make_run, records_dir, tmp_path):
+    make_run("a", 0.5)
+    comparison = compare(records_dir)
+    written = [tmp_path / "figures" / f"phantom-oracle-gap.{kind}" for kind in ("svg", "png")]
+    links = figure_links(comparison, written, tmp_path / "board.md")
+    assert links == [[(FIGURES["oracle-gap"].shows, "figures/phantom-oracle-gap.svg")]]
+    assert figure_links(comparison, [], tmp_path / "board.md") == [[]]
