@@ -14,7 +14,11 @@ from andi_bench.files import links_work, sweep
 from datasets.adapters.base import Progress
 from datasets.prepare.found import Gathered, Incoming
 from datasets.prepare.place.marker import MARKER, claim, write_marker
-from datasets.prepare.place.prepared_split import make_split, write_own_split
+from datasets.prepare.place.prepared_split import (
+    make_split,
+    require_sound_list,
+    write_own_split,
+)
 from datasets.prepare.place.subject_folder import (
     FULL,
     Placed,
@@ -113,6 +117,8 @@ def prepare_subjects(request: ScansRequest, progress: Progress) -> PreparedData:
     marker = claim_output(request)
     sweep(output)
     gathered, pending = _gathered(request)
+    if request.splits is not None:
+        require_sound_list(request.splits, gathered.subjects)
     _require_space(pending, request)
     _require_links(pending, request)
     reused = len(gathered.subjects) - len(pending)
