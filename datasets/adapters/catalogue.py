@@ -23,6 +23,7 @@ from andi_bench.registry import (
     registered_by,
     resolve,
 )
+from datasets.splits import split_folder
 
 if TYPE_CHECKING:
     from datasets.adapters.base import DatasetAdapter
@@ -179,7 +180,7 @@ def open_dataset(
             f"data set '{name}': {named} {what}: name another one by {ways}; it should hold "
             f"{adapter.layout}"
         )
-    if splits_dir is not None and not splits_dir.is_dir():
+    if splits_dir is not None and not split_folder(splits_dir).is_dir():
         raise UserError(
             f"--splits {splits_dir}: no such folder: one with scans_{{train,val,test}}.csv wanted"
         )
