@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -10,6 +11,29 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from andi_bench.errors import UserError
+
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS)
+"""What the system says where a file system has no symbolic links: FAT and exFAT, some network and FUSE mounts."""
+
+
+def links_work(folder: Path) -> bool:
+    """Whether symbolic links can be made in a folder: one is, and is taken away again.
+
+    Raises
+    ------
+    OSError
+        When the folder cannot be written at all.
+    """
+    trial = Path(tempfile.mkdtemp(prefix=".link-", dir=folder))
+    try:
+        (trial / "link").symlink_to("nowhere")
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        return False
+    finally:
+        shutil.rmtree(trial, ignore_errors=True)
+    return True
 
 
 @contextmanager
@@ -94,7 +118,10 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a killed process left half-written; only where no other one is at work."""
+    """Remove what a killed process left half-written in a folder; only where no other one is at work."""
     if folder.is_dir():
         for left in [*folder.glob(f"{_PARTIAL}*"), *folder.glob(f"{_STALE}*")]:
             shutil.rmtree(left, ignore_errors=True)
+        for file in folder.glob(".*.partial"):
+            if file.is_file():
+                file.unlink(missing_ok=True)

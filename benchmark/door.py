@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import sys
 import traceback
+from collections.abc import Iterator
+from typing import Any
 
 from andi_bench.errors import UserError, unknown_name
 from benchmark.cli import debugging
@@ -15,18 +19,71 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 2."""
     given = sys.argv[1:] if arguments is None else arguments
     debugging.switch(False)
-    try:
-        code = app(given, standalone_mode=False)
-    except KeyboardInterrupt:
-        print("andi-bench: stopped", file=sys.stderr)
-        raise SystemExit(130) from None
-    except Exception as error:
-        message, code = _told(error)
-        if debugging.tracebacks():
-            traceback.print_exc()
-        print(f"andi-bench: {message}", file=sys.stderr)
-        raise SystemExit(code) from error
+    printed = _Watched(sys.stdout)
+    with contextlib.redirect_stdout(printed):
+        try:
+            code = app(given, standalone_mode=False)
+        except KeyboardInterrupt:
+            _say("stopped")
+            raise SystemExit(130) from None
+        except SystemExit:  # so click ends where nobody reads its output any more
+            printed.require_written()
+            raise
+        except Exception as error:
+            printed.require_written()
+            message, code = _told(error)
+            if debugging.tracebacks():
+                traceback.print_exc()
+            _say(message)
+            raise SystemExit(code) from error
+        printed.require_written()
     raise SystemExit(code if isinstance(code, int) else 0)
+
+
+class _Watched:
+    """Standard output, which remembers that it could not be written: a full disk, a closed pipe."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._error: OSError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._remembering():
+            return int(self._stream.write(text)) if self._stream is not None else len(text)
+
+    def flush(self) -> None:
+        with self._remembering():
+            if self._stream is not None:  # closed before we were started
+                self._stream.flush()
+
+    @contextlib.contextmanager
+    def _remembering(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._error = error
+            raise
+
+    def require_written(self) -> None:
+        """End with one line and exit code 1 where something that was printed is lost."""
+        with contextlib.suppress(OSError):
+            self.flush()
+        if self._error is None:
+            return
+        # Else the interpreter tries once more as it ends, and shows a traceback.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        why = self._error.strerror or str(self._error)
+        _say(f"standard output cannot be written ({why}); files that were made are kept")
+        raise SystemExit(1) from self._error
+
+
+def _say(message: str) -> None:
+    with contextlib.suppress(OSError):  # stderr may be as full
+        print(f"andi-bench: {message}", file=sys.stderr, flush=True)
 
 
 def _told(error: Exception) -> tuple[str, int]:

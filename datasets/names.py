@@ -52,6 +52,24 @@ SYNONYMS = {
 }
 """What a column, or the part of a file's name that stands for the modality, may be called; case does not matter."""
 
+EXPECTED = ("brain", "brain_mask", "pd", "fg_mask", "ignore")
+"""Last words of files that are known, though no scan and no lesion mask."""
+_MASK_WORDS = re.compile(
+    r"(?<![a-z])(m[ae]?sk|seg|segm|segmentation|lesions?|roi|label|labels|gt|wmh|annotation|truth|tumou?r|consensus)(?![a-z])"
+    r"|mask|lesion|segment",
+    re.IGNORECASE,
+)
+_OTHER_MASKS = re.compile(
+    r"brain|skull|fg_?mask|foreground|ventric|tissue|face|csf|(?<![a-z])(gm|wm|vent)(?![a-z])|indiv",
+    re.IGNORECASE,
+)
+
+
+def looks_like_mask(stem: str) -> bool:
+    """Whether a file's name without its ending speaks of a lesion mask, in whatever convention."""
+    return _MASK_WORDS.search(stem) is not None and _OTHER_MASKS.search(stem) is None
+
+
 BIDS = {"FLAIR": "flair", "T1w": "t1", "T2w": "t2"}
 """Suffixes of BIDS; T1w with the entity ``ce`` is the contrast-enhanced T1."""
 BIDS_MASKS = ("mask", "roi", "dseg")

@@ -8,32 +8,19 @@ import hashlib
 import io
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.files import write_atomically
 from andi_bench.place import package_data
+from datasets.split_lists import PARTS, Lists, SplitRow, files_beside
+from datasets.tables import read_table, there
 
-PARTS: tuple[str, ...] = ("train", "val", "test")
+__all__ = ["PARTS", "Split", "SplitRow", "find_split", "hash_split", "read_split", "write_split"]
+
 FRACTIONS: tuple[float, float, float] = (0.75, 0.05, 0.20)
 """Shares of train, val and test where no file says otherwise."""
-
-
-@dataclass(frozen=True)
-class SplitRow:
-    """One subject of a split.
-
-    Parameters
-    ----------
-    id : str
-        The subject.
-    attributes : mapping of str to str
-        Further columns of the CSV (site, age, sex, ...); "" where a cell is empty.
-    """
-
-    id: str
-    attributes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -136,7 +123,7 @@ def read_split(folder: Path, known: Collection[str] = ()) -> Split:
     """Read ``scans_train.csv``, ``scans_val.csv`` and ``scans_test.csv``; a missing one is an empty part.
 
     The first column is the subject id whatever its header says; further columns are kept. Blank lines, spaces
-    around cells and a byte-order mark are passed over.
+    around cells and a byte-order mark are passed over. See :func:`datasets.tables.read_table` for what else is read.
 
     Parameters
     ----------
@@ -149,52 +136,18 @@ def read_split(folder: Path, known: Collection[str] = ()) -> Split:
     ------
     UserError
         When none of the files is there, or one is not text, has a row longer than its header, or names a
-        subject twice.
+        subject twice; for a link to nothing, and a file that seems to be one of the three under another name.
     """
     files = {name: folder / f"scans_{name}.csv" for name in PARTS}
-    if not any(path.is_file() for path in files.values()):
+    found = {name: path for name, path in files.items() if there(path)}
+    notes = files_beside(folder, found)
+    if not found:
         raise UserError(f"{folder}: none of scans_train.csv, scans_val.csv, scans_test.csv found")
-    rows = {
-        name: _read_rows(path, set(known)) if path.is_file() else () for name, path in files.items()
-    }
-    return Split(rows["train"], rows["val"], rows["test"], source=str(folder))
-
-
-def _read_rows(path: Path, known: set[str]) -> tuple[SplitRow, ...]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        lines = [
-            (number, [cell.strip() for cell in cells])
-            for number, cells in enumerate(csv.reader(io.StringIO(text)), start=1)
-        ]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read as CSV ({error})") from error
-    lines = [(number, cells) for number, cells in lines if any(cells)]
-    if not lines:
-        return ()
-    first = lines[0][1]
-    if first[0] in known:
-        width = max(len(cells) for _, cells in lines)
-        header = ["Subject_ID", *(f"column_{k}" for k in range(2, width + 1))]
-    else:
-        header, lines = first, lines[1:]
-    rows: dict[str, SplitRow] = {}
-    for number, cells in lines:
-        id_ = cells[0]
-        if not id_:
-            raise UserError(
-                f"{path}, line {number}: the first column is empty: a subject id wanted"
-            )
-        if any(cells[len(header) :]):
-            raise UserError(
-                f"{path}, line {number}: {len(cells)} columns, {len(header)} wanted (as in the header)"
-            )
-        if id_ in rows:
-            raise UserError(f"{path}, line {number}: subject {id_} stands there twice, once wanted")
-        cells = cells + [""] * (len(header) - len(cells))
-        attributes = {key: cell for key, cell in zip(header[1:], cells[1:], strict=False) if key}
-        rows[id_] = SplitRow(id_, attributes)
-    return tuple(rows.values())
+    tables = {name: read_table(path) for name, path in found.items()}
+    lists = Lists(tables, frozenset(known))
+    rows = {name: lists.rows(name) if name in tables else () for name in PARTS}
+    notes += lists.notes
+    return Split(rows["train"], rows["val"], rows["test"], source=str(folder), notes=tuple(notes))
 
 
 def hash_place(id_: str) -> float:
@@ -203,11 +156,16 @@ def hash_place(id_: str) -> float:
     return int.from_bytes(digest, "big") / 2**64
 
 
-def hash_split(ids: Sequence[str], fractions: tuple[float, float, float] = FRACTIONS) -> Split:
-    """Split by a hash of each subject's id.
+def hash_split(
+    ids: Sequence[str],
+    fractions: tuple[float, float, float] = FRACTIONS,
+    persons: Mapping[str, str] | None = None,
+) -> Split:
+    """Split by a hash of each subject's person, which is the subject's id where nothing else is known.
 
-    A subject's part depends on its id alone, so it stays when other subjects come or go. Where few subjects leave a
-    part empty, the one whose hash lies nearest to that part stands there, and a note says so.
+    A subject's part depends on its person alone, so it stays when other subjects come or go, and all scans of a person
+    share a part. Where few persons leave a part empty, the one whose hash lies nearest to that part stands there, and a
+    note says so.
 
     Parameters
     ----------
@@ -215,24 +173,33 @@ def hash_split(ids: Sequence[str], fractions: tuple[float, float, float] = FRACT
         Subjects.
     fractions : (float, float, float)
         Shares of train, val and test, summing to 1; held in expectation.
+    persons : mapping of subject to str, or None
+        Whose scan it is, for subjects whose person is not their id.
     """
+    whose = {id_: (persons or {}).get(id_, id_) for id_ in ids}
     edges = (0.0, fractions[0], fractions[0] + fractions[1])
-    part_of = {id_: PARTS[bisect.bisect(edges, hash_place(id_)) - 1] for id_ in sorted(ids)}
+    part_of = {
+        person: PARTS[bisect.bisect(edges, hash_place(person)) - 1]
+        for person in sorted(set(whose.values()))
+    }
     notes = []
     for name in reversed(PARTS):
         counts = Counter(part_of.values())
         share = fractions[PARTS.index(name)]
-        spare = [id_ for id_, part in part_of.items() if counts[part] > 1]
+        spare = [person for person, part in part_of.items() if counts[part] > 1]
         if counts[name] or share == 0 or not spare:
             continue
         centre = edges[PARTS.index(name)] + share / 2
-        moved = min(spare, key=lambda id_: abs(hash_place(id_) - centre))
+        moved = min(spare, key=lambda person: abs(hash_place(person) - centre))
         part_of[moved] = name
         notes.append(f"the hash gave {name} nobody, so {moved} stands there")
     train, val, test = (
-        tuple(SplitRow(id_) for id_, part in part_of.items() if part == name) for name in PARTS
+        tuple(SplitRow(id_) for id_ in sorted(whose) if part_of[whose[id_]] == name)
+        for name in PARTS
     )
-    return Split(train, val, test, "hash of the subject id", tuple(notes))
+    several = any(id_ != person for id_, person in whose.items())
+    source = "hash of the person's id" if several else "hash of the subject id"
+    return Split(train, val, test, source, tuple(notes))
 
 
 def find_split(
@@ -241,11 +208,15 @@ def find_split(
     root: Path,
     given: Path | None = None,
     fractions: tuple[float, float, float] = FRACTIONS,
+    *,
+    persons: Mapping[str, str] | None = None,
+    labelled: Collection[str] | None = None,
 ) -> Split:
     """Look a data set's split up.
 
-    In this order: the folder given by the user, ``<root>/splits``, the packaged ``splits/<dataset>``, the
-    hash of the subject ids.
+    In this order: the folder given by the user, ``<root>/splits``, the packaged ``splits/<dataset>`` where the data holds
+    most of its subjects (:func:`packaged_split`), the hash of the persons. Where nobody's lesions are known, all subjects
+    are the test split.
 
     Parameters
     ----------
@@ -256,9 +227,13 @@ def find_split(
     root : Path
         Its folder.
     given : Path or None
-        A folder named by the user, which must then hold a split.
+        A folder named by the user, which must then hold a split; or the name of a packaged one.
     fractions : (float, float, float)
         For the hash.
+    persons : mapping of subject to str, or None
+        Whose scan it is, for the hash; None: each is a person.
+    labelled : collection of str or None
+        Subjects whose lesions are known; None: all.
 
     Raises
     ------
@@ -266,16 +241,115 @@ def find_split(
         As :func:`read_split`, and for subjects that the data lacks.
     """
     if given is not None:
-        split = read_split(given, ids)
-    else:
-        for folder in (root / "splits", package_data("splits") / dataset):
-            if any((folder / f"scans_{name}.csv").is_file() for name in PARTS):
-                split = read_split(folder, ids)
-                break
-        else:
-            return hash_split(ids, fractions)
-    split.check_present(ids)
-    return split
+        split = read_split(split_folder(given), ids)
+        if split_folder(given) != given:
+            return restricted(split, ids)
+        split.check_present(ids)
+        return split
+    own = root / "splits"
+    if own.is_symlink() and not own.exists():
+        raise UserError(f"{own}: cannot be read (a link to nothing)")
+    if any(there(own / f"scans_{name}.csv") for name in PARTS):
+        split = read_split(own, ids)
+        split.check_present(ids)
+        return split
+    if own.is_dir():
+        files_beside(own, ())  # a list under another name is refused, not taken for none
+    published, notes = packaged_split(dataset, ids)
+    if published is not None:
+        return published
+    if labelled is not None and not labelled:
+        notes = [*notes, "no lesion is known of anybody, so all subjects are the test split"]
+        rows = tuple(SplitRow(id_) for id_ in sorted(ids))
+        return Split(test=rows, source="all subjects", notes=tuple(notes))
+    split = hash_split(ids, fractions, persons)
+    return replace(split, notes=(*notes, *split.notes))
+
+
+ENOUGH = 0.9
+"""Published lists split data that holds so large a share of their subjects."""
+
+
+def split_folder(given: Path) -> Path:
+    """Return a folder of lists as the user named it: a path, or the name of packaged lists."""
+    packaged = package_data("splits") / given
+    named = not given.is_dir() and len(given.parts) == 1 and packaged.is_dir()
+    return packaged if named else given
+
+
+def packaged_split(dataset: str, ids: Collection[str]) -> tuple[Split | None, list[str]]:
+    """Return the published split of a data set where the data holds most of its subjects, else None with a note.
+
+    Parameters
+    ----------
+    dataset : str
+        Name of the data set.
+    ids : collection of str
+        Its subjects.
+
+    Returns
+    -------
+    split : Split or None
+        Without the subjects that are not there; its notes name who is left out on either side.
+    notes : list of str
+        Why there is none.
+
+    Raises
+    ------
+    UserError
+        As :func:`read_split`.
+    """
+    folder = package_data("splits") / dataset
+    if not any((folder / f"scans_{name}.csv").is_file() for name in PARTS):
+        return None, []
+    split = read_split(folder, ids)
+    listed = {id_ for name in PARTS for id_ in split.ids(name)}
+    found = listed & set(ids)
+    if len(found) >= ENOUGH * len(listed):
+        return restricted(split, ids), []
+    if not found:
+        return None, []
+    return None, [
+        f"{len(found)} of the {len(listed)} subjects of the published lists (splits/{dataset}) are here, so they are "
+        f"not used: 'prepare {dataset} --splits {dataset}' splits these subjects as they say"
+    ]
+
+
+def restricted(split: Split, ids: Collection[str]) -> Split:
+    """Return a split without the subjects that the data lacks; notes name them, and subjects that are in no part."""
+    there_ = set(ids)
+    parts = {name: tuple(r for r in split.part(name) if r.id in there_) for name in PARTS}
+    listed = [id_ for name in PARTS for id_ in split.ids(name)]
+    gone = [id_ for id_ in listed if id_ not in there_]
+    extra = sorted(there_ - set(listed))
+    notes = list(split.notes)
+    if gone:
+        notes.append(
+            f"{len(gone)} of {len(listed)} subjects of {split.source} are not here and left out of the split: "
+            f"{named(gone)}"
+        )
+    if extra:
+        notes.append(f"{len(extra)} subjects are in no part of {split.source}: {named(extra)}")
+    return Split(parts["train"], parts["val"], parts["test"], split.source, tuple(notes))
+
+
+def named(ids: Sequence[str], most: int = 5) -> str:
+    """Return the first few names of a list, and how many more there are."""
+    more = f" and {len(ids) - most} more" if len(ids) > most else ""
+    return ", ".join(ids[:most]) + more
+
+
+def is_published(split: Split) -> bool:
+    """Whether a split puts every subject where one of the packaged lists does."""
+    places = {id_: name for name in PARTS for id_ in split.ids(name)}
+    for folder in sorted(p for p in package_data("splits").iterdir() if p.is_dir()):
+        if not any((folder / f"scans_{name}.csv").is_file() for name in PARTS):
+            continue
+        lists = read_split(folder)
+        published = {id_: name for name in PARTS for id_ in lists.ids(name)}
+        if places and all(published.get(id_) == name for id_, name in places.items()):
+            return True
+    return False
 
 
 def write_split(split: Split, folder: Path) -> None:

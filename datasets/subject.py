@@ -22,6 +22,9 @@ class Subject:
         Scanner or hospital, "" where unknown.
     attributes : mapping
         Further columns of the split's CSV (age, sex, ...).
+    person : str
+        Whose scan it is; "" where nothing is said but the id, from which the data set tells it
+        (:mod:`datasets.persons`).
     """
 
     id: str
@@ -29,3 +32,4 @@ class Subject:
     mask: Path | None = None
     site: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
+    person: str = ""

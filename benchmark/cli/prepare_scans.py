@@ -11,6 +11,7 @@ from andi_bench.errors import UserError
 from benchmark.cli.options import Debug, Workers
 
 if TYPE_CHECKING:
+    from andi_bench.console import Console
     from datasets.prepare.commands.scans_steps import ScansOutcome
 
 Output = Annotated[
@@ -37,9 +38,14 @@ def brats21(
     debug: Debug = False,
 ) -> None:
     """Unpack, verify and split BraTS (2018 to 2023 and later) as it is downloaded, and report on it."""
+    from andi_bench.console import Console
     from datasets.prepare.commands.scans_steps import prepare_brats21
 
-    _show(prepare_brats21(source, output, copy=files == "copy", splits=splits, workers=workers))
+    console = Console()
+    done = prepare_brats21(
+        source, output, copy=files == "copy", splits=splits, workers=workers, console=console
+    )
+    _show(done, console)
 
 
 def folder(
@@ -77,6 +83,7 @@ def folder(
     debug: Debug = False,
 ) -> None:
     """Bring in anyone's own scans: by a CSV, by a pattern of names, or from BIDS by its own names."""
+    from andi_bench.console import Console
     from datasets.prepare.commands.scans_steps import OwnScans, prepare_folder
     from datasets.prepare.place.subject_folder import Recipe
 
@@ -86,14 +93,13 @@ def folder(
         )
     scans = OwnScans(source, csv, pattern, modality or ())
     recipe = Recipe(copy=files == "copy", strip=True, register=register, template=template)
-    _show(prepare_folder(scans, output, recipe, splits=splits, workers=workers))
-
-
-def _show(done: ScansOutcome) -> None:
-    """Print what came out, and end with exit code 1 where anything failed."""
-    from andi_bench.console import Console
-
     console = Console()
+    done = prepare_folder(scans, output, recipe, splits=splits, workers=workers, console=console)
+    _show(done, console)
+
+
+def _show(done: ScansOutcome, console: Console) -> None:
+    """Print what came out, and end with exit code 1 where anything failed."""
     for line in done.notes:
         console.note(line)
     for line in done.lines:

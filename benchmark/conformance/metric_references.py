@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.metrics.binning import score_histogram
 from andi_bench.metrics.exact import Ranking, exact_pooled_ranking, exact_ranking
-from andi_bench.metrics.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.binning import score_histogram
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.pooled import Bounded, pooled_auroc, pooled_average_precision
 from andi_bench.metrics.overlap import overlap
-from andi_bench.metrics.pooled import Bounded, pooled_auroc, pooled_average_precision
 from andi_bench.metrics.surface import SurfaceDistances, surface_distances
 from benchmark.conformance.comparison import Comparison, Pair, compare
 from benchmark.conformance.metric_cases import ScoredVoxels, cohorts, mask_pairs, scored_voxels

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from andi_bench.errors import UserError
+from datasets.persons import is_public, person_of, require_persons_apart
+from datasets.splits import PARTS, Split, is_published
 
 
 @dataclass(frozen=True)
@@ -69,29 +71,145 @@ def no_overlap(
     )
 
 
-def unseen_in_training(
-    training: Iterable[str] | None, evaluated: Iterable[str], same_dataset: bool
+def each_scan_once(dataset: str, groups: Mapping[str, Mapping[str, str]]) -> Guard:
+    """Check that no scan counts for two subjects of one part.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    groups : mapping of part to mapping of subject to content hash
+        The splits.
+
+    Raises
+    ------
+    UserError
+        Names the first pair of subjects that are one scan.
+    """
+    name = f"each scan of {dataset} once in its split"
+    for part, group in groups.items():
+        first: dict[str, str] = {}
+        for subject, content in sorted(group.items()):
+            other = first.setdefault(content, subject)
+            if other != subject:
+                raise UserError(
+                    f"{name}: {other} and {subject} (both {part}) are the same scan under two names: one of them wanted"
+                )
+    return Guard(name, True, f"{sum(map(len, groups.values()))} subjects, {len(groups)} splits")
+
+
+def persons_apart(
+    dataset: str, split: Split, persons: Mapping[str, str]
+) -> tuple[Guard, tuple[str, ...]]:
+    """Check that no person has scans in two parts of a split.
+
+    Parameters
+    ----------
+    dataset : str
+        Its name.
+    split : Split
+        Who is in which part.
+    persons : mapping of subject to str
+        Whose scan it is.
+
+    Returns
+    -------
+    guard : Guard
+        Not known to be passed where the lists are published ones that have a person in two parts.
+    notes : tuple of str
+        For the table, in that case.
+
+    Raises
+    ------
+    UserError
+        As :func:`datasets.persons.require_persons_apart`.
+    """
+    name = f"splits of {dataset} disjoint by person"
+    notes = require_persons_apart(split, persons)
+    if notes:
+        return Guard(name, None, "; ".join(notes)), tuple(notes)
+    ids = [id_ for part in PARTS for id_ in split.ids(part)]
+    count = len({persons.get(id_, id_) for id_ in ids})
+    return Guard(name, True, f"{count} persons, {len(ids)} scans, no person in two splits"), ()
+
+
+def other_persons(
+    training: Mapping[str, str], evaluated: Mapping[str, str], names: tuple[str, str]
 ) -> Guard:
-    """Check that no evaluated subject gave a training slice.
+    """Check that no person of the training data is evaluated under another data set's name.
+
+    Parameters
+    ----------
+    training, evaluated : mapping of subject to person
+        Persons count whose names mean the same everywhere (:func:`datasets.persons.is_public`).
+    names : (str, str)
+        The data sets.
+
+    Raises
+    ------
+    UserError
+        Names the first pair of scans of one person.
+    """
+    owner = {person: subject for subject, person in training.items() if is_public(person)}
+    for subject, person in sorted(evaluated.items()):
+        if person in owner:
+            raise UserError(
+                f"training data and evaluated data disjoint by person: {owner[person]} ({names[0]}, training) and "
+                f"{subject} ({names[1]}) are scans of one person ({person}): leave one of them out"
+            )
+    return Guard(
+        "training data and evaluated data disjoint by person",
+        True,
+        f"{len(set(training.values()))} persons in {names[0]}, {len(set(evaluated.values()))} in {names[1]}, "
+        "none known to be in both",
+    )
+
+
+def unseen_in_training(
+    training: Iterable[str] | None,
+    evaluated: Iterable[str],
+    same_dataset: bool,
+    persons: Mapping[str, str] | None = None,
+    split: Split | None = None,
+) -> Guard:
+    """Check that no evaluated subject, and no other scan of an evaluated person, gave a training slice.
 
     Parameters
     ----------
     training : iterable of str or None
         Subjects of the slice store; None where the training is not known.
+    evaluated : iterable of str
+        Subjects that thresholds are frozen on or that are reported.
     same_dataset : bool
         Whether the names come from one data set: names of different ones may coincide by chance, and there
         content decides (see :func:`no_overlap`).
+    persons : mapping of subject to str, or None
+        Whose scan it is; subjects not in it are asked by their name.
+    split : Split or None
+        Where it is a published one, a person in two parts is named and not refused.
 
     Raises
     ------
     UserError
-        Names the first subject found in both.
+        Names the first subject, or pair of scans, found in both.
     """
-    name = "no evaluated subject among the training slices"
+    name = "no evaluated person among the training slices"
     if training is None:
         return Guard(name, None, "weights or maps come from elsewhere: not known")
-    seen = set(training)
-    both = sorted(seen & set(evaluated)) if same_dataset else []
+    seen, reported = set(training), sorted(set(evaluated))
+    both = sorted(seen & set(reported)) if same_dataset else []
     if both:
         raise UserError(f"{name}: subject {both[0]} is ({len(both)} in all)")
+    if same_dataset:
+        whose = {id_: (persons or {}).get(id_) or person_of(id_) for id_ in (*seen, *reported)}
+        owner = {whose[id_]: id_ for id_ in sorted(seen)}
+        pairs = [
+            f"{owner[whose[id_]]} (training) and {id_} are scans of one person"
+            for id_ in reported
+            if whose[id_] in owner
+        ]
+        if pairs and (split is None or not is_published(split)):
+            raise UserError(f"{name}: {pairs[0]} ({len(pairs)} in all, 0 wanted)")
+        if pairs:
+            return Guard(name, None, f"by the published lists: {'; '.join(pairs)}")
     return Guard(name, True, f"{len(seen)} training subjects")

@@ -9,7 +9,13 @@ from andi_bench.config import RunConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.locks import exclusive
-from benchmark.recording.guards import Guard, no_overlap
+from benchmark.recording.guards import (
+    Guard,
+    each_scan_once,
+    no_overlap,
+    other_persons,
+    persons_apart,
+)
 from benchmark.run.modalities import require_modalities
 from benchmark.run.request import RunRequest
 from datasets.adapters.base import DatasetAdapter, Subject
@@ -29,6 +35,7 @@ class RunData:
     guards: list[Guard]
     fingerprints: dict[str, str]
     notes: tuple[str, ...]
+    persons: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,9 @@ class DataSets:
         if source is not None:
             read.setdefault(self.source_name, []).extend(source.subjects_in("train"))
         require_modalities(modalities, read, method, needs)
+        persons = {s.id: s.person for s in adapter.subjects()}
+        # Before any scan is read: it is said of the names alone.
+        apart, notes = persons_apart(request.dataset, adapter.split(), persons)
         guards, fingerprints = self._guard(val, test, console)
         return RunData(
             adapter=adapter,
@@ -108,9 +118,10 @@ class DataSets:
             source_name=self.source_name,
             val=val,
             test=test,
-            guards=guards,
+            guards=[apart, *guards],
             fingerprints=fingerprints,
-            notes=adapter.split().notes,
+            notes=(*adapter.notes(), *notes),
+            persons=persons,
         )
 
     def _guard(
@@ -134,7 +145,15 @@ class DataSets:
         ]
         known = groups["val"] | groups[self.request.split]
         evaluated = {subject.id: known[subject.id] for subject in [*val, *test]}
+        guards.append(each_scan_once(dataset, groups))
         if source is not None and source is not adapter:
+            guards.append(
+                other_persons(
+                    {s.id: s.person for s in source.subjects_in("train")},
+                    {s.id: s.person for s in [*val, *test]},
+                    (self.source_name, dataset),
+                )
+            )
             guards.append(
                 no_overlap(
                     "training data and evaluated data disjoint",

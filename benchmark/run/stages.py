@@ -99,7 +99,12 @@ class Run:
                 unlabelled=len(data.test) - len(subjects.known),
                 fingerprints=origin.fingerprints,
             ),
-            guards=[*data.guards, unseen_in_training(origin.trained_on, data.fingerprints, same)],
+            guards=[
+                *data.guards,
+                unseen_in_training(
+                    origin.trained_on, data.fingerprints, same, data.persons, data.adapter.split()
+                ),
+            ],
             costs=origin.costs,
             notes=(*data.notes, *origin.notes),
             unfrozen=origin.unfrozen,

@@ -13,6 +13,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
@@ -23,6 +24,7 @@ from andi_bench import registry
 from andi_bench.config import PreprocessingConfig, Section, names_in, validated
 from andi_bench.errors import UserError
 from andi_bench.executor import default_workers
+from datasets.persons import Owned, persons_of
 from datasets.scans.fingerprints import FingerprintCache
 from datasets.scans.lesion_mask import LesionRule
 from datasets.scans.preprocess import preprocess
@@ -92,6 +94,10 @@ class AdapterOptions(Section):
             other_labels=self.other_labels,
             mask_threshold=self.mask_threshold,
         )
+
+
+def _persons(subjects: Iterable[Subject]) -> dict[str, str]:
+    return persons_of(Owned(s.id, s.person, s.attributes) for s in subjects)
 
 
 class DatasetAdapter(ABC):
@@ -187,8 +193,18 @@ class DatasetAdapter(ABC):
         out = []
         for s in self._subjects_on_disk():
             attributes = {**s.attributes, **rows.get(s.id, {})}
-            out.append(Subject(s.id, s.paths, s.mask, attributes.get("site") or s.site, attributes))
-        return out
+            site = attributes.get("site") or s.site
+            out.append(
+                Subject(
+                    s.id, s.paths, s.mask, site, attributes, attributes.get("person") or s.person
+                )
+            )
+        persons = _persons(out)
+        return [replace(s, person=persons[s.id]) for s in out]
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader of results should know of the folder: here, what the split has to say."""
+        return self.split().notes
 
     def subjects_in(self, part: str) -> list[Subject]:
         """Return the subjects of ``train``, ``val`` or ``test``, in the split's order."""
@@ -215,9 +231,16 @@ class DatasetAdapter(ABC):
     def split(self) -> Split:
         """Return the split, looked up as :func:`datasets.splits.find_split` says."""
         if self._split is None:
-            ids = [subject.id for subject in self._subjects_on_disk()]
+            found = self._subjects_on_disk()
+            healthy = self.options.missing_mask == "healthy"
             self._split = find_split(
-                self.name, ids, self.root, self.splits_dir, self.options.split_fractions
+                self.name,
+                [s.id for s in found],
+                self.root,
+                self.splits_dir,
+                self.options.split_fractions,
+                persons=_persons(found),
+                labelled=[s.id for s in found if s.mask is not None or healthy],
             )
         return self._split
 

@@ -23,6 +23,7 @@ from andi_bench.registry import (
     registered_by,
     resolve,
 )
+from datasets.splits import split_folder
 
 if TYPE_CHECKING:
     from datasets.adapters.base import DatasetAdapter
@@ -72,7 +73,7 @@ def _listed(name: str, source: str) -> Listed:
         entry = find_entry(name)
         if not source:
             return Listed(name, entry, built_in=entry.root_variable is None)
-        adapter = _adapter_class(name, entry)
+        adapter = adapter_class(name, entry)
     except UserError as error:
         return Listed(name, None, f"unavailable: {error}")
     title = entry.title or "".join((adapter.__doc__ or "").strip().splitlines()[:1])
@@ -107,7 +108,14 @@ def _entry_beside(adapter: type) -> DatasetEntry:
     return validated(DatasetEntry, read_yaml(beside), str(beside))
 
 
-def _adapter_class(name: str, entry: DatasetEntry) -> type[DatasetAdapter]:
+def adapter_class(name: str, entry: DatasetEntry) -> type[DatasetAdapter]:
+    """Return the class of a data set's adapter, importing it.
+
+    Raises
+    ------
+    UserError
+        When it cannot be imported, or is no adapter.
+    """
     from datasets.adapters.base import DatasetAdapter
 
     located = {name: entry.class_} if entry.class_ else {}
@@ -150,7 +158,7 @@ def open_dataset(
         which variable name it, and what the folder should look like.
     """
     entry = find_entry(name)
-    adapter = _adapter_class(name, entry)
+    adapter = adapter_class(name, entry)
     variable = entry.root_variable
     value = os.environ.get(variable, "").strip() if variable else ""
     ways = f"{option} DIR" + (f" or the environment variable {variable}" if variable else "")
@@ -172,7 +180,7 @@ def open_dataset(
             f"data set '{name}': {named} {what}: name another one by {ways}; it should hold "
             f"{adapter.layout}"
         )
-    if splits_dir is not None and not splits_dir.is_dir():
+    if splits_dir is not None and not split_folder(splits_dir).is_dir():
         raise UserError(
             f"--splits {splits_dir}: no such folder: one with scans_{{train,val,test}}.csv wanted"
         )

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from andi_bench.errors import UserError
 from datasets.adapters.base import DatasetAdapter
-from datasets.names import MASK, NIFTI, brats_kind
+from datasets.adapters.sidecars import Said, read_said
+from datasets.names import EXPECTED, MASK, NIFTI, brats_kind, looks_like_mask
 from datasets.subject import Subject
+from datasets.tables import shape_of
 from datasets.volume import MODALITIES
+
+SHOWN = 12
+"""Files that were passed over are named up to so many."""
 
 
 class FolderAdapter(DatasetAdapter):
@@ -22,6 +28,8 @@ class FolderAdapter(DatasetAdapter):
     """
 
     layout: ClassVar[str] = "<id>/<id>_{flair,t1,t1ce,t2,seg}.nii.gz"
+
+    _unused: tuple[str, ...] = ()
 
     def folder(self) -> Path:
         """Return the folder that holds the subjects' folders."""
@@ -47,21 +55,37 @@ class FolderAdapter(DatasetAdapter):
         Raises
         ------
         UserError
-            When the folder cannot be read or holds no subject, a subject's folder has scans of other names alone, or
-            two files are the same modality.
+            When the folder cannot be read or holds no subject, a subject's folder has scans of other names alone, two
+            files are the same modality, or a file is a link to nothing or gone though the sidecar names it.
         """
         folder = self.folder()
         found = []
         misnamed: list[Path] = []
+        empty: list[Path] = []
+        unused: list[str] = []
         for entry in _folders(folder, self.name):
             files = list(_images(entry))
             paths = self._by_kind(entry.name, files)
+            said = read_said(entry) if files else Said()
             mask = paths.pop(MASK, None)
             if paths:
                 ordered = {name: paths[name] for name in MODALITIES if name in paths}
-                found.append(Subject(entry.name, ordered, mask, self.site_of(entry.name)))
+                found.append(
+                    Subject(
+                        entry.name,
+                        ordered,
+                        mask,
+                        self.site_of(entry.name),
+                        person=said.person if said.person != entry.name else "",
+                    )
+                )
+                known = {*ordered.values(), *((mask,) if mask else ())}
+                known |= {entry / name for name in (said.files or {}).values()}
+                unused += self._passed_over(entry.name, files, known, masked=mask is not None)
             elif files:
                 misnamed.append(files[0])
+            else:
+                empty.append(entry)
         if misnamed:
             # Passed over in silence, a misnamed subject would be missing from every table.
             raise UserError(
@@ -73,7 +97,42 @@ class FolderAdapter(DatasetAdapter):
                 f"data set '{self.name}': no subject in {folder}: {self.layout} wanted"
                 + self._hint(folder)
             )
+        unused += _without_scans(empty, {shape_of(s.id) for s in found})
+        self._unused = (*unused, *_loose(folder))
         return found
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what the split has to say, and what was found in the folder and not understood."""
+        notes = super().notes()
+        shown = self._unused[:SHOWN]
+        more = len(self._unused) - SHOWN
+        last = [f"{more} more files or folders are passed over"] if more > 0 else []
+        return (*notes, *shown, *last)
+
+    def expected(self, file: str, subject: str) -> bool:
+        """Whether a file that is no scan and no lesion mask is known all the same, such as a brain mask."""
+        stem = NIFTI.sub("", file)
+        word = stem[len(subject) + 1 :] if stem.startswith(subject) else stem
+        return word.lower() in EXPECTED
+
+    def _passed_over(
+        self, subject: str, files: Sequence[Path], known: Collection[Path], *, masked: bool
+    ) -> list[str]:
+        """Name the files of a subject that are nothing we know; of one with a mask, another mask is no news."""
+        out = []
+        for path in files:
+            stem = NIFTI.sub("", path.name)
+            word = stem[len(subject) + 1 :].lower() if stem.startswith(subject) else stem.lower()
+            if path in known or self.expected(path.name, subject):
+                continue
+            if looks_like_mask(stem) and not masked:
+                out.append(
+                    f"{path}: looks like a lesion mask and is not used: name it {subject}_seg.nii.gz, or say what "
+                    f"it is by 'prepare folder --pattern ... --modality mask={word}'"
+                )
+            elif not looks_like_mask(stem):
+                out.append(f"{path}: passed over: no file of the layout {self.layout}")
+        return out
 
     def _by_kind(self, subject: str, files: Sequence[Path]) -> dict[str, Path]:
         out: dict[str, Path] = {}
@@ -85,6 +144,11 @@ class FolderAdapter(DatasetAdapter):
                 raise UserError(
                     f"subject {subject}: '{out[kind].name}' and '{path.name}' are both its {kind}: "
                     f"one wanted ({path.parent})"
+                )
+            if not path.is_file():
+                why = "a link to nothing" if path.is_symlink() else "not a regular file"
+                raise UserError(
+                    f"subject {subject}: {path}: cannot be read ({why}): its {kind} wanted there, or no such file"
                 )
             out[kind] = path
         return out
@@ -98,18 +162,51 @@ class FolderAdapter(DatasetAdapter):
 
 
 def _folders(folder: Path, dataset: str) -> Iterator[Path]:
+    """Iterate over the folders in a folder; a link to a folder that is gone is refused."""
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
         raise UserError(
             f"data set '{dataset}': {folder}: cannot be read ({error.strerror or error})"
         ) from error
-    return (path for path in entries if path.is_dir() and not path.name.startswith("."))
+    for path in entries:
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield path
+        elif path.is_symlink() and not path.exists() and not _FILE.search(path.name):
+            raise UserError(
+                f"data set '{dataset}': {path}: cannot be read (a link to nothing): a subject's folder wanted there, "
+                "or no such link"
+            )
+
+
+_FILE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,4}(\.gz)?$")
+"""An ending as files have it, and folders hardly."""
 
 
 def _images(folder: Path) -> Iterator[Path]:
+    """Iterate over what is named as a scan, be it a link to nothing."""
     return (
         path
         for path in sorted(folder.iterdir())
-        if NIFTI.search(path.name) and not path.name.startswith(".") and path.is_file()
+        if NIFTI.search(path.name) and not path.name.startswith(".") and not path.is_dir()
     )
+
+
+def _without_scans(folders: Sequence[Path], shapes: Collection[str]) -> list[str]:
+    """Name the folders without a scan that are called as subjects are."""
+    return [
+        f"{folder}: passed over: no scan lies in it (*.nii, *.nii.gz)"
+        for folder in folders
+        if shape_of(folder.name) in shapes and re.search(r"\d", folder.name)
+    ]
+
+
+def _loose(folder: Path) -> list[str]:
+    files = list(_images(folder))
+    if not files:
+        return []
+    return [
+        f"{len(files)} scans lie in {folder} itself and in no subject's folder, and are passed over: {files[0].name}"
+    ]

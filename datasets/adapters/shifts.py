@@ -60,6 +60,11 @@ class ShiftsAdapter(FolderAdapter):
             return super().kind_of(file, subject)
         return published[1] if published[1] in (*MODALITIES, MASK) else None
 
+    def expected(self, file: str, subject: str) -> bool:
+        """Whether a file is a raters' mask, one of the foreground or a proton-density scan: known, and not used."""
+        known = "indiv" in file.lower() or shifts_kind(file) is not None
+        return known or super().expected(file, subject)
+
 
 def _unprepared(root: Path) -> str | None:
     """Return the first ``<set>/<split>/<kind>`` or ``<split>/<kind>`` found below a folder, else None."""

@@ -186,7 +186,11 @@ class _Writer:
         size = path.stat().st_size if path.is_file() else 0
         try:
             self._env = lmdb.open(
-                str(path), subdir=False, map_size=max(FIRST_MAP_SIZE, 2 * size), max_readers=64
+                str(path),
+                subdir=False,
+                map_size=max(FIRST_MAP_SIZE, 2 * size),
+                # The folder is ours alone already, and not every file system has the locks that LMDB wants.
+                lock=False,
             )
         except (lmdb.InvalidError, lmdb.CorruptedError, lmdb.VersionMismatchError) as error:
             raise store_format.damaged(folder, f"{store_format.DATABASE}: {error}") from error

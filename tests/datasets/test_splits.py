@@ -71,7 +71,8 @@ def test_an_empty_file_is_an_empty_part(tmp_path: Path) -> None:
         ("id\na\nb\na\n", "line 4: subject a stands there twice"),
         ("id,age\na,1\n,2\n", "line 3: the first column is empty"),
         ("id\na,5\n", "line 2: 2 columns, 1 wanted"),
-        (b"id\n\xff\xfe\n", "cannot be read as CSV"),
+        (b"id\n\x81\x8d\n", "cannot be read as CSV"),
+        (b"PK\x03\x04", "an Excel workbook or a zip: CSV wanted"),
     ],
 )
 def test_a_bad_csv_is_refused_naming_file_and_line(

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from andi_bench.config import dataset_entry
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.workspace import Workspace
-from datasets.adapters.catalogue import open_dataset
+from datasets.adapters.catalogue import adapter_class, find_entry
 from datasets.phantom.adapter import PhantomAdapter
 
 SPACING_MM = 2.5
@@ -38,11 +37,12 @@ def write_phantom(
     UserError
         For a name that is no phantom, or a folder that is not ours.
     """
-    if not isinstance(open_dataset(name, output or place.root, place.root), PhantomAdapter):
+    entry = find_entry(name)
+    if not issubclass(adapter_class(name, entry), PhantomAdapter):
         raise UserError(f"dataset '{name}' is no phantom: phantom or phantom-ms wanted")
     suffix = "" if spacing == SPACING_MM else f"-{spacing:g}mm"
     root = output or place.root / "data" / f"{name}{suffix}"
-    adapter = PhantomAdapter(name, root, {**dataset_entry(name).options, "spacing": spacing})
+    adapter = PhantomAdapter(name, root, {**entry.options, "spacing": spacing})
     with Console().reporting() as report:
         adapter.prepare(report, workers)
     return root

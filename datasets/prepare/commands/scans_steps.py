@@ -117,7 +117,7 @@ def prepare_brats21(
     copy: bool = False,
     splits: Path | None = None,
     workers: int | None = None,
-    console: Console | None = None,
+    console: Console,
 ) -> ScansOutcome:
     """Unpack, verify and split BraTS as it is downloaded, and report on it.
 
@@ -133,7 +133,7 @@ def prepare_brats21(
         Folder with ``scans_{train,val,test}.csv``.
     workers : int or None
         Processes.
-    console : Console or None
+    console : Console
         Shows progress.
 
     Raises
@@ -151,7 +151,7 @@ def prepare_brats21(
         splits,
         workers,
     )
-    return _prepare(request, console or Console())
+    return _prepare(request, console)
 
 
 def prepare_folder(
@@ -161,7 +161,7 @@ def prepare_folder(
     *,
     splits: Path | None = None,
     workers: int | None = None,
-    console: Console | None = None,
+    console: Console,
 ) -> ScansOutcome:
     """Bring in anyone's own scans, and report on them.
 
@@ -187,7 +187,7 @@ def prepare_folder(
     request = ScansRequest(
         "folder", output, recipe, lambda unpacked: scans.gather(unpacked, output), splits, workers
     )
-    return _prepare(request, console or Console())
+    return _prepare(request, console)
 
 
 def _require_apart(sources: Sequence[Path], output: Path) -> None:

@@ -10,11 +10,15 @@ from typing import Any
 
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure, each
-from andi_bench.files import sweep
+from andi_bench.files import links_work, sweep
 from datasets.adapters.base import Progress
 from datasets.prepare.found import Gathered, Incoming
-from datasets.prepare.place.marker import claim, write_marker
-from datasets.prepare.place.prepared_split import make_split, write_own_split
+from datasets.prepare.place.marker import MARKER, claim, write_marker
+from datasets.prepare.place.prepared_split import (
+    make_split,
+    require_sound_list,
+    write_own_split,
+)
 from datasets.prepare.place.subject_folder import (
     FULL,
     Placed,
@@ -113,7 +117,10 @@ def prepare_subjects(request: ScansRequest, progress: Progress) -> PreparedData:
     marker = claim_output(request)
     sweep(output)
     gathered, pending = _gathered(request)
+    if request.splits is not None:
+        require_sound_list(request.splits, gathered.subjects)
     _require_space(pending, request)
+    _require_links(pending, request)
     reused = len(gathered.subjects) - len(pending)
     failed = _place_all(pending, request, reused, progress)
     # One that fails now may have been prepared once, from files that have changed since.
@@ -213,6 +220,23 @@ def _require_space(pending: Sequence[Incoming], request: ScansRequest) -> None:
             f"{request.output}: {len(pending)} subjects take {written / 2**30:.2f} GiB, {free / 2**30:.2f} GiB are free: "
             "make room or name another --output"
         )
+
+
+def _require_links(pending: Sequence[Incoming], request: ScansRequest) -> None:
+    wanted = not (request.recipe.copy or request.recipe.register)
+    linked = any(file.kind == "file" for subject in pending for file in subject.files.values())
+    try:
+        if wanted and linked and not links_work(request.output):
+            if not prepared_in(request.output):  # so that the folder can be used with --files copy
+                shutil.rmtree(request.output / UNPACKED, ignore_errors=True)
+                (request.output / MARKER).unlink()
+            raise UserError(
+                f"{request.output}: its file system has no symbolic links: --files copy copies the files instead"
+            )
+    except OSError as error:
+        raise UserError(
+            f"{request.output}: cannot be written ({error.strerror or error})"
+        ) from error
 
 
 def _distinct(prepared: Sequence[Preparation]) -> tuple[list[Preparation], list[str]]:

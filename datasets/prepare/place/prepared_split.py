@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from andi_bench.errors import UserError
-from andi_bench.place import package_data
+from datasets.persons import Owned, persons_of, require_persons_apart
+from datasets.prepare.found import Incoming
 from datasets.prepare.sidecar import Preparation
 from datasets.splits import (
     PARTS,
     Split,
     SplitRow,
     hash_split,
+    named,
+    packaged_split,
     read_split,
+    restricted,
     split_files,
+    split_folder,
     write_split,
 )
 
@@ -25,10 +30,10 @@ def make_split(
     prepared: Sequence[Preparation],
     given: Path | None = None,
 ) -> tuple[Split, list[str]]:
-    """Split prepared subjects: as a folder of CSV files says, as each subject's row says, else by hash.
+    """Split prepared subjects: as a folder of CSV files says, as each subject's row says, as published, else by hash.
 
-    The folder is the user's own, or ``splits/<dataset>`` of the package where that is there. The hash is that of the
-    person, not of the scan: all scans of one stay together. Subjects without a known lesion mask cannot train or
+    Published are ``splits/<dataset>`` of the package, for data that holds most of their subjects. The hash is that of
+    the person, not of the scan: all scans of one stay together. Subjects without a known lesion mask cannot train or
     freeze thresholds; they are in the test split, where they are scored.
 
     Parameters
@@ -38,7 +43,7 @@ def make_split(
     prepared : sequence of Preparation
         Sidecars.
     given : Path or None
-        The user's folder with ``scans_{train,val,test}.csv``.
+        The user's folder with ``scans_{train,val,test}.csv``, or the name of a packaged one.
 
     Returns
     -------
@@ -52,63 +57,81 @@ def make_split(
         As :func:`datasets.splits.read_split`, and where one person stands in two parts.
     """
     rows = {s.subject: SplitRow(s.subject, dict(s.attributes)) for s in prepared}
-    packaged = package_data("splits") / dataset
-    folder = given or (packaged if (packaged / "scans_train.csv").is_file() else None)
-    if folder is not None:
-        return _listed(read_split(folder, rows), rows)
+    persons = persons_of(Owned(s.subject, s.person, s.attributes) for s in prepared)
     said = {s.subject: s.part for s in prepared if s.part}
-    if said:
+    notes: list[str] = []
+    if given is not None:
+        split = restricted(read_split(split_folder(given), rows), rows)
+    elif said:
         left = [name for name in rows if name not in said]
-        notes = [f"{len(left)} subjects name no split and are in none: {left[0]}"] if left else []
+        if left:
+            notes.append(f"{len(left)} subjects name no split and are in none: {named(left)}")
         split = _of(said, rows, "the column 'split'")
     else:
-        places, notes = _hashed(prepared)
-        split = _of(places, rows, "hash of the person's id")
-    _require_persons_apart(split, prepared)
-    return split, notes
+        published, notes = packaged_split(dataset, rows)
+        if published is None:
+            places, more = _hashed(prepared, persons)
+            split = replace(_of(places, rows, "hash of the person's id"), notes=tuple(more))
+        else:
+            split = published
+    split.check_disjoint()
+    apart = require_persons_apart(split, persons)
+    return _with_attributes(split, rows), [*notes, *split.notes, *apart]
 
 
-def _listed(split: Split, rows: Mapping[str, SplitRow]) -> tuple[Split, list[str]]:
+def require_sound_list(given: Path, subjects: Sequence[Incoming]) -> None:
+    """Refuse the user's lists before any work where they cannot be used.
+
+    Raises
+    ------
+    UserError
+        As :func:`make_split`.
+    """
+    ids = [s.id for s in subjects]
+    split = restricted(read_split(split_folder(given), ids), ids)
+    split.check_disjoint()
+    require_persons_apart(split, persons_of(Owned(s.id, s.person, s.attributes) for s in subjects))
+
+
+def _with_attributes(split: Split, rows: Mapping[str, SplitRow]) -> Split:
+    """Return a split whose rows have what the scans' table says too; what the list says goes before."""
     kept = {
         part: tuple(
             SplitRow(row.id, {**rows[row.id].attributes, **row.attributes})
             for row in split.part(part)
-            if row.id in rows
         )
         for part in PARTS
     }
-    out = Split(kept["train"], kept["val"], kept["test"], split.source)
-    out.check_disjoint()
-    notes = []
-    gone = [id_ for part in PARTS for id_ in split.ids(part) if id_ not in rows]
-    if gone:
-        notes.append(
-            f"{len(gone)} subjects of {split.source} are not prepared and left out of the split: {gone[0]}"
-        )
-    named = {id_ for part in PARTS for id_ in split.ids(part)}
-    extra = sorted(set(rows) - named)
-    if extra:
-        notes.append(f"{len(extra)} prepared subjects are in no part of {split.source}: {extra[0]}")
-    return out, notes
+    return Split(kept["train"], kept["val"], kept["test"], split.source)
 
 
-def _hashed(prepared: Sequence[Preparation]) -> tuple[dict[str, str], list[str]]:
-    labelled = {s.person for s in prepared if s.labelled}
+def _hashed(
+    prepared: Sequence[Preparation], persons: Mapping[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    labelled = {persons[s.subject] for s in prepared if s.labelled}
     by_hash = hash_split(sorted(labelled))
     place = {id_: part for part in PARTS for id_ in by_hash.ids(part)}
     notes = list(by_hash.notes)
     out = {}
-    unknown = []
+    unknown, left = [], []
     for s in prepared:
+        part = place.get(persons[s.subject], "test")
         if s.labelled:
-            out[s.subject] = place[s.person]
-        elif place.get(s.person, "test") == "test":
+            out[s.subject] = part
+        elif part == "test":
             out[s.subject] = "test"
             unknown.append(s.subject)
+        else:
+            left.append(s.subject)
     if unknown:
         notes.append(
             f"{len(unknown)} subjects have no lesion mask: they are in the test split, where they are scored and "
-            f"not evaluated: {unknown[0]}"
+            f"not evaluated: {named(unknown)}"
+        )
+    if left:
+        notes.append(
+            f"{len(left)} subjects have no lesion mask and are in no split, because other scans of their persons "
+            f"train or validate: {named(left)}"
         )
     return out, notes
 
@@ -118,19 +141,6 @@ def _of(place: Mapping[str, str], rows: Mapping[str, SplitRow], source: str) -> 
         part: tuple(rows[name] for name in sorted(place) if place[name] == part) for part in PARTS
     }
     return Split(parts["train"], parts["val"], parts["test"], source)
-
-
-def _require_persons_apart(split: Split, prepared: Sequence[Preparation]) -> None:
-    persons = {s.subject: s.person for s in prepared}
-    where: dict[str, tuple[str, str]] = {}
-    for part in PARTS:
-        for name in split.ids(part):
-            other, before = where.setdefault(persons[name], (name, part))
-            if before != part:
-                raise UserError(
-                    f"split ({split.source}): {other} ({before}) and {name} ({part}) are scans of one person: "
-                    "one part wanted"
-                )
 
 
 def write_own_split(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure
-from andi_bench.files import sweep, whole_folder
+from andi_bench.files import links_work, sweep, whole_folder
 from datasets.adapters.base import Progress
 from datasets.adapters.shifts import SETS
 from datasets.names import SHIFTS, shifts_kind
@@ -75,6 +75,11 @@ def find_raw(root: Path) -> RawShifts:
             failures.append(Failure(subject, f"{twice[0]} and {twice[1]}: one of them wanted"))
             continue
         ordered = {kind: kinds[kind][0] for kind in SHIFTS.values() if kind in kinds}
+        gone = next((path for path in ordered.values() if not path.is_file()), None)
+        if gone is not None:
+            why = "a link to nothing" if gone.is_symlink() else "not a regular file"
+            failures.append(Failure(subject, f"{gone}: cannot be read ({why})"))
+            continue
         subjects.append(FoundSubject(subject, ordered))
     return RawShifts(tuple(subjects), tuple(failures), tuple(unknown))
 
@@ -108,7 +113,17 @@ def organise(
         Copy files; else link to them (symbolic), which needs no space.
     progress : callable or None
         Called as it comes along.
+
+    Raises
+    ------
+    UserError
+        When links are wanted and the file system has none.
     """
+    output.mkdir(parents=True, exist_ok=True)
+    if not copy and not links_work(output):
+        raise UserError(
+            f"{output}: its file system has no symbolic links: --copy copies the files instead"
+        )
     sweep(output)
     made: list[str] = []
     kept: list[str] = []

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from andi_bench.errors import UserError
-from andi_bench.files import whole_folder
+from andi_bench.files import links_work, whole_folder
 from datasets.names import BRAIN, MASK, file_stem
 from datasets.prepare.check.subject_files import Checked, check_subject
 from datasets.prepare.found import Incoming, SourceFile
@@ -196,7 +196,8 @@ def _fill(folder: Path, subject: Incoming, recipe: Recipe) -> list[str]:
     """Fill a subject's folder; return a line for each file at fault."""
     contents = _Contents(folder, subject, warnings=list(subject.warnings))
     # What is registered is written by us: a link will do until then.
-    problems = _bring_all(contents, copy=recipe.copy and not recipe.register)
+    passing = recipe.register and links_work(folder)
+    problems = _bring_all(contents, copy=not passing if recipe.register else recipe.copy)
     if recipe.register and not problems:
         problems = _register(contents, recipe)
         if problems:

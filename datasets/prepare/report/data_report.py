@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from andi_bench.files import write_atomically
+from andi_bench.files import sweep, write_atomically
 from datasets.names import BRAIN, KINDS, TITLES
 from datasets.prepare.place.data_folder import PreparedData
 from datasets.prepare.report import report_figures as figures
@@ -68,6 +68,7 @@ def write_report(output: Path, dataset: str, done: PreparedData) -> Path:
     """
     part_of = {id_: part for part in PARTS for id_ in done.split.ids(part)}
     folder = output / "report"
+    sweep(folder)
     write_atomically(folder / "subjects.csv", _subjects(done, part_of).encode())
     page = folder / "report.html"
     prepared = [s.model_dump(mode="json") for s in done.prepared]

@@ -178,7 +178,7 @@ def test_a_pattern_finds_sessions_and_columns_and_keeps_a_person_in_one_part(cli
         ),
         (("--csv", "no.csv"), "no.csv"),
         (("--template", "x.nii"), "goes with --register"),
-        (("--files", "move"), "'move' is not one of 'link', 'copy'"),
+        (("--files", "move"), "unknown value of --files 'move'"),
     ],
 )
 def test_a_mistake_on_the_command_line_is_one_line(cli, tmp_path, loose, arguments, word):
