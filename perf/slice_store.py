@@ -95,21 +95,21 @@ def measure_reading(root: Path) -> None:
     for subject in adapter.subjects()[:4]:
         files = [*subject.paths.values(), *([subject.mask] if subject.mask else [])]
         size = sum(path.stat().st_size for path in files) / 1e6
-        marks = [time.perf_counter()]
+        marks = [time.process_time()]
         scan = read_scan(subject, CONFIG.modalities, adapter.options.rule)
-        marks.append(time.perf_counter())
+        marks.append(time.process_time())
         scan.scales(CONFIG.quantile)
-        marks.append(time.perf_counter())
+        marks.append(time.process_time())
         scan.brain()
-        marks.append(time.perf_counter())
+        marks.append(time.process_time())
         slices = training_slices(scan, CONFIG)
-        marks.append(time.perf_counter())
+        marks.append(time.process_time())
         for place in range(len(slices.numbers)):
             pack(slices.images[..., place], CONFIG.store_dtype)
-        marks.append(time.perf_counter())
+        marks.append(time.process_time())
         read, scale, brain, whole, packed = np.diff(marks) * 1000
         print(
-            f"{subject.id}: {size:.1f} MB compressed; ms: read and check {read:.0f}, quantiles {scale:.0f}, "
+            f"{subject.id}: {size:.1f} MB compressed; ms of core time: read and check {read:.0f}, quantiles {scale:.0f}, "
             f"brain {brain:.0f}, resize and normalise {whole - brain:.0f}, "
             f"pack {len(slices.numbers)} slices {packed:.0f}"
         )
