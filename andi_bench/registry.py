@@ -13,14 +13,19 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
+import sysconfig
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 from andi_bench.errors import UserError, unknown_name
+from andi_bench.place import rooms
 
 T = TypeVar("T", bound=type)
 
+ROOMS = ("benchmark", "datasets", "leaderboard", "methods")
+"""Packages of this project beside this one."""
 METHODS = "andi_bench.methods"
 DATASETS = "andi_bench.datasets"
 
@@ -62,12 +67,51 @@ def _origin(cls: type) -> str:
 
 
 def source_hash(cls: type) -> str:
-    """Hash the file that defines a class, 32 hexadecimal digits; "" for a class that no file defines."""
+    """Hash the code of a class from outside, 32 hexadecimal digits; "" for a class that no file defines.
+
+    That is the file that defines it, and those of its author's other modules that it uses: of its package, or files that
+    are neither this project's nor the interpreter's nor installed.
+    """
     module = sys.modules.get(cls.__module__)
     path = Path(getattr(module, "__file__", None) or "")
-    if not path.is_file():
+    if module is None or not path.is_file():
         return ""
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    state = hashlib.blake2b(path.read_bytes(), digest_size=16)
+    for name, used in sorted(_used_by(module, cls).items()):
+        state.update(name.encode() + used.read_bytes())
+    return state.hexdigest()
+
+
+def _used_by(module: ModuleType, cls: type) -> dict[str, Path]:
+    """Return the files of the author's other modules that a module uses, also by way of one another, by name."""
+    package = module.__name__.partition(".")[0]
+    out: dict[str, Path] = {}
+    waiting = {base.__module__ for base in cls.__mro__} | _names_in(module)
+    while waiting:
+        name = waiting.pop()
+        found = sys.modules.get(name)
+        path = Path(getattr(found, "__file__", None) or "")
+        if found is None or found is module or name in out or path.suffix != ".py":
+            continue
+        if name.partition(".")[0] == package or not _is_anothers(path.resolve()):
+            out[name] = path
+            waiting |= _names_in(found)
+    return out
+
+
+def _names_in(module: ModuleType) -> set[str]:
+    """Return the names of the modules that a module's contents come from."""
+    return {
+        value.__name__ if isinstance(value, ModuleType) else str(getattr(value, "__module__", ""))
+        for value in vars(module).values()
+    }
+
+
+def _is_anothers(path: Path) -> bool:
+    """Whether a file is this project's, the interpreter's or installed."""
+    ours = [rooms() / name for name in (*ROOMS, "andi_bench")]
+    installed = [Path(sysconfig.get_path(kind)) for kind in ("stdlib", "purelib", "platlib")]
+    return any(path.is_relative_to(folder.resolve()) for folder in (*ours, *installed))
 
 
 def entry_points(group: str) -> dict[str, importlib.metadata.EntryPoint]:

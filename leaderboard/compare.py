@@ -13,6 +13,7 @@ from andi_bench.metrics.compared import ranking_metric
 from andi_bench.metrics.points import RANKING
 from andi_bench.records.schema import RunRecord
 from andi_bench.records.search import find_records
+from andi_bench.records.states import superseded, why_older
 from leaderboard.statistics.families import (
     Agreement,
     TableStatistics,
@@ -63,6 +64,8 @@ def compare(
     by: str | None = None,
     metric: str = RANKING,
     seeds: Collection[int] | None = None,
+    *,
+    older: bool = False,
 ) -> Comparison:
     """Read the run records of a folder, or of several, and rank them. No volume is read.
 
@@ -82,6 +85,9 @@ def compare(
         What ranks; see :func:`andi_bench.metrics.compared.ranking_metric`.
     seeds : collection of int, optional
         Runs of these seeds alone.
+    older : bool
+        Also the records of a run that a later one stands for, because the data were corrected meanwhile
+        (:mod:`andi_bench.records.states`).
 
     Raises
     ------
@@ -99,7 +105,10 @@ def compare(
         which = "" if runs == "*" else f" whose name matches '{runs}'"
         raise UserError(f"{named}: no run record{which}, at least one wanted{more}")
     records = _chosen(found.records, dataset, seeds)
-    built = build_tables(records, chain, metric)
+    if not older:
+        records, left_out = _standing(records)
+        skipped += tuple(_short(line, folders) for line in left_out)
+    built = build_tables(records, chain, metric, older=older)
     # The products are small: a second thread would mostly wait, and rounds sums in another order.
     with threadpool_limits(1, "blas"):
         statistics = tuple(map(table_statistics, built))
@@ -128,6 +137,17 @@ def _chosen(
                 f"seed {seed}: no such run, there are those of {', '.join(map(str, known))}"
             )
     return [record for record in chosen if record.run.seed in seeds]
+
+
+def _standing(records: Sequence[RunRecord]) -> tuple[list[RunRecord], list[str]]:
+    """Return the records that stand, and a line for each that is of an earlier state of the data."""
+    gone = superseded(records)
+    kept = [record for record in records if record.run.identity not in gone]
+    return kept, [
+        f"{record.folder}: {why_older(record, gone[record.run.identity])} (--older shows both)"
+        for record in records
+        if record.run.identity in gone
+    ]
 
 
 def _short(reason: str, folders: Sequence[Path]) -> str:

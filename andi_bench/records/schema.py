@@ -11,15 +11,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from andi_bench.names import folder_word
 
-SCHEMA: Literal[2] = 2
+SCHEMA: Literal[3] = 3
+IDENTITY: Literal[2] = 2
+"""Version of what :attr:`RunInfo.identity` is a hash of. Version 1 knew of the evaluated subjects the first scan's voxels
+alone: not the other modalities, nor the mask, the affine, the columns."""
+
 GRID = "grid"
 """Column of ``subjects.csv`` that tells the grids of a record apart."""
 
 LESION_ML = "lesion_ml"
 """Column of ``subjects.csv`` with the volume of a subject's lesions in the brain, ml."""
 
-READABLE = (1, 2)
-"""Versions that can be read: 2 added what 1 leaves at its default (sub-groups, native grid, paper's protocol)."""
+READABLE = (1, 2, 3)
+"""Versions that can be read: 2 added what 1 leaves at its default (sub-groups, native grid, paper's protocol), 3 what names
+the state of the data (:data:`IDENTITY`, ``asked``, ``former``, ``files``, ``data_fingerprint``)."""
 
 
 class Part(BaseModel):
@@ -32,8 +37,10 @@ class RunInfo(Part):
     """Which run this is.
 
     ``method`` is the registered name, ``label`` its name in tables; ``split`` the scored split; ``identity`` the
-    hash of what identifies the run (:func:`identity`); ``maps`` the hash of what its anomaly maps come from: runs that
-    share it differ in how they were measured alone; ``created`` ISO 8601 with time zone.
+    hash of what identifies the run (:func:`identity`), by version ``identity_version`` of its making; ``asked`` the hash
+    of the same without the state of the data: runs that share it differ in what the files held; ``former`` the identity
+    that version 1 would have given; ``maps`` the hash of what its anomaly maps come from: runs that share it differ in
+    how they were measured, or in the data, alone; ``created`` ISO 8601 with time zone.
     """
 
     method: str = Field(min_length=1)
@@ -43,6 +50,9 @@ class RunInfo(Part):
     seed: int = 0
     preset: str = ""
     identity: str = Field(pattern=r"^[0-9a-f]{16,}$")
+    identity_version: Literal[1, 2] = 1
+    asked: str = ""
+    former: str = ""
     maps: str = ""
     created: str = ""
     status: Literal["complete"] = "complete"
@@ -58,7 +68,9 @@ class Protocol(Part):
     """How the run was measured; runs that differ here do not stand in one table.
 
     ``spacing_mm`` and ``shape`` are the grid's, None where they differ between subjects; ``chains`` the
-    post-processings scored; ``median_mm`` the extent of the median filter; ``subjects`` the number per split.
+    post-processings scored; ``median_mm`` the extent of the median filter; ``subjects`` the number per split;
+    ``split_fingerprint`` a hash of who is in which split, by the voxels of the first modality; ``data_fingerprint`` one of
+    all files that were read of them, "" in older records.
     """
 
     name: str = "standard"
@@ -71,6 +83,7 @@ class Protocol(Part):
     erosion: int = 0
     min_component_ml: float = 0.0
     split_fingerprint: str = ""
+    data_fingerprint: str = ""
     subjects: dict[str, int] = Field(default_factory=dict)
 
 
@@ -86,12 +99,17 @@ class MethodInfo(Part):
 
 
 class DataInfo(Part):
-    """Which data were used: content hashes per subject, and who was in which split."""
+    """Which data were used, and who was in which split.
+
+    ``fingerprints`` are hashes of the voxels of each subject's first modality, ``files`` of the bytes of all files that
+    were read of those that were evaluated; "" or {} in older records.
+    """
 
     title: str = ""
     trained_on: str = ""
     healthy_source: str = ""
     fingerprints: dict[str, str] = Field(default_factory=dict)
+    files: dict[str, str] = Field(default_factory=dict)
     train: tuple[str, ...] = ()
     val: tuple[str, ...] = ()
     test: tuple[str, ...] = ()
@@ -235,7 +253,7 @@ class RunRecord(Part):
     were grouped by. ``unranked`` is the reason why the run has no rank, None where it may have one.
     """
 
-    version: Literal[1, 2] = Field(SCHEMA, alias="schema")
+    version: Literal[1, 2, 3] = Field(SCHEMA, alias="schema")
     run: RunInfo
     protocol: Protocol
     method: MethodInfo = MethodInfo()
@@ -254,6 +272,11 @@ class RunRecord(Part):
     notes: tuple[str, ...] = ()
     unranked: str | None = None
     folder: Path | None = Field(None, exclude=True, description="where it was read from")
+    confirmed: str = Field(
+        "",
+        exclude=True,
+        description="when a run last found it, beside a newer one, to be of the data as they are",
+    )
 
     model_config = ConfigDict(populate_by_name=True)
 

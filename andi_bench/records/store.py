@@ -11,6 +11,9 @@ A record's folder holds
 ``pooled.npz``
     The histograms of the reported subjects, cut down to what resampling them needs
     (:class:`andi_bench.metrics.histograms.grouped.GroupedCounts`); absent from older records.
+``confirmed``
+    Rarely: when a run found it again although a newer record of the run, on other data, was there
+    (:mod:`andi_bench.records.states`).
 ``SHA256SUMS``
     Digests of these, for ``sha256sum -c``: a record edited by hand is noticed.
 
@@ -92,6 +95,8 @@ __all__ = [
 T = TypeVar("T")
 
 RECORD, SUBJECTS, SUMS = "record.json", "subjects.csv", "SHA256SUMS"
+CONFIRMED = "confirmed"
+"""File with the time at which a run found the record to be of the data as they are, beside a newer record of other data."""
 KEYS = ("subject", "chain", "point")
 """What names a line of ``subjects.csv``, together with ``grid`` where there is more than one."""
 TEXT_COLUMNS = (*KEYS, GRID, "site")
@@ -246,13 +251,21 @@ def read_record(path: Path) -> RunRecord:
     if schema not in READABLE:
         raise UserError(f"{file}: schema = {schema!r}, {READABLE[0]} to {READABLE[-1]} wanted")
     try:
-        record = RunRecord.model_validate({**content, "folder": folder})
+        more = {"folder": folder, "confirmed": _confirmed(folder)}
+        record = RunRecord.model_validate({**content, **more})
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{file}: {key} = {_short(first['input'])}: {first['msg']}") from error
     _check_sums(folder)
     return record
+
+
+def _confirmed(folder: Path) -> str:
+    try:
+        return (folder / CONFIRMED).read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 def read_subjects(folder: Path, grid: str | None = None) -> pd.DataFrame:

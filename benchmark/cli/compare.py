@@ -35,6 +35,10 @@ def _compare(
             help="also by sub-group: a column of the split's CSV (site, age, ...), or lesion-size"
         ),
     ] = None,
+    older: Annotated[
+        bool,
+        typer.Option("--older", help="also runs whose data were corrected since, and run again"),
+    ] = False,
     records: Annotated[
         list[Path] | None,
         typer.Option(help="folder of run records; repeated: merged; default: the workspace's"),
@@ -57,6 +61,7 @@ def _compare(
         by=by,
         metric=metric,
         seeds=_seeds(seeds) if seeds is not None else None,
+        older=older,
     )
     drawn: list[Path] = []
     for export, path in in_order(exports):

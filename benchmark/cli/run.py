@@ -61,7 +61,8 @@ def run(
     export_maps: Annotated[
         Path | None,
         typer.Option(
-            help="folder for the maps, NIfTI on each scan's own grid; original/: on that of the files it was prepared from"
+            help="folder for the maps of one run, NIfTI on each scan's own grid; original/: on that of the files it was "
+            "prepared from; several runs: a folder each in it"
         ),
     ] = None,
     alone: Annotated[

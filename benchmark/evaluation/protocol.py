@@ -46,6 +46,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+VERSION = 1
+"""Raised when the same maps would give other figures: records made before are then not found again."""
+
 PARALLEL_VOXELS = 30_000_000
 """With fewer voxels in all, starting processes costs more than it saves."""
 

@@ -69,13 +69,19 @@ class Cohorts:
     unlabelled : int
         Subjects of the reported split without a lesion mask.
     fingerprints : dict of str to str
-        Content hash of each subject's scan.
+        Hash of the voxels of each subject's first modality.
+    files : dict of str to str
+        Of those evaluated, hash of all files that were read.
+    place : str
+        Hash of the folder that the data lie in: a later run there is of the same data, maybe corrected.
     """
 
     val: list[str]
     test: list[str]
     unlabelled: int
     fingerprints: dict[str, str]
+    files: dict[str, str] = field(default_factory=dict)
+    place: str = ""
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ def run_record(facts: RunFacts, results: Results) -> RunRecord:
         costs=facts.costs.model_copy(update=result.costs),
         training=facts.learning.report,
         config=facts.resolved_config(),
-        provenance=provenance(),
+        provenance={**provenance(), "data": facts.cohorts.place},
         notes=(*result.notes, *shared),
         unranked=result.unranked,
     )
@@ -78,6 +78,7 @@ def _protocol(facts: RunFacts, results: Results) -> Protocol:
                 for name, ids in (("val", cohorts.val), ("test", cohorts.test))
             }
         ),
+        data_fingerprint=identity(cohorts.files) if cohorts.files else "",
         subjects={"val": len(cohorts.val), facts.info.split: len(cohorts.test)},
     )
 
@@ -101,6 +102,7 @@ def _data(facts: RunFacts) -> DataInfo:
         trained_on=facts.learning.dataset,
         healthy_source=_healthy_source(facts.learning),
         fingerprints=dict(sorted(facts.cohorts.fingerprints.items())),
+        files=dict(sorted(facts.cohorts.files.items())),
         train=tuple(facts.learning.subjects),
         val=tuple(facts.cohorts.val),
         test=tuple(facts.cohorts.test),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,12 @@ class RunData:
     fingerprints: dict[str, str]
     notes: tuple[str, ...]
     persons: dict[str, str]
+
+    @property
+    def place(self) -> str:
+        """Hash of the folder that the scored data lie in, 16 hexadecimal digits."""
+        root = str(self.adapter.root.resolve())
+        return hashlib.blake2b(root.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -16,18 +16,17 @@ from andi_bench.locks import exclusive
 from andi_bench.records.store import Costs, identity
 from benchmark.recording.facts import LearningFacts, MethodFacts, Origin
 from benchmark.run.accelerator import check_device, default_preset, make_accelerator
-from benchmark.run.data import DataSets, RunData, build_store, contents, labelled
+from benchmark.run.data import DataSets, RunData, build_store, labelled
+from benchmark.run.identity import Evaluated, Identity, Naming, maps_identity, name_run
 from benchmark.run.request import RunRequest
-from benchmark.run.source import Evaluated, Facts, Identity, view_store
+from benchmark.run.source import Facts, export_folder, view_store
 from benchmark.scoring.calibration import calibrate, load_calibration
 from benchmark.scoring.costs import device_name, parameter_count
 from benchmark.scoring.engine import ScoreEngine
-from benchmark.scoring.map_store import MapStore
-from benchmark.scoring.subjects import SubjectScorer, stamp
+from benchmark.scoring.export_folder import ExportFolder
+from benchmark.scoring.subjects import SubjectScorer, export_names, stamp
 from benchmark.training.stored_slices import StoredSlices
 from benchmark.training.trainings import Training, learn, load_checkpoint, locate_training
-from datasets.scans.preprocess import preprocessing_revision
-from datasets.subject import Subject
 from methods.base import AnomalyDetector, ImageSpec
 from methods.catalogue import build_detector, detector_class, detector_config
 
@@ -89,7 +88,7 @@ class DetectorSource:
         Raises
         ------
         UserError
-            As :meth:`benchmark.run.data.DataSets.open`.
+            As :meth:`benchmark.run.data.DataSets.open`; when the folder for exported maps holds others'.
         """
         request = self.request
         self._accelerator = make_accelerator(
@@ -100,12 +99,16 @@ class DetectorSource:
         )
         if not self.writes:
             self._console = Console(quiet=True)
-        return self._data_sets.open(
+        data = self._data_sets.open(
             self._console,
             method=request.method,
             modalities=self.config.preprocessing.modalities,
             needs=self._cls.requires,
         )
+        exports = export_folder(self.export, request)
+        if exports is not None:
+            exports.require_free(name for s in data.test for name in export_names(s))
+        return data
 
     def learn(self, data: RunData) -> None:
         """Train the detector, load what an equal training has learnt, or the weights that the user names.
@@ -132,49 +135,71 @@ class DetectorSource:
     def evaluated(self, data: RunData) -> Evaluated:
         """Return the subjects; without a lesion mask among them, all are scored and exported."""
         known = labelled(data.adapter, data.test)
-        if not known and self.export is None:
-            name = f"{self._learnt.detector.name}__{self.request.dataset}__exported"
-            self.export = self.request.workspace.maps / name
         return Evaluated(labelled(data.adapter, data.val) if known else [], data.test, known)
 
     def identify(self, data: RunData, subjects: Evaluated) -> Identity:
-        """Name the run by data, method, hyper-parameters and seed; never by device, workers, batch size."""
-        detector, request = self._learnt.detector, self.request
+        """Name the run and its maps; see :func:`benchmark.run.identity.name_run`.
+
+        Raises
+        ------
+        UserError
+            When a file cannot be read, or the folder for exported maps is another run's.
+        """
+        detector, request, config = self._learnt.detector, self.request, self.config
+        settled_on = labelled(data.adapter, data.val) if detector.needs_calibration else None
+        recipe = self._recipe()
+        training = recipe["training"]
+        if self._learnt.training is not None:
+            learnt_on = {
+                "dataset": data.source_name,
+                "subjects": sorted(self._learnt.subjects or ()),
+            }
+            training = {**training, "data": learnt_on}
+        asked = {"training": training}
+        naming = Naming(detector.name, detector.label(), recipe, asked, data.val, settled_on)
+        maps = maps_identity(recipe, data.adapter, request, config, settled_on)
+        everyone = {s.id: s for s in [*subjects.val, *subjects.test]}
+        folder = request.workspace.maps / f"{detector.name}__{maps[:12]}"
+        self._exports = self._export_folder(data, subjects, folder)
+        return Identity(
+            method=detector.name,
+            label=detector.label(),
+            names=name_run(naming, data, subjects, request, config),
+            maps=maps,
+            folder=folder,
+            stamps={
+                name: stamp(data.adapter, subject, detector.spec.modalities)
+                for name, subject in everyone.items()
+            },
+            people=everyone,
+            images={
+                name: stamp(data.adapter, subject, detector.spec.modalities, lesion=False)
+                for name, subject in everyone.items()
+            },
+        )
+
+    def _recipe(self) -> dict[str, Any]:
+        """Return what the maps depend on beside the scans."""
+        detector = self._learnt.detector
         revision = detector.revision()
-        parts = {
+        return {
             "method": detector.name,
             "plugin": revision.pop("source", ""),
             **revision,
             "detector": detector.config.model_dump(mode="json"),
             "training": self._learnt.identity,
             "preprocessing": self.config.preprocessing.model_dump(mode="json"),
-            **preprocessing_revision(self.config.preprocessing),
             "reduction": self.config.scoring.reduction,
-            "evaluation": self.config.evaluation.model_dump(mode="json"),
-            "dataset": request.dataset,
-            **data.adapter.revision(),
-            "split": request.split,
-            "val": contents(data.val, data.fingerprints),
-            "test": contents(data.test, data.fingerprints),
-            "seed": request.seed,
+            "dataset": self.request.dataset,
         }
-        if detector.needs_calibration:
-            parts["calibrated on"] = contents(self._settling(data), data.fingerprints)
-        # The subjects of the maps are stamped one by one.
-        unseen = ("evaluation", "split", "val", "test")
-        maps = identity({key: value for key, value in parts.items() if key not in unseen})
-        everyone = {s.id: s for s in [*subjects.val, *subjects.test]}
-        return Identity(
-            method=detector.name,
-            label=detector.label(),
-            run=parts,
-            maps=maps,
-            folder=request.workspace.maps / f"{detector.name}__{maps[:12]}",
-            stamps={
-                name: stamp(data.adapter, subject, detector.spec.modalities)
-                for name, subject in everyone.items()
-            },
-        )
+
+    def _export_folder(self, data: RunData, subjects: Evaluated, maps: Path) -> ExportFolder | None:
+        """Return where maps are exported to: where the user says; in the workspace where nothing can be evaluated."""
+        run = identity({"maps": maps.name, "data": data.place})[:16]
+        if self.request.export is None and not subjects.known:
+            name = f"{self.request.method}__{self.request.dataset}__exported__{run[:8]}"
+            self.export = self.request.workspace.maps / name
+        return export_folder(self.export, self.request, run)
 
     def alone(self, folder: Path) -> AbstractContextManager[None]:
         """Hold the folder of the maps: the first process does so for all."""
@@ -191,6 +216,8 @@ class DetectorSource:
             As :meth:`benchmark.scoring.subjects.SubjectScorer.score`.
         """
         accelerator, detector = self._accelerator, self._learnt.detector
+        if self._exports is not None and self.writes:
+            self._exports.claim()
         engine = ScoreEngine(self.request.seed, accelerator.device, self.config.scoring)
         accelerator.wait_for_everyone()
         if detector.needs_calibration:
@@ -198,7 +225,7 @@ class DetectorSource:
                 calibrate(
                     detector,
                     data.adapter,
-                    self._settling(data),
+                    labelled(data.adapter, data.val),
                     self.config.preprocessing,
                     engine,
                     identity.folder,
@@ -211,10 +238,10 @@ class DetectorSource:
             adapter=data.adapter,
             preprocessing=self.config.preprocessing,
             engine=engine,
-            maps=MapStore(identity.folder, identity.stamps),
+            maps=identity.store,
             views=view_store(self.request, data, self.config, subjects.test),
             console=self._console,
-            export=self.export,
+            export=self._exports,
             process=(accelerator.process_index, accelerator.num_processes),
         )
         scorer.score(subjects.val, reported=False)
@@ -244,10 +271,6 @@ class DetectorSource:
             trained_on=learnt.subjects,
             fingerprints=data.fingerprints,
         )
-
-    def _settling(self, data: RunData) -> list[Subject]:
-        """Return the subjects that a method settles its parameters on."""
-        return labelled(data.adapter, data.val)
 
     def _ready(self, data: RunData) -> _Learnt:
         request, accelerator, config = self.request, self._accelerator, self.config

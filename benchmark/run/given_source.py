@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from andi_bench import config as configuration
@@ -15,16 +16,18 @@ from andi_bench.names import slug
 from andi_bench.records.store import Costs, identity
 from benchmark.recording.facts import LearningFacts, MethodFacts
 from benchmark.run.accelerator import default_preset
-from benchmark.run.data import DataSets, RunData, contents, labelled
+from benchmark.run.data import DataSets, RunData, labelled
+from benchmark.run.identity import Evaluated, Identity, Naming, name_run, revisions
 from benchmark.run.request import RunRequest
-from benchmark.run.source import Evaluated, Facts, Identity, view_store
+from benchmark.run.source import Facts, export_folder, view_store
+from benchmark.scoring.export_folder import ExportFolder
 from benchmark.scoring.given_maps import Adaptations, map_files, to_working, unmatched_maps
 from benchmark.scoring.map_store import MapStore
-from benchmark.scoring.subjects import read_ahead, scored_subject
-from datasets.prepare.register.original_grid import original_path, preparation_of, save_on_original
+from benchmark.scoring.subjects import original_names, read_ahead, scored_subject
+from datasets.prepare.register.original_grid import preparation_of, save_on_original
+from datasets.prepare.sidecar import Preparation
 from datasets.scans.fingerprints import file_hash
 from datasets.scans.nifti import read_nifti
-from datasets.scans.preprocess import preprocessing_revision
 from datasets.subject import Subject
 
 LONGEST_NAME = 60
@@ -107,13 +110,19 @@ class GivenSource:
         Raises
         ------
         UserError
-            As :meth:`benchmark.run.data.DataSets.open`.
+            As :meth:`benchmark.run.data.DataSets.open`; where maps are to be exported and no subject was prepared by
+            this package, or the folder for them holds others'.
         """
-        return self._data_sets.open(
+        data = self._data_sets.open(
             self._console,
             method=self.request.method,
             modalities=self.config.preprocessing.modalities,
         )
+        exports = export_folder(self.export, self.request)
+        if exports is not None:
+            found = self._prepared(data.test).values()
+            exports.require_free(name for preparation in found for name in _names(preparation))
+        return data
 
     def learn(self, data: RunData) -> None:
         """Do nothing: who made the maps has learnt already."""
@@ -140,38 +149,41 @@ class GivenSource:
         return Evaluated(val, known, known)
 
     def identify(self, data: RunData, subjects: Evaluated) -> Identity:
-        """Name the run by the bytes of its maps, the data and the configuration."""
+        """Name the run by the bytes of its maps, the data and the configuration.
+
+        Raises
+        ------
+        UserError
+            When a file cannot be read, or the folder for exported maps is another run's.
+        """
         request, config, given = self.request, self.config, self._given
-        hashes = {name: file_hash(path) for name, path in sorted(self._files.items())}
+        self._hashes = {name: file_hash(path) for name, path in sorted(self._files.items())}
         scoring = {
             "name": given.name,
             "preprocessing": config.preprocessing.model_dump(mode="json"),
             "dataset": request.dataset,
         }
-        parts = {
-            **scoring,
-            "maps": hashes,
-            **preprocessing_revision(config.preprocessing),
-            **data.adapter.revision(),
-            "evaluation": config.evaluation.model_dump(mode="json"),
-            "split": request.split,
-            "val": contents(subjects.val, data.fingerprints),
-            "test": contents(data.test, data.fingerprints),
-            "seed": request.seed,
-        }
+        recipe = {**scoring, "maps": self._hashes}
+        naming = Naming(given.slug, given.name, recipe, {}, subjects.val)
+        kept = {**scoring, **data.adapter.revision(), **revisions(config)}
         modalities = config.preprocessing.modalities
+        folder = request.workspace.maps / f"{given.slug}__{identity(kept)[:12]}"
+        run = identity({"maps": folder.name, "data": data.place})[:16]
+        self._exports = export_folder(self.export, request, run)
+        everyone = {s.id: s for s in [*subjects.val, *subjects.known]}
         return Identity(
             method=given.slug,
             label=given.name,
-            run=parts,
-            maps=identity(scoring | {"maps": hashes}),
-            folder=request.workspace.maps / f"{given.slug}__{identity(scoring)[:12]}",
+            names=name_run(naming, data, subjects, request, config),
+            maps=identity({**kept, "maps": self._hashes}),
+            folder=folder,
             stamps={
-                s.id: identity({"map": hashes[s.id], "scan": data.adapter.content(s, modalities)})[
-                    :12
-                ]
-                for s in [*subjects.val, *subjects.known]
+                name: identity(
+                    {"map": self._hashes[name], "scan": data.adapter.content(s, modalities)}
+                )[:12]
+                for name, s in everyone.items()
             },
+            people=everyone,
         )
 
     def alone(self, folder: Path) -> AbstractContextManager[None]:
@@ -186,13 +198,12 @@ class GivenSource:
         Raises
         ------
         UserError
-            As :func:`benchmark.scoring.given_maps.to_working`; and where maps are to be exported and no subject was
-            prepared by this package.
+            As :func:`benchmark.scoring.given_maps.to_working`, and where a map to be exported is missing.
         """
         if not finished:
-            self._keep(data, subjects, MapStore(identity.folder, identity.stamps))
-        if self.export is not None:
-            self._export(data.test, self.export)
+            self._keep(data, subjects, identity.store)
+        if self._exports is not None:
+            self._export(data.test, self._exports)
 
     def facts(self, data: RunData, subjects: Evaluated) -> Facts:
         """Return what little is known of the maps."""
@@ -229,18 +240,31 @@ class GivenSource:
                 f"{len(unknown)} files of no subject of the data set were left alone: {unknown[0]}{more}"
             )
 
-    def _export(self, subjects: list[Subject], folder: Path) -> None:
-        """Write each map as ``<folder>/<subject>_on_<original file>.nii.gz``; files that are there are left alone."""
+    def _prepared(self, subjects: list[Subject]) -> dict[str, Preparation]:
+        """Return the sidecars of the subjects that lie on another grid than the user's files."""
         prepared = {s.id: p for s in subjects if (p := preparation_of(s.paths)) is not None}
         if not prepared:
             raise UserError(
                 f"--export-maps: no subject of dataset '{self.request.dataset}' has a preparation.json beside its "
                 "files: its maps lie on the user's files already"
             )
+        return prepared
+
+    def _export(self, subjects: list[Subject], exports: ExportFolder) -> None:
+        """Write each map as ``<folder>/<subject>_on_<original file>.nii.gz``."""
+        prepared = self._prepared(subjects)
         files = map_files(self._given.maps, list(prepared))
+        exports.claim()
         with self._console.progress("exporting maps", len(prepared)) as advance:
             for subject, preparation in prepared.items():
-                if not original_path(folder, preparation).is_file():
-                    scan = read_nifti(files[subject])
-                    save_on_original(scan.values, scan.affine, preparation, folder)
+                for name, stamp in _names(preparation, file_hash(files[subject])).items():
+                    if not exports.holds(name, stamp):
+                        scan = read_nifti(files[subject])
+                        write = partial(save_on_original, scan.values, scan.affine, preparation)
+                        exports.put(name, stamp, write)
                 advance(1, subject)
+
+
+def _names(preparation: Preparation, stamp: str = "") -> dict[str, str]:
+    """Return the file that a map is exported to, which lies in the folder itself, and what it is made from."""
+    return {Path(n).name: made for n, made in original_names(preparation, stamp).items()}

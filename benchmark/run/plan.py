@@ -10,6 +10,7 @@ from accelerate import PartialState
 
 from andi_bench.console import Console
 from andi_bench.errors import UserError
+from andi_bench.names import folder_word
 from benchmark.run.detector_source import DetectorSource
 from benchmark.run.request import Outcome, RunRequest
 from benchmark.run.stages import Run
@@ -72,9 +73,13 @@ def run_plan(plan: RunPlan, *, as_json: bool) -> None:
 
 
 def _asked(plan: RunPlan, console: Console) -> Iterator[tuple[DetectorSource, bool]]:
+    export, several = plan.request.export, len(plan.methods) * len(plan.seeds) > 1
     for name in plan.methods:
         for seed in plan.seeds:
-            yield DetectorSource(replace(plan.request, method=name, seed=seed), console), True
+            # One folder holds the maps of one run: names of subjects would else meet.
+            own = export / f"{folder_word(name)}__seed{seed}" if export and several else export
+            request = replace(plan.request, method=name, seed=seed, export=own)
+            yield DetectorSource(request, console), True
 
 
 def _along(plan: RunPlan, console: Console) -> Iterator[tuple[DetectorSource, bool]]:

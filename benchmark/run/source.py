@@ -6,60 +6,17 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from andi_bench.config import RunConfig
 from andi_bench.records.store import Costs
 from benchmark.recording.facts import LearningFacts, MethodFacts
 from benchmark.run.data import RunData
+from benchmark.run.identity import Evaluated, Identity, revisions
 from benchmark.run.request import RunRequest
+from benchmark.scoring.export_folder import ExportFolder
 from benchmark.scoring.scan_views import ViewStore
 from datasets.subject import Subject
-
-
-@dataclass(frozen=True)
-class Identity:
-    """What a run and its maps are named by.
-
-    Parameters
-    ----------
-    method, label : str
-        Name in folders, name in tables.
-    run : dict
-        Everything that the run's result depends on.
-    maps : str
-        Hash of what its maps depend on, beside the subjects.
-    folder : Path
-        Where the maps are kept.
-    stamps : dict of str to str
-        For each subject what changes when one of its files does.
-    """
-
-    method: str
-    label: str
-    run: dict[str, Any]
-    maps: str
-    folder: Path
-    stamps: dict[str, str]
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """The subjects of a run.
-
-    Parameters
-    ----------
-    val : list of Subject
-        Thresholds are frozen on them; their lesions are known.
-    test : list of Subject
-        All that are scored.
-    known : list of Subject
-        Those of ``test`` whose lesions are known: they are reported on.
-    """
-
-    val: list[Subject]
-    test: list[Subject]
-    known: list[Subject]
 
 
 @dataclass(frozen=True)
@@ -150,12 +107,11 @@ class MapSource(Protocol):
 def view_folder(request: RunRequest, data: RunData, config: RunConfig) -> Path:
     """Return where views of the scans are kept: all methods on the same data and preprocessing share them."""
     from andi_bench.records.store import identity
-    from datasets.scans.preprocess import preprocessing_revision
 
     parts = {
         "dataset": request.dataset,
         "preprocessing": config.preprocessing.model_dump(mode="json"),
-        **preprocessing_revision(config.preprocessing),
+        **revisions(config),
         **data.adapter.revision(),
     }
     return request.workspace.views / f"{request.dataset}__{identity(parts)[:12]}"
@@ -170,3 +126,20 @@ def view_store(
     modalities = config.preprocessing.modalities
     stamps = {s.id: stamp(data.adapter, s, modalities) for s in subjects}
     return ViewStore(view_folder(request, data, config), stamps)
+
+
+def export_folder(folder: Path | None, request: RunRequest, run: str = "") -> ExportFolder | None:
+    """Return the folder of exported maps; None where none are.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where it lies.
+    request : RunRequest
+        Of the run.
+    run : str
+        Hash of what the maps come from, and of the place of the data; "" where it is not known yet.
+    """
+    if folder is None:
+        return None
+    return ExportFolder(folder, f"{request.method}, seed {request.seed}, {request.dataset}", run)

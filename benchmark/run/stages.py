@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from andi_bench.console import Console
-from andi_bench.records.store import RunInfo, find_run, identity
+from andi_bench.records.schema import IDENTITY, RunInfo, RunRecord
+from andi_bench.records.states import confirm, earlier_of, runs_like, superseded
+from andi_bench.records.store import find_run
 from benchmark.evaluation.measurement import Loader
 from benchmark.evaluation.native_grid import NativeLoader
 from benchmark.evaluation.paper_protocol import paper_run
@@ -17,8 +19,9 @@ from benchmark.recording.guards import unseen_in_training
 from benchmark.recording.record_folder import Kept, leave_record
 from benchmark.recording.results import Results
 from benchmark.run.data import RunData
+from benchmark.run.identity import Evaluated
 from benchmark.run.request import Outcome
-from benchmark.run.source import Evaluated, Identity, MapSource, view_folder, view_store
+from benchmark.run.source import MapSource, view_folder, view_store
 from benchmark.scoring.map_store import MapStore
 from benchmark.scoring.native_truth import TruthStore
 
@@ -53,9 +56,12 @@ class Run:
         same = data.source is data.adapter
         subjects = source.evaluated(data)
         named = source.identify(data, subjects)
-        info = self._info(named)
+        created = datetime.now(UTC).isoformat(timespec="milliseconds")
+        info = named.info(request, source.preset, created)
         found = find_run(request.workspace.records, info)
         existing = request.workspace.records / info.folder_name if found is not None else None
+        if source.writes:
+            self._compare_states(info, data.place, found)
         if existing is not None and source.export is None:
             return Outcome(existing, None, reused=True)
         with source.alone(named.folder):
@@ -65,28 +71,32 @@ class Run:
             return Outcome(None, source.export)
         if existing is not None:
             return Outcome(existing, source.export, reused=True)
-        facts = self._facts(info, data, subjects, same)
-        maps = MapStore(named.folder, named.stamps)
+        facts = self._facts(info, data, subjects, same, named.names.files)
+        maps = named.store
         results = self._measured(facts, maps, truths)
         views = view_store(request, data, source.config, subjects.known)
         kept = Kept(maps, views)
         return Outcome(leave_record(request.workspace.records, facts, results, kept), source.export)
 
-    def _info(self, named: Identity) -> RunInfo:
-        request = self._request
-        return RunInfo(
-            method=named.method,
-            label=named.label,
-            dataset=request.dataset,
-            split=request.split,
-            seed=request.seed,
-            preset=self._source.preset,
-            identity=identity(named.run),
-            maps=named.maps,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-        )
+    def _compare_states(self, info: RunInfo, place: str, found: RunRecord | None) -> None:
+        """Say which records are of earlier data; make one that is of today's data stand before newer ones."""
+        like = runs_like(self._request.workspace.records, info)
+        if found is not None:
+            if info.identity in superseded(like):
+                confirm(found)
+            return
+        for record in earlier_of(info, place, like)[:1]:
+            older = record.run.identity_version < IDENTITY
+            why = (
+                "is of an older version, and does not say what its files held: it cannot be proven current"
+                if older
+                else "is of the data before they were changed"
+            )
+            self._console.note(f"older record  {record.folder} {why}; a new one is made beside it")
 
-    def _facts(self, info: RunInfo, data: RunData, subjects: Evaluated, same: bool) -> RunFacts:
+    def _facts(
+        self, info: RunInfo, data: RunData, subjects: Evaluated, same: bool, files: dict[str, str]
+    ) -> RunFacts:
         origin = self._source.facts(data, subjects)
         return RunFacts(
             info=info,
@@ -98,6 +108,8 @@ class Run:
                 test=[s.id for s in subjects.known],
                 unlabelled=len(data.test) - len(subjects.known),
                 fingerprints=origin.fingerprints,
+                files=files,
+                place=data.place,
             ),
             guards=[
                 *data.guards,

@@ -17,6 +17,9 @@ from benchmark.scoring.costs import CallCounter
 from datasets.volume import Volume
 from methods.base import AnomalyDetector
 
+VERSION = 1
+"""Raised when the same scores of slices would give another map: what was scored before is then not found again."""
+
 
 @dataclass(frozen=True)
 class ScoreEngine:

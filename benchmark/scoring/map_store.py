@@ -6,8 +6,10 @@ A file holds the map, the brain and lesion masks on the working grid, and the co
 
 from __future__ import annotations
 
+import glob
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
 from andi_bench.files import partial_file
+from datasets.subject import Subject
 from datasets.volume import LesionLoss, NativeGrid
 
 
@@ -90,10 +93,17 @@ class MapStore:
         Made when the first subject is saved.
     stamps : dict
         For each subject a text that changes when its files do, so that a stale map is not taken for good.
+    images : dict
+        As ``stamps``, of the images alone: the map of a scan whose lesion mask was corrected is still its map.
+    people : mapping of str to Subject
+        Subjects as they are now: where they are given, site and further columns come from here, for they may have been
+        corrected since the map was made.
     """
 
     folder: Path
     stamps: dict[str, str] = field(default_factory=dict)
+    images: dict[str, str] = field(default_factory=dict)
+    people: Mapping[str, Subject] = field(default_factory=dict)
 
     def path(self, subject: str) -> Path:
         """Return the file of a subject."""
@@ -102,6 +112,26 @@ class MapStore:
 
     def __contains__(self, subject: str) -> bool:
         return self.path(subject).is_file()
+
+    def scored_before(self, subject: str) -> Path | None:
+        """Return a file with a map of a subject's images as they are, beside whatever mask; None where there is none."""
+        images = self.images.get(subject)
+        if not images or not self.folder.is_dir():
+            return None
+        for path in sorted(self.folder.glob(f"{glob.escape(subject)}.*.npz")):
+            try:
+                with np.load(path, allow_pickle=False) as archive:
+                    meta = json.loads(archive["meta"].tobytes())
+            except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+                continue
+            if (meta["subject"], meta.get("images")) == (subject, images):
+                return path
+        return None
+
+    def of_the_images(self, subject: str) -> ScoredSubject | None:
+        """Return a map of a subject's images as they are, held against an earlier mask; None where there is none."""
+        path = self.scored_before(subject)
+        return self._read(path, subject) if path is not None else None
 
     def save(self, scored: ScoredSubject) -> None:
         """Write one subject atomically.
@@ -113,6 +143,8 @@ class MapStore:
         """
         meta = asdict(replace(scored, native=None))
         del meta["native"]
+        if scored.subject in self.images:
+            meta["images"] = self.images[scored.subject]
         arrays = {key: meta.pop(key) for key in ("map", "brain", "lesion")}
         inside = arrays["brain"]
         whole = bool(np.any(arrays["map"][~inside]))
@@ -136,7 +168,9 @@ class MapStore:
         UserError
             When the file is missing or damaged.
         """
-        path = self.path(subject)
+        return self._read(self.path(subject), subject)
+
+    def _read(self, path: Path, subject: str) -> ScoredSubject:
         try:
             with np.load(path, allow_pickle=False) as archive:
                 scores = archive["map"]
@@ -154,8 +188,13 @@ class MapStore:
                 scores[masks["brain"]] = inside
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise UserError(f"{path}: damaged map ({error}); delete it to score again") from error
+        meta.pop("images", None)
         meta["spacing"] = tuple(meta["spacing"])
         if meta.get("loss") is not None:
             lost = tuple((ml, tuple(centre)) for ml, centre in meta["loss"]["lost"])
             meta["loss"] = LesionLoss(meta["loss"]["total"], lost)
+        now = self.people.get(subject)
+        if now is not None:
+            meta["attributes"] = dict(now.attributes)
+            meta["site"] = now.attributes.get("site") or now.site
         return ScoredSubject(map=scores, brain=masks["brain"], lesion=masks.get("lesion"), **meta)

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from numpy.typing import NDArray
 from andi_bench.config import PreprocessingConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
+from andi_bench.records.store import identity
 from benchmark.scoring.costs import peak_memory_mb, reset_peak_memory
 from benchmark.scoring.engine import ScoreEngine, score_volume
+from benchmark.scoring.export_folder import ExportFolder
 from benchmark.scoring.map_store import MapStore, ScoredSubject
 from benchmark.scoring.scan_views import ViewStore
 from datasets.adapters.base import DatasetAdapter, Subject
@@ -26,14 +29,18 @@ from datasets.prepare.register.original_grid import (
     preparation_of,
     save_on_original,
 )
+from datasets.prepare.sidecar import Preparation
 from datasets.scans.preprocess import save_map
 from datasets.volume import Volume
 from methods.base import AnomalyDetector
 
 
-def stamp(adapter: DatasetAdapter, subject: Subject, modalities: Sequence[str]) -> str:
-    """Return a short text that changes when one of a subject's files does."""
-    return hashlib.blake2b(adapter.content(subject, modalities).encode(), digest_size=6).hexdigest()
+def stamp(
+    adapter: DatasetAdapter, subject: Subject, modalities: Sequence[str], *, lesion: bool = True
+) -> str:
+    """Return a short text that changes when one of a subject's files does; without ``lesion``, one of its images."""
+    content = adapter.content(subject, modalities, lesion=lesion)
+    return hashlib.blake2b(content.encode(), digest_size=6).hexdigest()
 
 
 def read_ahead(
@@ -71,10 +78,10 @@ class SubjectScorer:
         Where what figures show of the scans goes.
     console : Console
         Where to show progress.
-    export : Path or None
+    export : ExportFolder or None
         Folder for the maps as NIfTI on each scan's own grid, and in its
         :data:`datasets.prepare.register.original_grid.ORIGINAL` those of prepared scans on the grids of the files they
-        were prepared from; files that are there are left alone.
+        were prepared from; what is there from the same files is left alone.
     process : (int, int)
         This process and how many there are: each takes its share of the subjects.
     """
@@ -86,7 +93,7 @@ class SubjectScorer:
     maps: MapStore
     views: ViewStore
     console: Console
-    export: Path | None = None
+    export: ExportFolder | None = None
     process: tuple[int, int] = (0, 1)
 
     def score(self, subjects: Sequence[Subject], *, reported: bool) -> None:
@@ -109,7 +116,7 @@ class SubjectScorer:
         if not share:
             return
         name = self.detector.name
-        unscored = sum(subject not in self.maps for subject in share)
+        unscored = sum(s not in self.maps and not self.maps.scored_before(s) for s in share)
         if rank == 0 and unscored:
             self.console.note(f"scoring {unscored} of {len(subjects)} subjects with {name}")
         with self.console.progress(f"scoring ({name})", len(share)) as advance:
@@ -118,7 +125,7 @@ class SubjectScorer:
                 if reported:
                     self.views.keep(volume)
                 if reported and self.export is not None:
-                    _export(scored, volume, share[volume.subject], self.export)
+                    self._exported(scored, volume, share[volume.subject], self.export)
                 advance(1, volume.subject)
 
     def _wanted(self, subject: Subject, reported: bool) -> bool:
@@ -126,12 +133,36 @@ class SubjectScorer:
             return True
         if not reported:
             return False
-        exports = _exports(subject, self.export) if self.export is not None else []
-        return bool(self.views.missing([subject.id])) or not all(p.is_file() for p in exports)
+        if self.views.missing([subject.id]):
+            return True
+        export, stamp = self.export, self.maps.stamps.get(subject.id, "")
+        if export is None:
+            return False
+        return not all(export.holds(n, s) for n, s in export_names(subject, stamp).items())
+
+    def _exported(
+        self, scored: ScoredSubject, volume: Volume, subject: Subject, export: ExportFolder
+    ) -> None:
+        own, *original = export_names(subject, self.maps.stamps.get(subject.id, "")).items()
+        if not np.isfinite(scored.map).all():
+            raise UserError(f"{export.folder / own[0]}: the map is not finite")
+        if not export.holds(*own):
+            export.put(*own, lambda path: save_map(scored.map, volume, path))
+        prepared = preparation_of(subject.paths)
+        for name, stamp in original if prepared is not None else ():
+            if not export.holds(name, stamp):
+                assert prepared is not None
+                write = partial(save_on_original, scored.map, volume.affine, prepared)
+                export.put(name, stamp, write)
 
     def _scored(self, volume: Volume) -> ScoredSubject:
         if volume.subject in self.maps:
             return self.maps.load(volume.subject)
+        before = self.maps.of_the_images(volume.subject)
+        if before is not None:  # the mask was corrected, the images are the same: so is the map
+            scored = scored_subject(volume, before.map, before.costs)
+            self.maps.save(scored)
+            return scored
         reset_peak_memory(self.engine.device)
         result = score_volume(self.detector, volume, self.engine)
         costs: dict[str, Any] = {
@@ -172,22 +203,31 @@ def scored_subject(
     )
 
 
-def _exports(subject: Subject, folder: Path) -> list[Path]:
-    """Return the files that a subject's map is exported to."""
+def export_names(subject: Subject, stamp: str = "") -> dict[str, str]:
+    """Return the files that a subject's map is exported to, below the folder, and what each is made from.
+
+    Parameters
+    ----------
+    subject : Subject
+        As found on disk.
+    stamp : str
+        Changes when one of its files does.
+    """
+    out = {f"{subject.id}.nii.gz": stamp}
     prepared = preparation_of(subject.paths)
-    original = [] if prepared is None else [original_path(folder / ORIGINAL, prepared)]
-    return [folder / f"{subject.id}.nii.gz", *original]
+    if prepared is not None:
+        out |= original_names(prepared, stamp)
+    return out
 
 
-def _export(scored: ScoredSubject, volume: Volume, subject: Subject, folder: Path) -> None:
-    missing = [path for path in _exports(subject, folder) if not path.is_file()]
-    if not missing:
-        return
-    if not np.isfinite(scored.map).all():
-        raise UserError(f"{missing[0]}: the map is not finite")
-    own, *original = _exports(subject, folder)
-    if own in missing:
-        save_map(scored.map, volume, own)
-    prepared = preparation_of(subject.paths)
-    if prepared is not None and original[0] in missing:
-        save_on_original(scored.map, volume.affine, prepared, folder / ORIGINAL)
+def original_names(prepared: Preparation, stamp: str = "") -> dict[str, str]:
+    """Return the file for a map on the grid that a prepared scan comes from, and what it is made from.
+
+    That is the map, the way back to the original's grid, and that grid.
+    """
+    back = {
+        "to": prepared.to_prepared.tolist(),
+        "from": {kind: file.model_dump(mode="json") for kind, file in prepared.originals.items()},
+    }
+    name = original_path(Path(ORIGINAL), prepared).as_posix()
+    return {name: f"{stamp}-{identity(back)[:16]}"}

@@ -327,12 +327,28 @@ class DatasetAdapter(ABC):
                     progress("comparing scans", done, len(subjects))
         return out
 
-    def content(self, subject: Subject, modalities: Sequence[str]) -> str:
-        """Identify all files that a volume is made of: hashes of their bytes, joined by dashes."""
+    def content(self, subject: Subject, modalities: Sequence[str], *, lesion: bool = True) -> str:
+        """Identify all files that a volume is made of: hashes of their bytes, joined by dashes.
+
+        In the order of the modalities, then the lesion mask, then ``brain:`` and the brain mask, where there are any.
+
+        Parameters
+        ----------
+        subject : Subject
+            One of :meth:`subjects`.
+        modalities : sequence of str
+            Which images are read.
+        lesion : bool
+            Whether the lesion mask counts: an anomaly map depends on the images alone.
+        """
         paths = [subject.paths[name] for name in modalities if name in subject.paths]
-        if subject.mask is not None:
+        if lesion and subject.mask is not None:
             paths.append(subject.mask)
-        return "-".join(self._hashes.hash(path, "file") for path in paths)
+        found = [self._hashes.hash(path, "file") for path in paths]
+        brain: Path | None = getattr(subject, "brain", None)
+        if brain is not None:
+            found.append(f"brain:{self._hashes.hash(brain, 'file')}")
+        return "-".join(found)
 
     def _subjects_on_disk(self) -> list[Subject]:
         if self._found is None:

@@ -36,6 +36,9 @@ class SourceFile:
         The archive's name, "" for a file in a folder.
     offset : int
         Where a ``tar`` member's bytes begin.
+    changed : str
+        When the system last changed anything about a ``file``: another one of the same size, put there with the same
+        time, is noticed by it. "" where that is not known.
     """
 
     name: str
@@ -45,6 +48,7 @@ class SourceFile:
     stamp: str
     origin: str = ""
     offset: int = 0
+    changed: str = ""
 
     @property
     def label(self) -> str:

@@ -48,6 +48,10 @@ class PreparedFile(Section):
     how: str = Field("", description="link, copy, unpacked, or written and why")
     bytes: int | None = Field(None, description="its size; null: not looked at")
     stamp: str = Field("", description="changes when the file that it was made from does")
+    changed: str = Field(
+        "", description="when that file was last changed in any way; then its bytes are compared"
+    )
+    hash: str = Field("", description="blake2b of that file's bytes; '' of a member of an archive")
     voxels: str = Field("", description="hash of an image's voxels as they were read")
     original: Original | None = Field(None, description="null: it lies on the grid of its source")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar
@@ -55,8 +56,17 @@ def file_hash(path: Path) -> str:
     return state.hexdigest()
 
 
+SETTLED = 2.5
+"""Seconds since its last change after which a file's hash is kept: the coarsest file systems tell times to two seconds,
+and a file that is written twice within one such step looks the same."""
+
+
 class FingerprintCache:
-    """Remembers hashes by a file's place, size and times of change.
+    """Remembers hashes by a file's place, size, number and times of change.
+
+    The time of the last change of any kind (ctime) cannot be set by hand: a file that is replaced by another of its size,
+    with its time, has another. What was changed a moment ago, or after the clock was set back in times to come, is kept
+    for this object's life alone.
 
     Parameters
     ----------
@@ -85,20 +95,20 @@ class FingerprintCache:
         UserError
             When the file cannot be read.
         """
-        try:
-            stat = path.stat()
-        except OSError as error:
-            raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
-        key = f"{kind}|{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"
+        key, _ = _state(path, kind)
         with self._lock:
             if self._known is None:
                 self._known = self._read()
             if key in self._known:
                 return self._known[key]
         found = self._KINDS[kind](path)  # outside the lock: this is what takes time
+        after, settled = _state(path, kind)
+        if after != key:  # written to while it was read
+            return self.hash(path, kind)
         with self._lock:
             self._known[key] = found
-            self._append(key, found)
+            if settled:
+                self._append(key, found)
         return found
 
     def _read(self) -> dict[str, str]:
@@ -128,3 +138,14 @@ class FingerprintCache:
                 file.write("\n" + json.dumps([key, value]) + "\n")
         except OSError:
             self.path = None  # a memory that cannot be written costs time, never a result
+
+
+def _state(path: Path, kind: str) -> tuple[str, bool]:
+    """Return what a hash is remembered by, and whether the file has been left alone for a while."""
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
+    times = f"{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"
+    settled = max(stat.st_mtime, stat.st_ctime) + SETTLED < time.time()
+    return f"{kind}|{path.resolve()}|{stat.st_ino}|{times}", settled

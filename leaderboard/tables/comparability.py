@@ -27,6 +27,9 @@ def _idle() -> set[tuple[str, ...]]:
 
 _IDLE = _idle()
 
+DATA, UNKNOWN = "files of the subjects", "not recorded"
+"""What sets states of the data apart; of a record that does not say."""
+
 
 def comparability(run: RunRecord) -> dict[str, str]:
     """Return everything two runs must share to stand in one table, in words, by name."""
@@ -46,7 +49,24 @@ def comparability(run: RunRecord) -> dict[str, str]:
         "smallest component": f"{protocol.min_component_ml:g} ml",
         "split fingerprint": protocol.split_fingerprint[:12] or "none",
         "share of lesion voxels": _prevalence(run),
+        DATA: protocol.data_fingerprint[:12] or UNKNOWN,
     }
+
+
+def comparable(records: Sequence[RunRecord]) -> dict[tuple[str, ...], list[RunRecord]]:
+    """Sort records into groups that may stand in one table, by :func:`comparability`.
+
+    Older records do not say what files they were measured on. They stand with the newer ones they agree with in all
+    else, behind them, where these speak of one state of the data; else by themselves.
+    """
+    groups: dict[tuple[str, ...], list[RunRecord]] = defaultdict(list)
+    for record in records:
+        groups[tuple(comparability(record).values())].append(record)
+    for key in [key for key in groups if key[-1] == UNKNOWN]:
+        known = [other for other in groups if other[:-1] == key[:-1] and other[-1] != UNKNOWN]
+        if len(known) == 1:
+            groups[known[0]] += groups.pop(key)
+    return groups
 
 
 def modalities_of(run: RunRecord) -> tuple[str, ...]:
@@ -71,24 +91,36 @@ def _times(numbers: tuple[float, ...] | None, unit: str = "") -> str:
     return "x".join(f"{value:.4g}" for value in numbers) + unit if numbers else "varying"
 
 
-def methods_of(records: list[RunRecord]) -> list[tuple[str, list[RunRecord]]]:
+def methods_of(
+    records: list[RunRecord], *, older: bool = False
+) -> list[tuple[str, list[RunRecord]]]:
     """Group the seeds of each method; return its label, made unique, and its runs by seed.
 
-    Of several records of the same maps the newest stands for all: they differ in what else was measured.
+    Of several records of the same maps the newest stands for all: they differ in what else was measured. A record that
+    does not say what files it was measured on is never averaged with those that do.
+
+    Parameters
+    ----------
+    records : list of RunRecord
+        Of one table.
+    older : bool
+        Whether all records of the same maps are shown.
     """
     groups: dict[tuple[str, ...], list[RunRecord]] = defaultdict(list)
     measured: set[tuple[str, ...]] = set()
-    newest_first = sorted(records, key=lambda r: (r.run.created, r.run.identity), reverse=True)
+    newest_first = sorted(
+        records, key=lambda r: (max(r.run.created, r.confirmed), r.run.identity), reverse=True
+    )
     for record in newest_first:
         name = (record.run.method, record.run.label, record.run.preset, _settings(record))
-        if record.run.maps and (*name, record.run.maps) in measured:
+        if not older and record.run.maps and (*name, record.run.maps) in measured:
             continue  # the same maps, measured the same way once more
         measured.add((*name, record.run.maps))
         # the same seed twice is no second seed: something else differs, so it is another row
-        copy = 0
-        while record.run.seed in {other.run.seed for other in groups[(*name, str(copy))]}:
+        known, copy = str(bool(record.protocol.data_fingerprint)), 0
+        while record.run.seed in {other.run.seed for other in groups[(*name, known, str(copy))]}:
             copy += 1
-        groups[(*name, str(copy))].append(record)
+        groups[(*name, known, str(copy))].append(record)
     runs_of = {key: sorted(runs, key=lambda r: r.run.seed) for key, runs in groups.items() if runs}
     by_label: dict[str, list[list[RunRecord]]] = defaultdict(list)
     for key, runs in runs_of.items():

@@ -18,7 +18,7 @@ from andi_bench.metrics.compared import (
 from andi_bench.metrics.points import RANKING, UPPER_BOUND
 from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import Pooled, Protocol, RunRecord
-from leaderboard.tables.comparability import comparability, methods_of
+from leaderboard.tables.comparability import comparability, comparable, methods_of
 from leaderboard.tables.seeds import Estimate, over_seeds, pooled_estimate, subject_estimate
 from leaderboard.tables.subject_values import SubjectTable, over_the_seeds, subject_tables
 
@@ -115,7 +115,11 @@ class Table:
 
 
 def build_tables(
-    records: Iterable[RunRecord], chain: str | None = None, metric: str = RANKING
+    records: Iterable[RunRecord],
+    chain: str | None = None,
+    metric: str = RANKING,
+    *,
+    older: bool = False,
 ) -> list[Table]:
     """Sort records into tables of comparable runs and rank each.
 
@@ -131,6 +135,8 @@ def build_tables(
         Show this post-processing alone.
     metric : str
         What ranks; see :func:`andi_bench.metrics.compared.ranking_metric`.
+    older : bool
+        Whether records of the same maps, and of earlier data, have rows of their own.
 
     Raises
     ------
@@ -146,14 +152,14 @@ def build_tables(
     return [
         table
         for name in sorted(by_dataset)
-        for table in _dataset_tables(by_dataset[name], chain, metric)
+        for table in _dataset_tables(by_dataset[name], chain, metric, older)
     ]
 
 
-def _dataset_tables(records: list[RunRecord], chain: str | None, metric: str) -> list[Table]:
-    groups: dict[tuple[str, ...], list[RunRecord]] = defaultdict(list)
-    for record in records:
-        groups[tuple(comparability(record).values())].append(record)
+def _dataset_tables(
+    records: list[RunRecord], chain: str | None, metric: str, older: bool
+) -> list[Table]:
+    groups = comparable(records)
 
     def weight(runs: list[RunRecord]) -> tuple[int, bool, str]:
         working = runs[0].protocol.grid == "working"
@@ -161,10 +167,12 @@ def _dataset_tables(records: list[RunRecord], chain: str | None, metric: str) ->
 
     ordered = sorted(sorted(groups.items()), key=lambda item: weight(item[1]), reverse=True)
     main = comparability(ordered[0][1][0])
-    return [_table(runs, main, chain, metric) for _, runs in ordered]
+    return [_table(runs, main, chain, metric, older) for _, runs in ordered]
 
 
-def _table(records: list[RunRecord], main: dict[str, str], chain: str | None, metric: str) -> Table:
+def _table(
+    records: list[RunRecord], main: dict[str, str], chain: str | None, metric: str, older: bool
+) -> Table:
     first = records[0]
     own = comparability(first)
     differs = tuple(
@@ -172,7 +180,7 @@ def _table(records: list[RunRecord], main: dict[str, str], chain: str | None, me
     )
     rows: list[Row] = []
     shown: list[RunRecord] = []
-    for label, runs in methods_of(records):
+    for label, runs in methods_of(records, older=older):
         tables = subject_tables(runs)
         shown += runs
         rows += [

@@ -156,7 +156,11 @@ class ShiftsPreparation:
 
     def _reference(self, console: Console) -> Reference | None:
         """Return the reference: the one used before, or one of the data set that is named."""
-        from datasets.prepare.histogram.match_step import read_reference, write_reference
+        from datasets.prepare.histogram.match_step import (
+            changed_files,
+            read_reference,
+            write_reference,
+        )
 
         known = read_reference(self.output)
         named = self._named_dataset()
@@ -167,6 +171,12 @@ class ShiftsPreparation:
                     f"{self.output} was matched to {known.subject} of {known.dataset}, not to "
                     f"{self.reference_subject or 'a subject'} of {asked[0]}: name that one, another output "
                     "folder, or --replace"
+                )
+            changed = changed_files(known)
+            if changed:
+                raise UserError(
+                    f"{changed[0]}: changed since the patients of {self.output} were matched to it: put the file back, "
+                    f"or name its data set again with --reference-dataset {known.dataset} and --replace"
                 )
             return known
         if named is None:

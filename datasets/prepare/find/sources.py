@@ -129,7 +129,9 @@ def file_at(path: Path, name: str) -> SourceFile:
     if not stat.S_ISREG(found.st_mode):
         raise UserError(f"{path}: not a regular file")
     stamp = f"{found.st_size}-{found.st_mtime_ns}"
-    return SourceFile(name, path.absolute(), "file", found.st_size, stamp)
+    changed = f"{found.st_ctime_ns}-{found.st_ino}"
+    place = path.absolute()
+    return SourceFile(name, place, "file", found.st_size, stamp, changed=changed)
 
 
 def _take_archive(path: Path, out: Finding, unpacked: Path) -> None:

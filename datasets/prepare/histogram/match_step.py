@@ -24,6 +24,7 @@ from datasets.prepare.sidecar import (
     versions,
 )
 from datasets.prepare.step import FoundSubject, StepOutcome, made_unless_current, run_step
+from datasets.scans.fingerprints import file_hash
 from datasets.scans.nifti import write_nifti
 from datasets.scans.scan import read_scan
 from datasets.subject import Subject
@@ -179,6 +180,15 @@ def read_reference(root: Path) -> Reference | None:
         raise UserError(
             f"{path}: damaged ({first}): delete it to choose a reference again"
         ) from error
+
+
+def changed_files(reference: Reference) -> list[Path]:
+    """Return those files of a reference that hold something else than when its histogram was taken.
+
+    A file that is not there any more, or that this machine never had, says nothing: the histogram is kept.
+    """
+    known = [(Path(file.path), file.hash) for file in reference.files.values()]
+    return [path for path, hash_ in known if path.is_file() and file_hash(path) != hash_]
 
 
 def write_reference(root: Path, reference: Reference) -> None:

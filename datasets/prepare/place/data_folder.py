@@ -13,6 +13,7 @@ from andi_bench.executor import Failure, each
 from andi_bench.files import links_work, sweep
 from datasets.adapters.base import Progress
 from datasets.prepare.found import Gathered, Incoming
+from datasets.prepare.place.currency import is_done, refreshed
 from datasets.prepare.place.marker import MARKER, claim, write_marker
 from datasets.prepare.place.prepared_split import (
     make_split,
@@ -24,7 +25,6 @@ from datasets.prepare.place.subject_folder import (
     Placed,
     Recipe,
     Task,
-    is_done,
     place_subject,
 )
 from datasets.prepare.sidecar import Preparation, read_whole
@@ -122,6 +122,8 @@ def prepare_subjects(request: ScansRequest, progress: Progress) -> PreparedData:
     _require_space(pending, request)
     _require_links(pending, request)
     reused = len(gathered.subjects) - len(pending)
+    waiting = {subject.id for subject in pending}
+    changed = refreshed([s for s in gathered.subjects if s.id not in waiting], output)
     failed = _place_all(pending, request, reused, progress)
     # One that fails now may have been prepared once, from files that have changed since.
     prepared = [found for found in prepared_in(output) if found.subject not in failed]
@@ -137,6 +139,17 @@ def prepare_subjects(request: ScansRequest, progress: Progress) -> PreparedData:
         for scan in listing.glob("*.nii*"):  # of subjects that failed
             scan.unlink()
     problems, notes = [*gathered.problems, *twice], [*gathered.notes, *notes]
+    if changed:
+        notes.append(
+            f"{len(changed)} subjects have other columns, person or part now: {changed[0]}"
+        )
+    there = {subject.id for subject in gathered.subjects}
+    left = [s.subject for s in prepared if s.subject not in there]
+    if left and there:
+        notes.append(
+            f"{len(left)} subjects prepared earlier are not in these sources, and stay: {left[0]} "
+            "(delete its folder to drop it)"
+        )
     return PreparedData(prepared, failed, problems, notes, split, reused)
 
 

@@ -19,6 +19,7 @@ from datasets.adapters.base import Progress
 from datasets.adapters.shifts import SETS
 from datasets.names import SHIFTS, shifts_kind
 from datasets.prepare.step import FoundSubject, StepOutcome
+from datasets.scans.fingerprints import file_hash
 
 _LAYOUT = "<set>/<split>/<kind>/<n>_<KIND>_isovox.nii.gz"
 
@@ -181,7 +182,7 @@ def _lay_out(subject: FoundSubject, target: Path, copy: bool) -> bool:
     with whole_folder(target) as folder:
         for name, path in wanted.items():
             if copy:
-                shutil.copy2(path, folder / name)  # with its time, by which it is known again
+                shutil.copy2(path, folder / name)
             else:
                 (folder / name).symlink_to(path)
     return True
@@ -190,5 +191,5 @@ def _lay_out(subject: FoundSubject, target: Path, copy: bool) -> bool:
 def _same(found: Path, wanted: Path, copy: bool) -> bool:
     if found.is_symlink() or not copy:
         return not copy and found.is_symlink() and found.readlink() == wanted
-    one, other = found.stat(), wanted.stat()
-    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+    # By their bytes: size and time may have been kept when the file was corrected.
+    return found.stat().st_size == wanted.stat().st_size and file_hash(found) == file_hash(wanted)

@@ -176,6 +176,8 @@ class _Contents:
                 how=self.how[kind],
                 bytes=path.stat().st_size,
                 stamp=source.stamp if source else "",
+                changed=source.changed if source else "",
+                hash=file_hash(source.container) if source and source.kind == "file" else "",
                 voxels=checked.hashes.get(kind, ""),
                 original=self.originals.get(kind),
             )
@@ -303,11 +305,3 @@ def _relabelled(line: str, partial: Path | None, subject: Incoming) -> str:
     one = next(iter(subject.files.values()))
     where = str(one.container.parent) if one.kind == "file" else one.label.rsplit("/", 1)[0]
     return line.replace(str(partial), where)
-
-
-def is_done(subject: Incoming, found: Preparation | None) -> bool:
-    """Whether a subject is prepared already, from these very files."""
-    if found is None:
-        return False
-    done = {kind: file.stamp for kind, file in found.files.items() if file.path}
-    return done == {kind: file.stamp for kind, file in subject.files.items()}

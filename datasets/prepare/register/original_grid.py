@@ -61,19 +61,17 @@ def to_original(
 
 
 def save_on_original(
-    values: NDArray[Any], affine: NDArray[np.float64], preparation: Preparation, folder: Path
-) -> Path:
-    """Write a map (X, Y, Z) on its original's grid, with the original's affine; return the file.
+    values: NDArray[Any], affine: NDArray[np.float64], preparation: Preparation, path: Path
+) -> None:
+    """Write a map (X, Y, Z) on its original's grid, with the original's affine.
 
     Raises
     ------
     UserError
         When it cannot be written.
     """
-    path = original_path(folder, preparation)
     _, original = _original(preparation)
     write_nifti(path, to_original(values, affine, preparation), np.array(original.affine))
-    return path
 
 
 def _original(preparation: Preparation) -> tuple[PreparedFile, Original]:

@@ -8,7 +8,12 @@ from support.raw_shifts import raw_path
 
 from andi_bench.config import PreprocessingConfig
 from datasets.adapters.shifts import ShiftsAdapter
-from datasets.prepare.register.original_grid import preparation_of, save_on_original, to_original
+from datasets.prepare.register.original_grid import (
+    original_path,
+    preparation_of,
+    save_on_original,
+    to_original,
+)
 from datasets.prepare.sidecar import Original, Preparation, PreparedFile, as_rows, read_preparation
 from datasets.scans.nifti import read_nifti
 
@@ -34,10 +39,9 @@ def test_a_map_of_world_coordinates_comes_back_as_the_coordinates_of_the_origina
     voxels = np.moveaxis(np.indices(volume.shape), 0, -1)
     world = voxels @ volume.affine[:3, :3].T + volume.affine[:3, 3]
     for axis in range(3):
-        path = save_on_original(
-            world[..., axis].astype(np.float32), volume.affine, preparation, tmp_path / str(axis)
-        )
+        path = original_path(tmp_path / str(axis), preparation)
         assert path.name == "ljubljana_dev_in_7_on_7_FLAIR_isovox.nii.gz"
+        save_on_original(world[..., axis].astype(np.float32), volume.affine, preparation, path)
         written = nib.load(path)
         assert written.shape == original.shape
         assert np.array_equal(written.affine, original.affine)
@@ -64,8 +68,10 @@ def test_an_unregistered_preparation_goes_back_by_itself(tmp_path):
     preparation = Preparation(subject="a", person="a", files={"t2": file})
     values = np.random.default_rng(0).normal(size=(7, 8, 9)).astype(np.float32)
     assert np.allclose(to_original(values, affine, preparation), values, atol=1e-5)
-    path = save_on_original(values, affine, preparation, tmp_path)
+    path = original_path(tmp_path, preparation)
     assert path == tmp_path / "a_on_a_t2.nii.gz"
+    save_on_original(values, affine, preparation, path)
+    assert np.allclose(nib.load(path).get_fdata(), values, atol=1e-5)
 
 
 @pytest.mark.parametrize("command", ["run", "evaluate"])
