@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class Subject:
         Scanner or hospital, "" where unknown.
     attributes : mapping
         Further columns of the split's CSV (age, sex, ...).
+    labels : mapping or None
+        What the mask's values mean, where its preparation said so: fields of
+        :class:`datasets.scans.lesion_mask.LesionRule`. None: what the data set's options say.
     """
 
     id: str
@@ -29,3 +33,4 @@ class Subject:
     mask: Path | None = None
     site: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, Any] | None = None

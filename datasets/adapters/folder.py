@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from andi_bench.config import validated
 from andi_bench.errors import UserError
 from datasets.adapters.base import DatasetAdapter
 from datasets.names import MASK, NIFTI, brats_kind
+from datasets.scans.lesion_mask import LesionRule
 from datasets.subject import Subject
 from datasets.volume import MODALITIES
 
@@ -59,7 +62,8 @@ class FolderAdapter(DatasetAdapter):
             mask = paths.pop(MASK, None)
             if paths:
                 ordered = {name: paths[name] for name in MODALITIES if name in paths}
-                found.append(Subject(entry.name, ordered, mask, self.site_of(entry.name)))
+                site, labels = self.site_of(entry.name), _labels(entry)
+                found.append(Subject(entry.name, ordered, mask, site, labels=labels))
             elif files:
                 misnamed.append(files[0])
         if misnamed:
@@ -95,6 +99,23 @@ class FolderAdapter(DatasetAdapter):
                 if any(self.kind_of(path.name, entry.name) for path in _images(entry)):
                     return f" (there are subjects in {deeper}: name that folder)"
         return ""
+
+
+def _labels(folder: Path) -> dict[str, Any] | None:
+    """Return what a subject's preparation says of its mask's values; None where nothing was said."""
+    path = folder / "preparation.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")).get("labels")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, AttributeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(
+            f"{path}: damaged ({reason}): delete it, and prepare {folder.name} again"
+        ) from error
+    if found is not None:
+        validated(LesionRule, found, str(path), "labels.")
+    return found
 
 
 def _folders(folder: Path, dataset: str) -> Iterator[Path]:
