@@ -18,12 +18,18 @@ from benchmark.run.accelerator import default_preset
 from benchmark.run.data import DataSets, RunData, contents, labelled
 from benchmark.run.request import RunRequest
 from benchmark.run.source import Evaluated, Facts, Identity, view_store
-from benchmark.scoring.given_maps import Adaptations, map_files, to_working, unmatched_maps
+from benchmark.scoring.given_maps import (
+    Adaptations,
+    map_files,
+    read_map,
+    to_working,
+    unmatched_maps,
+)
 from benchmark.scoring.map_store import MapStore
+from benchmark.scoring.score_scale import common_scale
 from benchmark.scoring.subjects import read_ahead, scored_subject
 from datasets.prepare.register.original_grid import original_path, preparation_of, save_on_original
 from datasets.scans.fingerprints import file_hash
-from datasets.scans.nifti import read_nifti
 from datasets.scans.preprocess import preprocessing_revision
 from datasets.subject import Subject
 
@@ -137,6 +143,8 @@ class GivenSource:
         self._files = map_files(given.maps, [s.id for s in known])
         if given.val_maps is not None:
             self._files = map_files(given.val_maps, [s.id for s in val]) | self._files
+        with self._console.progress("looking at scores", len(self._files)) as advance:
+            self._scale = common_scale(list(self._files.values()), lambda: advance(1, ""))
         return Evaluated(val, known, known)
 
     def identify(self, data: RunData, subjects: Evaluated) -> Identity:
@@ -148,6 +156,8 @@ class GivenSource:
             "preprocessing": config.preprocessing.model_dump(mode="json"),
             "dataset": request.dataset,
         }
+        if self._scale is not None:  # one of all maps: another one among them makes another
+            scoring["scores"] = self._scale.description()
         parts = {
             **scoring,
             "maps": hashes,
@@ -209,7 +219,7 @@ class GivenSource:
         )
 
     def _keep(self, data: RunData, subjects: Evaluated, maps: MapStore) -> None:
-        adaptations, config = Adaptations(), self.config.preprocessing
+        adaptations, config = Adaptations(scale=self._scale), self.config.preprocessing
         everyone = [*subjects.val, *subjects.known]
         reported = {subject.id for subject in subjects.known}
         views = view_store(self.request, data, self.config, subjects.known)
@@ -241,6 +251,6 @@ class GivenSource:
         with self._console.progress("exporting maps", len(prepared)) as advance:
             for subject, preparation in prepared.items():
                 if not original_path(folder, preparation).is_file():
-                    scan = read_nifti(files[subject])
+                    scan = read_map(files[subject], self._scale)
                     save_on_original(scan.values, scan.affine, preparation, folder)
                 advance(1, subject)

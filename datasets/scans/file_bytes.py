@@ -81,6 +81,16 @@ def _decompressed(raw: bytes) -> tuple[bytes, tuple[str, ...]]:
     return b"".join(parts), notes
 
 
+def first_bytes(raw: bytes) -> bytes:
+    """Return how the content of a file begins, from its own first bytes; b"" for gzip that is damaged."""
+    if raw[:2] != _GZIP:
+        return raw
+    try:
+        return zlib.decompressobj(wbits=_MEMBERS).decompress(raw, 1 << 12)
+    except zlib.error:
+        return b""
+
+
 def called(content: bytes) -> str:
     """Say what a content is that is no NIfTI, for messages."""
     start = content[:512].lstrip().lower()

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from andi_bench.geometry import voxel_sizes
-from datasets.scans.file_bytes import called, read_bytes
+from datasets.scans.file_bytes import called, first_bytes, read_bytes
 from datasets.scans.header_fields import affine_of, corner_distance
 
 
@@ -82,6 +82,23 @@ def read_nifti(path: Path, *, exact: bool = False) -> NiftiScan:
     values = _values(path, content, header, shape, exact=exact)
     affine, said = affine_of(path, header, raw, (x, y, z))
     return NiftiScan(path, values, affine, (*notes, *said))
+
+
+def float32_holds(path: Path) -> bool:
+    """Whether float32 holds every number that a file can hold, by its header alone; False where it cannot be told.
+
+    Real numbers of 32 bits and whole ones of 16, without scaling.
+    """
+    try:
+        with path.open("rb") as file:
+            start = first_bytes(file.read(1 << 16))
+        header, _ = _header(path, start)
+        slope, inter = header.get_slope_inter()
+    except (UserError, OSError, HeaderDataError):
+        return False
+    dtype = header.get_data_dtype()
+    plain = slope is None or (slope, inter) == (1.0, 0.0)
+    return plain and dtype.itemsize <= {"f": 4, "i": 2, "u": 2}.get(dtype.kind, 0)
 
 
 def _shape(path: Path, header: nib.Nifti1Header) -> tuple[int, ...]:
