@@ -105,6 +105,11 @@ def brats_kind(file: str, subject: str) -> str | None:
     return BRATS.get(stem[len(subject) + 1 :].lower()) if named else None
 
 
+def is_of_2023(file: str) -> bool:
+    """Whether a mask is named as BraTS names them since 2023: ``<id>-seg.nii.gz``."""
+    return NIFTI.sub("", file).lower().endswith("-seg")
+
+
 def shifts_kind(file: str) -> tuple[str, str] | None:
     """Return number and kind of a file named as Shifts-MS is published; None for another name.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,9 @@ class Subject:
     person : str
         Whose scan it is; "" where nothing is said but the id, from which the data set tells it
         (:mod:`datasets.persons`).
+    labels : mapping or None
+        What the mask's values mean, where its preparation said so: fields of
+        :class:`datasets.scans.lesion_mask.LesionRule`. None: what the data set's options say.
     """
 
     id: str
@@ -33,3 +37,4 @@ class Subject:
     site: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
     person: str = ""
+    labels: dict[str, Any] | None = None

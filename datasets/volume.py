@@ -60,8 +60,9 @@ class Volume:
     subject : str
         Identifier, unique within the data set.
     image : float32 (C, X, Y, Z)
-        Channels in the order of ``modalities``; each divided by the 99th percentile of its voxels > 0,
-        so about [0, 1] with a tail above; 0 outside the brain or slightly negative.
+        Channels in the order of ``modalities``; each taken relative to its background and divided by the 99th
+        percentile of its foreground (voxels > 0 then), so about [0, 1] with a tail above; 0 outside the brain or
+        slightly negative.
     brain : bool (X, Y, Z)
         Brain mask.
     lesion : bool (X, Y, Z) or None
@@ -78,6 +79,10 @@ class Volume:
         Further columns of the split's CSV (age, sex, ...).
     loss : LesionLoss or None
         Lesions that the working grid loses; None where it was not looked for, or no lesion is known.
+    ignore : bool (X, Y, Z) or None
+        Voxels that count for nobody, neither lesion nor healthy, in no figure; None where there are none.
+    notes : tuple of str
+        What a reader should know of the files.
     """
 
     subject: str
@@ -90,6 +95,14 @@ class Volume:
     site: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
     loss: LesionLoss | None = None
+    ignore: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def healthy(self) -> NDArray[np.bool_]:
+        """Voxels of the brain that are neither lesion, where that is known, nor ignored, bool (X, Y, Z)."""
+        out = self.brain if self.lesion is None else self.brain & ~self.lesion
+        return out if self.ignore is None else out & ~self.ignore
 
     @property
     def shape(self) -> tuple[int, int, int]:

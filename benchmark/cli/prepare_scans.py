@@ -13,6 +13,7 @@ from benchmark.cli.options import Debug, Workers
 if TYPE_CHECKING:
     from andi_bench.console import Console
     from datasets.prepare.commands.scans_steps import ScansOutcome
+    from datasets.scans.lesion_mask import LesionRule
 
 Output = Annotated[
     Path, typer.Option(help="folder of the prepared data set; new, or one to go on with")
@@ -67,6 +68,16 @@ def folder(
         list[str] | None,
         typer.Option(help="what a name in the pattern means, such as t1ce=T1post; repeated"),
     ] = None,
+    lesion_labels: Annotated[
+        str | None,
+        typer.Option(help="labels of the masks that are lesion, such as 1,4; default: all"),
+    ] = None,
+    ignore_labels: Annotated[
+        str | None,
+        typer.Option(
+            help="labels whose voxels count for nobody, neither lesion nor healthy: other pathology, cavities"
+        ),
+    ] = None,
     register: Annotated[
         bool,
         typer.Option("--register", help="bring every subject to a template by an affine transform"),
@@ -92,7 +103,9 @@ def folder(
             "prepare folder: --output DIR wanted: where the prepared data set is to lie"
         )
     scans = OwnScans(source, csv, pattern, modality or ())
-    recipe = Recipe(copy=files == "copy", strip=True, register=register, template=template)
+    rule = _rule(lesion_labels, ignore_labels)
+    copy = files == "copy"
+    recipe = Recipe(copy=copy, rule=rule, strip=True, register=register, template=template)
     console = Console()
     done = prepare_folder(scans, output, recipe, splits=splits, workers=workers, console=console)
     _show(done, console)
@@ -106,3 +119,24 @@ def _show(done: ScansOutcome, console: Console) -> None:
         print(line)
     if not done.sound:
         raise typer.Exit(1)
+
+
+def _rule(lesion: str | None, ignore: str | None) -> LesionRule:
+    """Read the options that say what a mask's labels mean; one that lesion labels leave out is as healthy as 0."""
+    from andi_bench.config import validated
+    from datasets.scans.lesion_mask import LesionRule
+
+    said: dict[str, list[int] | str] = {}
+    for name, text in (("lesion_labels", lesion), ("ignore_labels", ignore)):
+        if text is None:
+            continue
+        try:
+            said[name] = [int(word) for word in text.replace(",", " ").split()]
+        except ValueError:
+            option = name.replace("_", "-")
+            raise UserError(
+                f"--{option} {text}: whole numbers with commas between them wanted, such as 1,4"
+            ) from None
+    if "lesion_labels" in said:
+        said["other_labels"] = "any"
+    return validated(LesionRule, said, "prepare folder")

@@ -36,7 +36,7 @@ class Measured:
     """What is kept of a test subject once its volume has left memory.
 
     ``above``: by chain and frozen operating point, lesion-free brain voxels above the threshold, before small detections
-    are removed.
+    are removed. ``ignored``: voxels of the brain that count for nobody.
     """
 
     subject: str
@@ -50,15 +50,21 @@ class Measured:
     lesion_outside: int
     loss: LesionLoss | None
     above: dict[str, dict[str, int]]
+    notes: tuple[str, ...] = ()
+    ignored: int = 0
 
 
 @dataclass(frozen=True)
 class _Truth:
-    """What a map is held against, on the grid that is measured; ``inside``: the lesion in the brain."""
+    """What a map is held against, on the grid that is measured.
+
+    ``brain``: the region that counts, without what is to be ignored; ``inside``: the lesion in it.
+    """
 
     brain: NDArray[np.bool_]
     lesion: NDArray[np.bool_]
     spacing: tuple[float, float, float]
+    ignored: int = 0
 
     @property
     def inside(self) -> NDArray[np.bool_]:
@@ -67,12 +73,14 @@ class _Truth:
 
 def _loaded(load: Loader, subject: str) -> tuple[ScoredSubject, _Truth]:
     scored = load(subject)
-    if scored.native is not None:
-        native = scored.native
-        return scored, _Truth(native.brain, native.lesion, native.spacing)
-    if scored.lesion is None:
+    found = scored if scored.native is None else scored.native
+    if found.lesion is None:
         raise ValueError(f"subject {subject} has no lesion mask: it cannot be evaluated")
-    return scored, _Truth(scored.brain, scored.lesion, scored.spacing)
+    if found.ignore is None:
+        return scored, _Truth(found.brain, found.lesion, found.spacing)
+    lesion = found.lesion & ~found.ignore
+    ignored = int(np.count_nonzero(found.brain & found.ignore))
+    return scored, _Truth(found.brain & ~found.ignore, lesion, found.spacing, ignored)
 
 
 def _chained(chain: PostProcessing, scored: ScoredSubject) -> NDArray[np.float32]:
@@ -154,6 +162,8 @@ def measure_subject(
         lesion_outside=voxels - int(inside.sum()),
         loss=scored.loss,
         above=above,
+        notes=scored.notes,
+        ignored=truth.ignored,
     )
 
 

@@ -97,7 +97,10 @@ def paper_run(
 
 @dataclass(frozen=True)
 class _Maps:
-    """Maps and lesion masks, read again in every pass: one subject in memory at a time."""
+    """Maps and lesion masks, read again in every pass: one subject in memory at a time.
+
+    What is to be ignored is as the grid outside the brain: score 0, no lesion.
+    """
 
     load: Loader
     subjects: Sequence[str]
@@ -109,6 +112,10 @@ class _Maps:
             if scored.lesion is None:
                 raise ValueError(f"subject {name} has no lesion mask: it cannot be evaluated")
             try:
-                yield median_filter(scored.map, self.median), scored.lesion
+                scores, lesion = median_filter(scored.map, self.median), scored.lesion
+                if scored.ignore is not None:
+                    scores = np.where(scored.ignore, np.float32(0), scores)
+                    lesion = lesion & ~scored.ignore
+                yield scores, lesion
             except NonFiniteScores as error:
                 raise UserError(f"subject {name}: {error}") from error

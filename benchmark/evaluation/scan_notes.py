@@ -35,6 +35,16 @@ def notes_of(measured: Sequence[Measured], merged: ScoreHistogram) -> list[str]:
         notes.append(
             f"{outside} of {total} lesion voxels lie outside the brain mask and do not count"
         )
+    ignored = [m.ignored for m in measured if m.ignored]
+    if ignored:
+        notes.append(
+            f"{sum(ignored)} brain voxels of {len(ignored)} subjects are ignored, as their masks say: they count neither "
+            "as lesion nor as healthy"
+        )
+    said = [f"{m.subject}: {line}" for m in measured for line in m.notes]
+    notes += said[:_NAMED]
+    if len(said) > _NAMED:
+        notes.append(f"{len(said) - _NAMED} more notes on the scans' files")
     lesions = lesions_of(measured)
     if lesions is not None and lesions.lost:
         named = [f"{lesion.subject} {lesion.ml:.2g} ml" for lesion in lesions.lost[:_NAMED]]

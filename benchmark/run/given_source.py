@@ -21,13 +21,19 @@ from benchmark.run.identity import Evaluated, Identity, Naming, name_run, revisi
 from benchmark.run.request import RunRequest
 from benchmark.run.source import Facts, export_folder, view_store
 from benchmark.scoring.export_folder import ExportFolder
-from benchmark.scoring.given_maps import Adaptations, map_files, to_working, unmatched_maps
+from benchmark.scoring.given_maps import (
+    Adaptations,
+    map_files,
+    read_map,
+    to_working,
+    unmatched_maps,
+)
 from benchmark.scoring.map_store import MapStore
+from benchmark.scoring.score_scale import common_scale
 from benchmark.scoring.subjects import original_names, read_ahead, scored_subject
 from datasets.prepare.register.original_grid import preparation_of, save_on_original
 from datasets.prepare.sidecar import Preparation
 from datasets.scans.fingerprints import file_hash
-from datasets.scans.nifti import read_nifti
 from datasets.subject import Subject
 
 LONGEST_NAME = 60
@@ -146,6 +152,8 @@ class GivenSource:
         self._files = map_files(given.maps, [s.id for s in known])
         if given.val_maps is not None:
             self._files = map_files(given.val_maps, [s.id for s in val]) | self._files
+        with self._console.progress("looking at scores", len(self._files)) as advance:
+            self._scale = common_scale(list(self._files.values()), lambda: advance(1, ""))
         return Evaluated(val, known, known)
 
     def identify(self, data: RunData, subjects: Evaluated) -> Identity:
@@ -163,6 +171,8 @@ class GivenSource:
             "preprocessing": config.preprocessing.model_dump(mode="json"),
             "dataset": request.dataset,
         }
+        if self._scale is not None:  # one of all maps: another one among them makes another
+            scoring["scores"] = self._scale.description()
         recipe = {**scoring, "maps": self._hashes}
         naming = Naming(given.slug, given.name, recipe, {}, subjects.val)
         kept = {**scoring, **data.adapter.revision(), **revisions(config)}
@@ -220,7 +230,7 @@ class GivenSource:
         )
 
     def _keep(self, data: RunData, subjects: Evaluated, maps: MapStore) -> None:
-        adaptations, config = Adaptations(), self.config.preprocessing
+        adaptations, config = Adaptations(scale=self._scale), self.config.preprocessing
         everyone = [*subjects.val, *subjects.known]
         reported = {subject.id for subject in subjects.known}
         views = view_store(self.request, data, self.config, subjects.known)
@@ -259,7 +269,7 @@ class GivenSource:
             for subject, preparation in prepared.items():
                 for name, stamp in _names(preparation, file_hash(files[subject])).items():
                     if not exports.holds(name, stamp):
-                        scan = read_nifti(files[subject])
+                        scan = read_map(files[subject], self._scale)
                         write = partial(save_on_original, scan.values, scan.affine, preparation)
                         exports.put(name, stamp, write)
                 advance(1, subject)

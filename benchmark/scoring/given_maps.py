@@ -7,20 +7,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from nibabel.orientations import (
-    apply_orientation,
-    inv_ornt_aff,
-    io_orientation,
-    ornt_transform,
-)
 from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
+from benchmark.scoring.score_scale import ScoreScale
 from datasets.scans import grid
-from datasets.scans.nifti import NiftiScan, read_nifti, same_place
-from datasets.volume import NativeGrid, Volume
+from datasets.scans.nifti import NiftiScan, read_nifti, same_place, turned_along
+from datasets.volume import Volume
 
 _ENDINGS = (".nii.gz", ".nii")
+
+_NAMED = 5  # notes on headers that a record takes
 
 LEAST_COVER = 0.95
 """Least share of a scan's brain that a map must cover."""
@@ -84,15 +81,23 @@ def _maps_in(folder: Path) -> list[str]:
 
 @dataclass
 class Adaptations:
-    """What happened to the maps on their way to the working grid, for the record's notes."""
+    """What happens to the maps on their way to the working grid, for the record's notes.
+
+    ``scale``: what all of them go through, where float32 cannot tell their scores apart.
+    """
 
     resampled: list[str] = field(default_factory=list)
     uncovered: dict[str, int] = field(default_factory=dict)
     negative: list[str] = field(default_factory=list)
+    scale: ScoreScale | None = None
+    headers: list[str] = field(default_factory=list)
 
     def notes(self) -> list[str]:
         """Return a line for each thing that a reader must know."""
         notes = ["maps made elsewhere: how they came to be is not known here"]
+        if self.scale is not None:
+            notes.append(self.scale.note())
+        notes += self.headers[:_NAMED]
         if self.resampled:
             notes.append(
                 f"{_maps(self.resampled)} had a grid other than the scan's and were resampled linearly"
@@ -141,7 +146,8 @@ def to_working(
         that does not cover the scan's brain.
     """
     native = volume.native
-    file = _along(read_nifti(path), native)
+    file = turned_along(read_map(path, adaptations.scale), native.shape, native.affine)
+    adaptations.headers += [f"{path.name}: {note}" for note in file.notes]
     shape, affine = file.values.shape, file.affine
     if shape == native.shape and same_place(shape, native.affine, affine):
         scores = grid.to_working(file.values, native, size)
@@ -159,14 +165,25 @@ def to_working(
     return scores
 
 
-def _along(file: NiftiScan, native: NativeGrid) -> NiftiScan:
-    """Turn a map's axes as the scan's run, where both have the same voxels: nothing is interpolated then."""
-    turn = ornt_transform(io_orientation(file.affine), io_orientation(native.affine))
-    values = apply_orientation(file.values, turn)
-    affine = file.affine @ inv_ornt_aff(turn, file.values.shape)
-    if values.shape == native.shape and same_place(values.shape, native.affine, affine):
-        return replace(file, values=values, affine=affine)
-    return file
+def read_map(path: Path, scale: ScoreScale | None) -> NiftiScan:
+    """Read a map, its scores as numbers that float32 holds.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    scale : ScoreScale or None
+        What all maps of the method go through (:func:`benchmark.scoring.score_scale.common_scale`); None: nothing.
+
+    Raises
+    ------
+    UserError
+        As :func:`datasets.scans.nifti.read_nifti`.
+    """
+    if scale is None:
+        return read_nifti(path)
+    file = read_nifti(path, exact=True)
+    return replace(file, values=scale(file.values))
 
 
 def _through_the_world(

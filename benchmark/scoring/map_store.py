@@ -35,12 +35,15 @@ class NativeTruth:
         Brain mask, and the lesion mask as the file has it.
     spacing : (float, float, float)
         Voxel edges, mm.
+    ignore : bool (X, Y, Z) or None
+        Voxels that count for nobody; None where there are none.
     """
 
     grid: NativeGrid
     brain: NDArray[np.bool_]
     lesion: NDArray[np.bool_]
     spacing: tuple[float, float, float]
+    ignore: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,10 @@ class ScoredSubject:
         Lesions that the working grid loses; None where not known.
     native : NativeTruth or None
         Where the map is to be measured on the scan's own grid; not kept on disk.
+    ignore : bool (X, Y, Z) or None
+        Voxels that count for nobody; None where there are none.
+    notes : tuple of str
+        What a reader should know of the scan's files.
     """
 
     subject: str
@@ -81,6 +88,8 @@ class ScoredSubject:
     costs: dict[str, float] = field(default_factory=dict)
     loss: LesionLoss | None = None
     native: NativeTruth | None = None
+    ignore: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -145,7 +154,9 @@ class MapStore:
         del meta["native"]
         if scored.subject in self.images:
             meta["images"] = self.images[scored.subject]
-        arrays = {key: meta.pop(key) for key in ("map", "brain", "lesion")}
+        if not scored.notes:
+            del meta["notes"]
+        arrays = {key: meta.pop(key) for key in ("map", "brain", "lesion", "ignore")}
         inside = arrays["brain"]
         whole = bool(np.any(arrays["map"][~inside]))
         packed: dict[str, Any] = {
@@ -154,8 +165,9 @@ class MapStore:
             "brain": np.packbits(arrays["brain"]),
             "meta": np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8),
         }
-        if arrays["lesion"] is not None:
-            packed["lesion"] = np.packbits(arrays["lesion"])
+        for key in ("lesion", "ignore"):
+            if arrays[key] is not None:
+                packed[key] = np.packbits(arrays[key])
         path = self.path(scored.subject)
         with partial_file(path) as temporary, temporary.open("wb") as file:
             np.savez(file, **packed)
@@ -180,7 +192,7 @@ class MapStore:
                     key: np.unpackbits(archive[key], count=int(np.prod(shape)))
                     .reshape(shape)
                     .astype(bool)
-                    for key in ("brain", "lesion")
+                    for key in ("brain", "lesion", "ignore")
                     if key in archive
                 }
             if scores.ndim == 1:
@@ -197,4 +209,11 @@ class MapStore:
         if now is not None:
             meta["attributes"] = dict(now.attributes)
             meta["site"] = now.attributes.get("site") or now.site
-        return ScoredSubject(map=scores, brain=masks["brain"], lesion=masks.get("lesion"), **meta)
+        meta["notes"] = tuple(meta.get("notes", ()))
+        return ScoredSubject(
+            map=scores,
+            brain=masks["brain"],
+            lesion=masks.get("lesion"),
+            ignore=masks.get("ignore"),
+            **meta,
+        )

@@ -63,13 +63,12 @@ class TruthStore:
             raise ValueError(f"subject {subject.id} has no lesion mask: it cannot be evaluated")
         brain = scan.brain()
         meta = {"shape": scan.images[0].shape, "affine": scan.affine.tolist()}
+        masks = {"brain": np.packbits(brain), "lesion": np.packbits(scan.lesion)}
+        if scan.ignore is not None:
+            masks["ignore"] = np.packbits(scan.ignore)
+        masks["meta"] = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
         with partial_file(self.path(subject.id)) as temporary, temporary.open("wb") as file:
-            np.savez(
-                file,
-                brain=np.packbits(brain),
-                lesion=np.packbits(scan.lesion),
-                meta=np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8),
-            )
+            np.savez(file, **masks)  # type: ignore[arg-type]
 
     def load(self, subject: str) -> NativeTruth:
         """Read the masks of a subject.
@@ -85,15 +84,18 @@ class TruthStore:
                 meta = json.loads(archive["meta"].tobytes())
                 x, y, z = meta["shape"]
                 affine = np.array(meta["affine"], dtype=np.float64)
-                brain, lesion = (
-                    _unpacked(archive[name], (x, y, z)) for name in ("brain", "lesion")
+                brain, lesion, ignore = (
+                    _unpacked(archive[name], (x, y, z)) if name in archive else None
+                    for name in ("brain", "lesion", "ignore")
                 )
+                if brain is None or lesion is None:
+                    raise KeyError("brain or lesion is missing")
         except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise UserError(
                 f"{path}: damaged masks ({error}); delete it to read the scan again"
             ) from error
         grid, _ = plan((x, y, z), affine, self.size)
-        return NativeTruth(grid, brain, lesion, voxel_sizes(affine))
+        return NativeTruth(grid, brain, lesion, voxel_sizes(affine), ignore)
 
 
 def _unpacked(bits: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.bool_]:

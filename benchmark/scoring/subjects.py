@@ -200,6 +200,8 @@ def scored_subject(
         volume.attributes,
         costs or {},
         volume.loss,
+        ignore=volume.ignore,
+        notes=volume.notes,
     )
 
 

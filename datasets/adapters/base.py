@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from andi_bench import registry
 from andi_bench.config import PreprocessingConfig, Section, names_in, validated
@@ -26,7 +26,7 @@ from andi_bench.errors import UserError
 from andi_bench.executor import default_workers
 from datasets.persons import Owned, persons_of
 from datasets.scans.fingerprints import FingerprintCache
-from datasets.scans.lesion_mask import LesionRule
+from datasets.scans.lesion_mask import LesionRule, require_apart, without_empty_ignore
 from datasets.scans.preprocess import preprocess
 from datasets.scans.scan import Scan, read_scan
 from datasets.splits import FRACTIONS, PARTS, Split, find_split
@@ -63,10 +63,17 @@ class AdapterOptions(Section):
     """What a data set's YAML may say under ``options``."""
 
     lesion_labels: tuple[int, ...] | None = Field(
-        None, min_length=1, description="mask labels that are lesion; null: every label above 0"
+        None,
+        min_length=1,
+        description="mask labels that are lesion; null: every label above 0 that is not to be ignored",
     )
-    other_labels: tuple[int, ...] = Field(
-        (), description="labels a mask may hold beside lesion_labels; any else is refused"
+    ignore_labels: tuple[int, ...] = Field(
+        (),
+        description="mask labels whose voxels count for nobody: neither lesion nor healthy (other pathology, cavities)",
+    )
+    other_labels: tuple[int, ...] | Literal["any"] = Field(
+        (),
+        description="labels a mask may hold beside lesion_labels, as healthy as 0; any else is refused",
     )
     mask_threshold: float = Field(
         0.5, gt=0, lt=1, description="a resampled mask (values between 0 and 1) is lesion above it"
@@ -84,13 +91,19 @@ class AdapterOptions(Section):
             raise ValueError(
                 f"split_fractions = {list(self.split_fractions)}: three shares that sum to 1 wanted"
             )
+        require_apart(self.lesion_labels, self.ignore_labels)
         return self
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return without_empty_ignore(handler(self))
 
     @property
     def rule(self) -> LesionRule:
         """The part that says what a mask's values mean."""
         return LesionRule(
             lesion_labels=self.lesion_labels,
+            ignore_labels=self.ignore_labels,
             other_labels=self.other_labels,
             mask_threshold=self.mask_threshold,
         )
@@ -194,11 +207,8 @@ class DatasetAdapter(ABC):
         for s in self._subjects_on_disk():
             attributes = {**s.attributes, **rows.get(s.id, {})}
             site = attributes.get("site") or s.site
-            out.append(
-                Subject(
-                    s.id, s.paths, s.mask, site, attributes, attributes.get("person") or s.person
-                )
-            )
+            person = attributes.get("person") or s.person
+            out.append(replace(s, site=site, attributes=attributes, person=person))
         persons = _persons(out)
         return [replace(s, person=persons[s.id]) for s in out]
 
@@ -257,9 +267,20 @@ class DatasetAdapter(ABC):
         changed = {
             key: value
             for key, value in self.options.model_dump(mode="json").items()
-            if key != "split_fractions" and value != plain[key]
+            if key != "split_fractions" and value != plain.get(key)
         }
-        return {**out, "adapter_options": changed} if changed else out
+        if changed:
+            out["adapter_options"] = changed
+        rules = {self.rule_of(s) for s in self._subjects_on_disk()} - {self.options.rule}
+        if rules:
+            out["mask labels"] = sorted(rule.model_dump_json() for rule in rules)
+        return out
+
+    def rule_of(self, subject: Subject) -> LesionRule:
+        """Return what the values of a subject's mask mean: as its preparation said, else as the options say."""
+        if subject.labels is None:
+            return self.options.rule
+        return LesionRule.model_validate(subject.labels)
 
     def read_scan(
         self, subject: Subject, modalities: Sequence[str] = MODALITIES, *, lesion: bool = True
@@ -271,10 +292,9 @@ class DatasetAdapter(ABC):
         UserError
             As :func:`datasets.scans.scan.read_scan`.
         """
-        scan = read_scan(subject, modalities, self.options.rule, lesion=lesion)
+        scan = read_scan(subject, modalities, self.rule_of(subject), lesion=lesion)
         if lesion and scan.lesion is None and self.options.missing_mask == "healthy":
-            none = np.zeros(scan.images[0].shape, dtype=bool)
-            return Scan(scan.subject, scan.modalities, scan.images, none, scan.affine)
+            return replace(scan, lesion=np.zeros(scan.images[0].shape, dtype=bool))
         return scan
 
     def read(
@@ -330,7 +350,8 @@ class DatasetAdapter(ABC):
     def content(self, subject: Subject, modalities: Sequence[str], *, lesion: bool = True) -> str:
         """Identify all files that a volume is made of: hashes of their bytes, joined by dashes.
 
-        In the order of the modalities, then the lesion mask, then ``brain:`` and the brain mask, where there are any.
+        In the order of the modalities, then the lesion mask, then ``brain:`` and the brain mask, where there are any;
+        then what the mask's values mean, where a subject's preparation says it otherwise than the data set.
 
         Parameters
         ----------
@@ -348,6 +369,9 @@ class DatasetAdapter(ABC):
         brain: Path | None = getattr(subject, "brain", None)
         if brain is not None:
             found.append(f"brain:{self._hashes.hash(brain, 'file')}")
+        rule = self.rule_of(subject)
+        if lesion and subject.mask is not None and rule != self.options.rule:
+            found.append(rule.model_dump_json())
         return "-".join(found)
 
     def _subjects_on_disk(self) -> list[Subject]:

@@ -77,6 +77,7 @@ class FolderAdapter(DatasetAdapter):
                         mask,
                         self.site_of(entry.name),
                         person=said.person if said.person != entry.name else "",
+                        labels=said.labels,
                     )
                 )
                 known = {*ordered.values(), *((mask,) if mask else ())}

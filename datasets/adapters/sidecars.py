@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from andi_bench.config import validated
 from andi_bench.errors import UserError
+from datasets.scans.lesion_mask import LesionRule
 
 NAMES = ("preparation.json", "prepared.json")
 """Today's sidecar, and that of former versions."""
@@ -23,10 +25,13 @@ class Said:
         Whose scan it is, "" where it is not said.
     files : dict of str to str
         Name of each prepared file, by kind.
+    labels : dict or None
+        What the mask's values mean, fields of :class:`datasets.scans.lesion_mask.LesionRule`; None where it is not said.
     """
 
     person: str = ""
     files: dict[str, str] | None = None
+    labels: dict[str, Any] | None = None
 
 
 def read_said(folder: Path) -> Said:
@@ -74,4 +79,7 @@ def _checked(content: dict[str, Any], path: Path) -> Said:
                 f"{kind}: bring it back, or prepare the subject again"
             )
     person = content.get("person")
-    return Said(person if isinstance(person, str) else "", files)
+    labels = content.get("labels")
+    if labels is not None:
+        validated(LesionRule, labels, str(path), "labels.")
+    return Said(person if isinstance(person, str) else "", files, labels)

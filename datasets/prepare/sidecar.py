@@ -9,16 +9,17 @@ from __future__ import annotations
 import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError
+from pydantic import Field, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from andi_bench.config import Section
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from datasets.prepare.former_sidecars import read_upgraded
+from datasets.scans.lesion_mask import LesionRule
 from datasets.scans.nifti import NiftiScan
 
 SIDECAR = "preparation.json"
@@ -57,7 +58,7 @@ class PreparedFile(Section):
 
 
 class Intensities(Section):
-    """Intensities of one modality, of its voxels above 0 where nothing else is said."""
+    """Intensities of one modality, relative to the background; of its foreground where nothing else is said."""
 
     quantiles: tuple[float, ...] = Field(description="0.01, 0.25, 0.5, 0.75, 0.99")
     least: float = Field(description="of all voxels")
@@ -138,6 +139,9 @@ class Preparation(Section):
         description="by kind: flair, t1, t1ce, t2, mask, brain, pd, fg_mask"
     )
     facts: Facts | None = Field(None, description="null: not measured")
+    labels: LesionRule | None = Field(
+        None, description="what the values of the prepared mask mean; null: nothing was said"
+    )
     registration: RegistrationRecord | None = Field(
         None, description="null: the prepared files lie where the sources do"
     )
@@ -146,6 +150,17 @@ class Preparation(Section):
     versions: dict[str, str] = Field(
         default_factory=dict, description="of what the figures depend on"
     )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave ``labels`` out where nothing was said: sidecars of before the field was there keep their bytes."""
+        found: dict[str, Any] = handler(self)
+        return {key: v for key, v in found.items() if key != "labels" or v is not None}
+
+    @property
+    def rule(self) -> LesionRule:
+        """What the values of the prepared mask mean."""
+        return self.labels or LesionRule()
 
     @property
     def measured(self) -> Facts:

@@ -14,6 +14,7 @@ import numpy as np
 from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
 
 from andi_bench.errors import UserError
+from datasets.scans.lesion_mask import labels_hash
 from datasets.scans.nifti import NiftiScan, read_nifti
 
 
@@ -25,9 +26,15 @@ def voxel_hash(path: Path) -> str:
     Raises
     ------
     UserError
-        As :func:`datasets.scans.nifti.read_nifti`.
+        As :func:`datasets.scans.nifti.read_nifti`, and for a file with one value in every voxel: two such files are
+        not one scan, but none.
     """
-    return scan_hash(read_nifti(path))
+    scan = read_nifti(path)
+    low, high = scan.values.min(), scan.values.max()
+    if low == high:
+        what = "zero" if high == 0 else f"{high:g}"
+        raise UserError(f"{path}: every voxel is {what}: a scan wanted")
+    return scan_hash(scan)
 
 
 def scan_hash(scan: NiftiScan) -> str:
@@ -74,7 +81,11 @@ class FingerprintCache:
         File with one line of JSON a hash, appended to; damaged lines are passed over. None: only memory.
     """
 
-    _KINDS: ClassVar[dict[str, Callable[[Path], str]]] = {"voxels": voxel_hash, "file": file_hash}
+    _KINDS: ClassVar[dict[str, Callable[[Path], str]]] = {
+        "voxels": voxel_hash,
+        "file": file_hash,
+        "labels": labels_hash,
+    }
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
@@ -88,7 +99,7 @@ class FingerprintCache:
         self.__init__(state["path"])  # type: ignore[misc]
 
     def hash(self, path: Path, kind: str) -> str:
-        """Return the hash of a file, ``kind`` being "voxels" or "file"; safe to call from several threads.
+        """Return the hash of a file, ``kind`` being "voxels", "file" or "labels"; safe to call from several threads.
 
         Raises
         ------

@@ -1,7 +1,7 @@
 """A subject's files become a volume on the working grid: one path for training and scoring.
 
 Follows the preprocessing of ANDi (Frotscher et al., arXiv 2312.01904): each modality divided by the 99th
-percentile of its voxels above 0 at native resolution, axial slices resized bilinearly with antialiasing,
+percentile of its foreground at native resolution, axial slices resized bilinearly with antialiasing,
 masks "nearest-exact". Orientation, padding, the brain mask and the refusals are this project's own.
 """
 
@@ -103,7 +103,16 @@ def preprocess(scan: Scan, config: PreprocessingConfig, *, training: bool = Fals
         loss=None
         if lesion is None or training
         else lesion_loss(lesion, placed.native, config.size),
+        ignore=_ignored(scan, placed.native, config.size),
+        notes=scan.notes,
     )
+
+
+def _ignored(scan: Scan, native: NativeGrid, size: int) -> NDArray[np.bool_] | None:
+    if scan.ignore is None:
+        return None
+    found = grid.mask_to_working(scan.ignore, native, size)
+    return found if found.any() else None
 
 
 def _placed(scan: Scan, config: PreprocessingConfig, training: bool) -> _Placed:
@@ -146,7 +155,7 @@ def training_slices(scan: Scan, config: PreprocessingConfig) -> TrainingSlices:
     """Bring the slices that are fit to learn from to the working grid, and no other.
 
     A slice is healthy when it holds brain (a share above ``min_brain_fraction`` of the slice's area) and no
-    lesion voxel on the scan's own grid: a lesion that resizing lost still makes its slice unhealthy.
+    lesion or ignored voxel on the scan's own grid: a lesion that resizing lost still makes its slice unhealthy.
 
     Parameters
     ----------
@@ -161,14 +170,15 @@ def training_slices(scan: Scan, config: PreprocessingConfig) -> TrainingSlices:
         When the scan has no lesion mask, so that nobody knows which slices are healthy; and as
         :func:`preprocess`.
     """
-    if scan.lesion is None:
+    unhealthy = scan.unhealthy
+    if unhealthy is None:
         raise UserError(
             f"subject {scan.subject.id}: no lesion mask, so its healthy slices are not known: a mask, or "
             "the data set's option missing_mask: healthy, wanted for training"
         )
     placed = _placed(scan, config, training=True)
     share = placed.brain.mean(axis=(0, 1))
-    lesioned = grid.turned(scan.lesion, placed.native).any(axis=(0, 1))
+    lesioned = grid.turned(unhealthy, placed.native).any(axis=(0, 1))
     numbers = np.flatnonzero((share > config.min_brain_fraction) & ~lesioned)
     return TrainingSlices(placed.brain.shape[2], numbers, _images(scan, placed, config, numbers))
 

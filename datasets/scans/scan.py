@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,15 @@ from andi_bench.errors import UserError
 from andi_bench.geometry import bounding_box, voxel_sizes
 from datasets.scans import grid
 from datasets.scans.brain import BRAIN_QUANTILE, brain_mask
-from datasets.scans.lesion_mask import LesionRule, lesion_voxels
-from datasets.scans.nifti import NiftiScan, read_nifti, require_same_grid
+from datasets.scans.foreground import relative_to_background
+from datasets.scans.lesion_mask import LesionRule, ignored_voxels, lesion_voxels
+from datasets.scans.nifti import (
+    NiftiScan,
+    file_notes,
+    read_nifti,
+    require_same_grid,
+    turned_along,
+)
 from datasets.scans.quantiles import SAMPLED, positive_quantile
 from datasets.subject import Subject
 
@@ -31,11 +39,16 @@ class Scan:
     modalities : tuple of str
         Names of the images, in order.
     images : list of (X, Y, Z) arrays
-        Intensities, finite, integers or float32.
+        Intensities, finite, integers or float32, relative to the background: it is 0, the foreground above it
+        (:mod:`datasets.scans.foreground`), but for ringing.
     lesion : bool (X, Y, Z) or None
         None where the subject has no mask, or it was not asked for.
     affine : float64 (4, 4)
         Voxel to world, mm.
+    ignore : bool (X, Y, Z) or None
+        Voxels that count for nobody, neither lesion nor healthy; None where there are none.
+    notes : tuple of str
+        What a reader should know of the files.
     """
 
     subject: Subject
@@ -43,6 +56,15 @@ class Scan:
     images: list[NDArray[Any]]
     lesion: NDArray[np.bool_] | None
     affine: NDArray[np.float64]
+    ignore: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def unhealthy(self) -> NDArray[np.bool_] | None:
+        """What is not known to be healthy: lesion and ignored voxels, bool (X, Y, Z); None where no lesion is known."""
+        if self.lesion is None or self.ignore is None:
+            return self.lesion
+        return self.lesion | self.ignore
 
     @property
     def spacing(self) -> tuple[float, float, float]:
@@ -66,15 +88,16 @@ class Scan:
         return [np.asfortranarray(image[self.extent]) for image in self.images]
 
     def scales(self, quantile: float, *, off_lesion: bool = False) -> list[float]:
-        """Return for each modality the quantile of its voxels > 0, off the lesion if so asked.
+        """Return for each modality the quantile of its foreground (> 0), off the lesion if so asked.
 
         Raises
         ------
         UserError
             When the lesion leaves no voxel to take it from.
         """
-        if off_lesion and self.lesion is not None:
-            return self._quantiles(quantile, ~self.lesion[self.extent].ravel("F"))
+        unhealthy = self.unhealthy
+        if off_lesion and unhealthy is not None:
+            return self._quantiles(quantile, ~unhealthy[self.extent].ravel("F"))
         if quantile not in self._known:  # the brain's, as a rule: taken once
             self._known[quantile] = self._quantiles(quantile, None)
         return self._known[quantile]
@@ -135,19 +158,66 @@ def read_scan(
         if name not in subject.paths:
             there = ", ".join(subject.paths) or "none"
             raise UserError(f"subject {subject.id}: modality {name} is missing ({there} found)")
-        file = read_nifti(subject.paths[name])
-        require_contrast(file, subject.id)
+        file = read_image(subject.paths[name], subject.id)
         if files:
+            file = turned_along(file, files[0].values.shape, files[0].affine)
             require_same_grid(subject.id, files[0], file)
         files.append(file)
-    voxels = None
+    voxels = ignored = None
+    every = list(files)
     if lesion and subject.mask is not None:
-        mask = read_nifti(subject.mask)
-        require_same_grid(subject.id, files[0], mask)
-        voxels = lesion_voxels(mask, rule or LesionRule())
+        mask = read_mask(subject.mask, subject.id, files[0])
+        every.append(mask)
+        rule = rule or LesionRule()
+        voxels, ignored = lesion_voxels(mask, rule), ignored_voxels(mask, rule)
     return Scan(
-        subject, tuple(modalities), [file.values for file in files], voxels, files[0].affine
+        subject,
+        tuple(modalities),
+        [file.values for file in files],
+        voxels,
+        files[0].affine,
+        ignored,
+        file_notes(every),
     )
+
+
+def read_image(path: Path, subject: str, brain: NDArray[np.bool_] | None = None) -> NiftiScan:
+    """Read one modality, relative to its background.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    subject : str
+        Its id, for messages.
+    brain : bool (X, Y, Z) or None
+        A brain mask, where one is given.
+
+    Raises
+    ------
+    UserError
+        For a file that :func:`datasets.scans.nifti.read_nifti` refuses, and an image without contrast or whose
+        background cannot be told.
+    """
+    file = read_nifti(path)
+    require_contrast(file, subject)
+    out = relative_to_background(file, brain)
+    if out.values.max() <= 0:
+        raise UserError(f"{path}: no voxel above 0 (subject {subject}): a scan wanted")
+    return out
+
+
+def read_mask(path: Path, subject: str, image: NiftiScan) -> NiftiScan:
+    """Read a mask that lies on an image's grid; its axes are turned as the image's run.
+
+    Raises
+    ------
+    UserError
+        For a file that :func:`datasets.scans.nifti.read_nifti` refuses, and one that lies elsewhere.
+    """
+    mask = turned_along(read_nifti(path), image.values.shape, image.affine)
+    require_same_grid(subject, image, mask)
+    return mask
 
 
 def require_contrast(file: NiftiScan, subject: str) -> None:
@@ -156,14 +226,12 @@ def require_contrast(file: NiftiScan, subject: str) -> None:
     Raises
     ------
     UserError
-        When every voxel is the same, or none is above 0.
+        When every voxel is the same.
     """
     some = file.values.ravel("F")[::SAMPLED]
-    if some.min() < some.max() > 0:  # so it is with every sound scan, and the rest need not be read
+    if some.min() < some.max():  # so it is with every sound scan, and the rest need not be read
         return
     low, high = file.values.min(), file.values.max()
     if low == high:
         what = "zero" if high == 0 else f"{high:g}"
         raise UserError(f"{file.path}: every voxel is {what} (subject {subject}): a scan wanted")
-    if high <= 0:
-        raise UserError(f"{file.path}: no voxel above 0 (subject {subject}): a scan wanted")

@@ -104,7 +104,7 @@ class AutoDDPM(DDPMDetector):
         """Find the threshold of the mask on the lesion-free brain voxels of validation volumes."""
         counts = torch.zeros(_BINS, dtype=torch.float64)
         for volume in volumes:
-            healthy = volume.brain if volume.lesion is None else volume.brain & ~volume.lesion
+            healthy = volume.healthy
             for z, batch, generator in context.batches(volume):
                 first = self.first_mask(2 * batch - 1, self.first(2 * batch - 1, generator))
                 inside = torch.from_numpy(healthy[:, :, z]).permute(2, 0, 1).to(first.device)

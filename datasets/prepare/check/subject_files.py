@@ -17,12 +17,19 @@ from datasets.prepare.sidecar import Facts, Intensities
 from datasets.scans import grid
 from datasets.scans.brain import brain_of
 from datasets.scans.fingerprints import scan_hash
-from datasets.scans.lesion_mask import LesionRule, lesion_voxels
-from datasets.scans.nifti import NiftiScan, read_nifti, require_same_grid
-from datasets.scans.scan import require_contrast
+from datasets.scans.foreground import relative_to_background
+from datasets.scans.lesion_mask import LesionRule, ignored_voxels, lesion_voxels
+from datasets.scans.nifti import (
+    NiftiScan,
+    file_notes,
+    read_nifti,
+    require_same_grid,
+    turned_along,
+)
+from datasets.scans.scan import read_mask, require_contrast
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
-"""Of each modality's voxels above 0; the last one is what the benchmark divides by."""
+"""Of each modality's foreground; the last one is what the benchmark divides by."""
 FEW_VALUES = 8
 """An image with no more different values than this is a mask that took a scan's place."""
 
@@ -41,6 +48,8 @@ class Checked:
         Everything that is not background, filled: the brain, if the scan is skull-stripped.
     hashes : dict of str to str
         Of each image's voxels.
+    ignore : bool (X, Y, Z) or None
+        Voxels that count for nobody; None where there are none.
     """
 
     images: dict[str, NiftiScan]
@@ -49,6 +58,7 @@ class Checked:
     hashes: dict[str, str]
     labels: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    ignore: NDArray[np.bool_] | None = None
 
     @property
     def affine(self) -> NDArray[np.float64]:
@@ -72,7 +82,8 @@ class Checked:
         there = np.asarray(grid.turned(self.brain, native).any(axis=(0, 1)))
         lesioned = np.zeros_like(there)
         if self.lesion is not None:
-            lesioned = np.asarray(grid.turned(self.lesion, native).any(axis=(0, 1)))
+            unhealthy = self.lesion if self.ignore is None else self.lesion | self.ignore
+            lesioned = np.asarray(grid.turned(unhealthy, native).any(axis=(0, 1)))
         width, depth, height = (round(edge, 4) for edge in self.spacing)
         return Facts(
             shape=(x, y, z),
@@ -93,6 +104,7 @@ def check_subject(
     rule: LesionRule,
     *,
     healthy: bool = False,
+    brain: Path | None = None,
 ) -> tuple[Checked | None, list[str]]:
     """Read every file of a subject to its last byte and check it.
 
@@ -108,6 +120,8 @@ def check_subject(
         What the mask's values may be and mean.
     healthy : bool
         Whether a subject without a mask is known to have no lesion.
+    brain : Path or None
+        A brain mask that is given: it says what is foreground.
 
     Returns
     -------
@@ -116,55 +130,75 @@ def check_subject(
     problems : list of str
         One line for each file at fault.
     """
-    images, lesion_file, problems = _read(subject, files, mask)
+    files_read = _read(subject, files, mask, brain)
+    images, lesion_file, problems = files_read.images, files_read.mask, files_read.problems
     first = next(iter(images.values()), None)
     if first is None:
         return None, problems
-    for scan in [*images.values(), *([lesion_file] if lesion_file is not None else [])]:
-        try:
-            require_same_grid(subject, first, scan)
-        except UserError as error:
-            problems.append(str(error))
-    hashes = {name: scan_hash(scan) for name, scan in images.items()}
-    problems += _same_voxels(images, hashes)
-    lesion = None
+    problems += _same_voxels(images, files_read.hashes)
+    lesion = ignore = None
     if lesion_file is not None:
         try:
             lesion = lesion_voxels(lesion_file, rule)
+            ignore = ignored_voxels(lesion_file, rule)
         except UserError as error:
             problems.append(str(error))
     elif healthy:
         lesion = np.zeros(first.values.shape, dtype=bool)
     if problems:
         return None, problems
-    brain = brain_of(first.affine, *(scan.values for scan in images.values()))
-    if not brain.any():
+    found = brain_of(first.affine, *(scan.values for scan in images.values()))
+    if not found.any():
         return None, [f"{first.path.parent}: no brain found in {', '.join(images)}"]
-    checked = Checked(images, lesion, brain, hashes)
+    checked = Checked(images, lesion, found, files_read.hashes, ignore=ignore)
     if lesion_file is not None:
         checked.labels = _labels(lesion_file, checked)
+    every = [*images.values(), *([] if lesion_file is None else [lesion_file])]
+    checked.warnings += file_notes(every)
     checked.warnings += _warnings(checked)
     return checked, []
 
 
-def _read(
-    subject: str, files: Mapping[str, Path], mask: Path | None
-) -> tuple[dict[str, NiftiScan], NiftiScan | None, list[str]]:
-    """Return the images and the lesion mask that can be read, and a line for each file that cannot."""
-    problems: list[str] = []
-    images: dict[str, NiftiScan] = {}
-    lesion_file = None
+@dataclass
+class _Read:
+    """What can be read of a subject's files, and a line for each file at fault."""
+
+    images: dict[str, NiftiScan] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
+    mask: NiftiScan | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+def _read(subject: str, files: Mapping[str, Path], mask: Path | None, brain: Path | None) -> _Read:
+    """Read the images and the lesion mask, all turned as the first image runs."""
+    out = _Read()
+    given: NDArray[np.bool_] | None = None
     for name, path in files.items():
         try:
-            images[name] = read_image(path, subject)
+            stored = image_of_contrast(path, subject)
+            out.hashes[name] = scan_hash(stored)
+            first = next(iter(out.images.values()), None)
+            if first is not None:
+                stored = _on_grid_of(first, stored, subject)
+            elif brain is not None:
+                given = np.asarray(read_mask(brain, subject, stored).values > 0.5)
+            out.images[name] = relative_to_background(stored, given)
         except UserError as error:
-            problems.append(str(error))
+            out.problems.append(str(error))
+    first = next(iter(out.images.values()), None)
     if mask is not None:
         try:
-            lesion_file = read_nifti(mask)
+            file = read_nifti(mask)
+            out.mask = file if first is None else _on_grid_of(first, file, subject)
         except UserError as error:
-            problems.append(str(error))
-    return images, lesion_file, problems
+            out.problems.append(str(error))
+    return out
+
+
+def _on_grid_of(first: NiftiScan, file: NiftiScan, subject: str) -> NiftiScan:
+    turned = turned_along(file, first.values.shape, first.affine)
+    require_same_grid(subject, first, turned)
+    return turned
 
 
 def _same_voxels(images: Mapping[str, NiftiScan], hashes: Mapping[str, str]) -> list[str]:
@@ -175,8 +209,8 @@ def _same_voxels(images: Mapping[str, NiftiScan], hashes: Mapping[str, str]) -> 
     ]
 
 
-def read_image(path: Path, subject: str) -> NiftiScan:
-    """Read one modality.
+def image_of_contrast(path: Path, subject: str) -> NiftiScan:
+    """Read one modality as it is stored.
 
     Raises
     ------

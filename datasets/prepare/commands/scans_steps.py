@@ -22,6 +22,7 @@ from datasets.prepare.place.data_folder import (
 )
 from datasets.prepare.place.subject_folder import Recipe
 from datasets.prepare.report.data_report import write_report
+from datasets.prepare.sidecar import Preparation
 from datasets.scans.lesion_mask import LesionRule
 from datasets.splits import PARTS
 from datasets.volume import MODALITIES
@@ -146,7 +147,7 @@ def prepare_brats21(
     request = ScansRequest(
         "brats21",
         output,
-        Recipe(copy=copy, rule=rule, wanted=MODALITIES),
+        Recipe(copy=copy, rule=rule, wanted=MODALITIES, brats=True),
         lambda unpacked: brats_downloads.gather(sources, unpacked, output),
         splits,
         workers,
@@ -202,11 +203,36 @@ def _prepare(request: ScansRequest, console: Console) -> ScansOutcome:
     claim_output(request)
     with exclusive(request.output, console), console.reporting() as report:
         done = prepare_subjects(request, report)
+        done.notes += label_notes(done.prepared, request.recipe)
         page = write_report(request.output, request.dataset, done)
         sheets = _contact_sheets(request, done, report)
     notes = [f"not prepared: {line}" for line in done.failures]
     notes += [*_some(done.notes, "note"), *_some(done.warnings, "look at")]
     return ScansOutcome(notes, _result(request, done, page, sheets), done.sound)
+
+
+def label_notes(prepared: Sequence[Preparation], recipe: Recipe) -> list[str]:
+    """Return what is to be known of masks that hold several labels."""
+    held = {s.subject: {int(k) for k in s.measured.labels_ml} for s in prepared}
+    labels = sorted(set().union(*held.values()))
+    if recipe.brats:
+        some = [s.subject for s in prepared if s.labels is not None and s.labels.ignore_labels]
+        if not some:
+            return []
+        return [
+            f"label 4 of {len(some)} masks ({some[0]}{', ...' if len(some) > 1 else ''}) is the resection cavity of "
+            "BraTS 2024 and later: it counts for nobody, neither as lesion nor as healthy"
+        ]
+    rule = recipe.rule
+    if len(labels) < 2 or rule.lesion_labels is not None or rule.ignore_labels:
+        return []
+    line = (
+        f"the lesion masks hold labels {', '.join(map(str, labels))}, and all of them count as lesion: "
+        "--lesion-labels and --ignore-labels say otherwise"
+    )
+    if {3, 4} <= {*labels}:
+        line += " (4 beside 3 is the resection cavity in BraTS 2024 and later: --ignore-labels 4)"
+    return [line]
 
 
 def _result(

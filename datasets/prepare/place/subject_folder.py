@@ -15,7 +15,7 @@ import numpy as np
 
 from andi_bench.errors import UserError
 from andi_bench.files import links_work, whole_folder
-from datasets.names import BRAIN, MASK, file_stem
+from datasets.names import BRAIN, MASK, file_stem, is_of_2023
 from datasets.prepare.check.subject_files import Checked, check_subject
 from datasets.prepare.found import Incoming, SourceFile
 from datasets.prepare.sidecar import (
@@ -26,8 +26,8 @@ from datasets.prepare.sidecar import (
     versions,
 )
 from datasets.scans.fingerprints import file_hash
-from datasets.scans.lesion_mask import LesionRule
-from datasets.scans.nifti import write_nifti
+from datasets.scans.lesion_mask import LesionRule, brats_cavity_rule, labels_of
+from datasets.scans.nifti import read_nifti, write_nifti
 from datasets.volume import MODALITIES
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -52,6 +52,8 @@ class Recipe:
         Whether subjects are brought to a template.
     template : Path or None
         Its file; None: the ICBM T1 that nilearn ships.
+    brats : bool
+        Whether masks are BraTS's, whose label 4 is a resection cavity where 3 is enhancing tumour.
     """
 
     copy: bool = False
@@ -60,6 +62,7 @@ class Recipe:
     wanted: tuple[str, ...] = ()
     register: bool = False
     template: Path | None = None
+    brats: bool = False
 
     def description(self) -> dict[str, Any]:
         """Return what makes two preparations of the same files differ."""
@@ -165,8 +168,8 @@ class _Contents:
             before.unlink(missing_ok=True)
         self.paths[kind], self.how[kind] = path, how
 
-    def write_sidecar(self, checked: Checked) -> None:
-        """Write ``preparation.json``: the folder is whole then."""
+    def write_sidecar(self, checked: Checked, labels: LesionRule | None) -> None:
+        """Write ``preparation.json``, with what was said of the mask's labels: the folder is whole then."""
         files = {}
         for kind, path in self.paths.items():
             source = self.subject.files.get(kind)
@@ -188,6 +191,7 @@ class _Contents:
             attributes=self.subject.attributes,
             files=files,
             facts=checked.facts(),
+            labels=labels,
             registration=self.registration,
             warnings=(*self.warnings, *checked.warnings),
             versions=versions() if self.registration is not None else {},
@@ -206,8 +210,14 @@ def _fill(folder: Path, subject: Incoming, recipe: Recipe) -> list[str]:
             return problems
     paths = contents.paths
     images = {name: paths[name] for name in MODALITIES if name in paths}
+    rule = _rule(contents, recipe)
     checked, found = check_subject(
-        subject.id, images, paths.get(MASK), recipe.rule, healthy=subject.healthy
+        subject.id,
+        images,
+        paths.get(MASK),
+        rule,
+        healthy=subject.healthy,
+        brain=paths.get(BRAIN) if recipe.strip and not recipe.register else None,
     )
     problems += found
     if problems or checked is None:
@@ -219,8 +229,26 @@ def _fill(folder: Path, subject: Incoming, recipe: Recipe) -> list[str]:
         assert checked.lesion is not None
         write_nifti(path, checked.lesion.astype(np.float32), checked.affine)
         contents.put(MASK, path, "written: no lesion")
-    contents.write_sidecar(checked)
+    said = rule.ignore_labels or (rule.lesion_labels is not None and not recipe.brats)
+    contents.write_sidecar(checked, rule if said else None)
     return []
+
+
+def _rule(contents: _Contents, recipe: Recipe) -> LesionRule:
+    """Return what the values of a subject's mask mean, as it lies in the folder."""
+    if recipe.register:
+        from datasets.prepare.register.own_scans_to_template import carried_rule
+
+        return carried_rule(recipe.rule)
+    mask = contents.paths.get(MASK)
+    if not recipe.brats or mask is None:
+        return recipe.rule
+    try:
+        labels = labels_of(read_nifti(mask)) or ()
+    except UserError:  # it is told when it is checked
+        return recipe.rule
+    later = 3 in labels or is_of_2023(contents.subject.files[MASK].path.name)
+    return brats_cavity_rule() if 4 in labels and later else recipe.rule
 
 
 def _bring_all(contents: _Contents, *, copy: bool) -> list[str]:

@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
 from datasets.names import BRAIN, MASK
-from datasets.prepare.check.subject_files import Checked, read_image
+from datasets.prepare.check.subject_files import Checked, image_of_contrast
 from datasets.prepare.register.affine import resample_to
 from datasets.prepare.register.carrying import Unregistered, carry_to_template
 from datasets.prepare.register.registration_template import RegistrationTemplate, read_template
 from datasets.prepare.register.skull_strip import brain_for
 from datasets.prepare.sidecar import PreparedFile, RegistrationRecord
 from datasets.scans.brain import brain_of
-from datasets.scans.lesion_mask import LesionRule, lesion_voxels
-from datasets.scans.nifti import NiftiScan, read_nifti
+from datasets.scans.foreground import relative_to_background
+from datasets.scans.lesion_mask import LesionRule, ignored_voxels, lesion_voxels
+from datasets.scans.nifti import NiftiScan, file_notes, read_nifti
 from datasets.volume import MODALITIES
 
 MOVING = ("t1", "t1ce", "t2", "flair")
@@ -92,24 +93,45 @@ def register_own_scans(
     labels: dict[str, NDArray[np.float32]] = {}
     for kind, path in files.items():
         try:
-            scans[kind] = read_image(path, subject) if kind in MODALITIES else read_nifti(path)
+            if kind in MODALITIES:
+                scans[kind] = relative_to_background(image_of_contrast(path, subject))
+            else:
+                scans[kind] = read_nifti(path)
             if kind == MASK:
-                labels[kind] = lesion_voxels(scans[kind], rule).astype(np.float32)
+                labels[kind] = _labels(scans[kind], rule)
             elif kind == BRAIN:
                 labels[kind] = (scans[kind].values > 0.5).astype(np.float32)
         except UserError as error:
             out.problems.append(str(error))
     if out.problems:
         return out
+    out.warnings += file_notes(scans.values())
     moving = next(name for name in MOVING if name in scans)
     first = scans[moving]
-    brain, applied, out.warnings = _brain(first, scans.get(BRAIN))
+    brain, applied, found = _brain(first, scans.get(BRAIN))
+    out.warnings += found
     if not applied:
         out.warnings += _apart(moving, first, scans)
     registered = np.where(brain, first.values, 0)
-    found = Unregistered(subject, scans, labels, moving, registered, brain if applied else None)
-    out.files, out.record = carry_to_template(found, template, folder)
+    whole = Unregistered(subject, scans, labels, moving, registered, brain if applied else None)
+    out.files, out.record = carry_to_template(whole, template, folder)
     return out
+
+
+def _labels(mask: NiftiScan, rule: LesionRule) -> NDArray[np.float32]:
+    """Return what is carried of a lesion mask: 1 where lesion is; as :func:`carried_rule` says."""
+    out = lesion_voxels(mask, rule).astype(np.float32)
+    ignored = ignored_voxels(mask, rule)
+    if ignored is not None:
+        out[ignored] = 2.0
+    return out
+
+
+def carried_rule(rule: LesionRule) -> LesionRule:
+    """Return what a registered mask's values mean: 1 lesion, 2 to be ignored where any label is."""
+    if rule.ignore_labels:
+        return LesionRule(lesion_labels=(1,), ignore_labels=(2,))
+    return LesionRule()
 
 
 def _brain(scan: NiftiScan, given: NiftiScan | None) -> tuple[NDArray[np.bool_], bool, list[str]]:

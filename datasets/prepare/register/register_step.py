@@ -21,7 +21,8 @@ from datasets.prepare.step import FoundSubject, StepOutcome, made_unless_current
 from datasets.scans.brain import brain_of
 from datasets.scans.fingerprints import file_hash
 from datasets.scans.lesion_mask import LesionRule, lesion_voxels
-from datasets.scans.nifti import NiftiScan, read_nifti, require_same_grid
+from datasets.scans.nifti import NiftiScan, read_nifti, require_same_grid, turned_along
+from datasets.scans.scan import read_image
 
 MASKS = (MASK, FOREGROUND)
 """Kinds that are carried by nearest neighbour, with their labels; all others linearly."""
@@ -53,8 +54,9 @@ def register_subject(
     # All are read before the one is registered: a damaged file costs no time.
     scans = {kind: _read(path, kind) for kind, path in subject.files.items()}
     first = scans["t1"]
-    for scan in scans.values():
-        require_same_grid(subject.id, first, scan)
+    for kind, scan in scans.items():
+        scans[kind] = turned_along(scan, first.values.shape, first.affine)
+        require_same_grid(subject.id, first, scans[kind])
     images = {kind: scan for kind, scan in scans.items() if kind not in MASKS}
     labels = {kind: mask_labels(scan) for kind, scan in scans.items() if kind in MASKS}
     line = exchanged(images, brain_of(first.affine, first.values))
@@ -149,11 +151,8 @@ def register(
 
 
 def _read(path: Path, kind: str) -> NiftiScan:
-    """Read a file; an image without any voxel above 0 is no scan, a mask without one is a healthy person's."""
-    scan = read_nifti(path)
-    if kind not in MASKS and not np.any(scan.values > 0):
-        raise UserError(f"{path}: no voxel above 0: a scan wanted")
-    return scan
+    """Read a file; an image that shows nothing is no scan, a mask that does is a healthy person's."""
+    return read_nifti(path) if kind in MASKS else read_image(path, path.parent.name)
 
 
 def mask_labels(scan: NiftiScan) -> NDArray[np.uint8]:

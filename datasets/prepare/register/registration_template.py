@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
 from datasets.scans.brain import brain_of
+from datasets.scans.foreground import relative_to_background
 from datasets.scans.nifti import read_nifti
 
 BRATS_SHAPE = (240, 240, 155)
@@ -78,7 +79,7 @@ def read_template(path: Path | None) -> RegistrationTemplate:
     """
     if path is None:
         return icbm_template()
-    scan = read_nifti(path)
+    scan = relative_to_background(read_nifti(path))
     return _template(path.name, np.asarray(scan.values, dtype=np.float32), scan.affine, path)
 
 

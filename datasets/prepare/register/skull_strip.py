@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
 from datasets.prepare.check.subject_files import Checked
-from datasets.scans.nifti import NiftiScan, read_nifti, require_same_grid, write_nifti
+from datasets.scans.nifti import NiftiScan, write_nifti
 from datasets.scans.quantiles import positive_quantile
+from datasets.scans.scan import read_mask
 
 LARGEST_BRAIN_ML = 2400.0
 """More than this above the background is no brain: the largest intracranial volumes are near 2000 ml, also in MNI
@@ -75,9 +76,7 @@ def strip(checked: Checked, brain: Path | None, folder: Path, subject: str) -> S
     first = next(iter(checked.images.values()))
     warnings: list[str] = []
     if brain is not None:
-        given = read_nifti(brain)
-        require_same_grid(subject, first, given)
-        mask = np.asarray(given.values > 0.5)
+        mask = np.asarray(read_mask(brain, subject, first).values > 0.5)
         if not mask.any():
             raise UserError(f"{brain}: an empty brain mask")
         how = "written: brain mask applied"
@@ -101,9 +100,7 @@ def strip(checked: Checked, brain: Path | None, folder: Path, subject: str) -> S
         write_nifti(path, values, scan.affine)
         written[name] = path
         images[name] = NiftiScan(path, values, scan.affine)
-    stripped = Checked(
-        images, checked.lesion, mask, checked.hashes, checked.labels, checked.warnings
-    )
+    stripped = replace(checked, images=images, brain=mask)
     return Stripped(stripped, written, how, warnings)
 
 

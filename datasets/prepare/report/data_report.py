@@ -23,7 +23,7 @@ from datasets.prepare.sidecar import Preparation
 from datasets.splits import PARTS
 from datasets.volume import MODALITIES
 
-VERSION = 1
+VERSION = 2
 """Raised when the same data would give another page."""
 FACTS = (
     "subject",
@@ -135,7 +135,7 @@ def _page(output: Path, dataset: str, done: PreparedData, part_of: dict[str, str
         parts += _labels(prepared)
         parts += [
             "<h2>Intensities</h2>",
-            '<p class="small">Of voxels above 0, over the subjects: median (line), 25th to 75th percentile (dark) and 1st '
+            '<p class="small">Of the foreground, relative to the background, over the subjects: median (line), 25th to 75th percentile (dark) and 1st '
             "to 99th (light). The benchmark divides each modality of a subject by its 99th percentile.</p>",
             _image(figures.intensities(prepared), "intensities"),
         ]

@@ -14,6 +14,8 @@ from andi_bench.geometry import voxel_sizes
 from datasets.names import MASK, TITLES
 from datasets.prepare.sidecar import Preparation
 from datasets.scans import grid
+from datasets.scans.foreground import relative_to_background
+from datasets.scans.lesion_mask import lesion_voxels
 from datasets.scans.nifti import read_nifti
 from datasets.volume import MODALITIES
 
@@ -121,7 +123,7 @@ def _subject(row: Sequence[Axes], sidecar: Preparation, output: Path, names: Seq
     if MASK in files:
         scan = read_nifti(files[MASK])
         native, _ = grid.plan(scan.values.shape, scan.affine, 128)
-        lesion = grid.turned(scan.values > 0.5, native)
+        lesion = grid.turned(lesion_voxels(scan, sidecar.rule), native)
     z: int | None = None
     window = (slice(None), slice(None))
     for axis, name in zip(row, names, strict=True):
@@ -129,7 +131,7 @@ def _subject(row: Sequence[Axes], sidecar: Preparation, output: Path, names: Seq
         if name not in files:
             axis.text(0.5, 0.5, "missing", ha="center", transform=axis.transAxes, color="#777777")
             continue
-        scan = read_nifti(files[name])
+        scan = relative_to_background(read_nifti(files[name]))
         native, _ = grid.plan(scan.values.shape, scan.affine, 128)
         image = grid.turned(scan.values, native)
         if z is None:
