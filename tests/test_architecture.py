@@ -172,6 +172,21 @@ def test_no_folder_imports_itself_by_way_of_others():
     assert circles(dict(edges)) == set()
 
 
+@each_area
+def test_what_is_imported_from_ourselves_is_there(area):
+    """The type checker passes over modules that it does not find: libraries may be without types."""
+    there = set(graph().modules)
+    missing = {
+        f"{module.name}: {node.module}"
+        for module in in_area(area)
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom)
+        and (node.module or "").split(".")[0] in PACKAGES
+        and node.module not in there
+    }
+    assert missing == set()
+
+
 def test_circles_are_found():
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == {"b", "c"}
     assert circles({"a": {"a"}}) == {"a"}
@@ -241,6 +256,11 @@ def test_every_module_is_imported_by_a_unit_test_of_its_own_package(area):
             ]
     missing = {module.name for module in in_area(area)} - reached
     assert missing - set(NO_UNIT_TEST) == set()
+
+
+def test_no_two_files_of_tests_have_one_name():
+    counts = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in counts.items() if count > 1] == []
 
 
 def test_the_exceptions_are_modules_and_few():

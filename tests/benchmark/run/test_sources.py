@@ -133,7 +133,7 @@ def test_given_maps_rank_by_frozen_thresholds_where_validation_maps_are_there(
     assert record.unranked is None
     assert record.method.learns_from == "not known"
     passed = {guard.name: guard.passed for guard in record.guards}
-    assert passed["no evaluated subject among the training slices"] is None
+    assert passed["no evaluated person among the training slices"] is None
     assert outcome.maps is None
 
 
