@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from andi_bench.errors import unknown_name
 from andi_bench.metrics.compared import compared_in_groups, compared_pooled
@@ -71,25 +71,37 @@ def group_tables(tables: Sequence[Table], by: str) -> tuple[GroupTable, ...]:
 
 
 def _rows(table: Table, by: str) -> list[GroupRow]:
-    names = dict.fromkeys(group.name for run in table.runs for group in run.groups.get(by, ()))
+    # The columns may have been corrected between two runs: a group is its members, and the newest run's has the name.
+    newest_first = sorted(table.runs, key=lambda run: run.run.created, reverse=True)
+    groups_of = [group for run in newest_first for group in run.groups.get(by, ())]
+    newest = {group.name: _members(group) for group in reversed(groups_of)}
+    in_order = [group for run in table.runs for group in run.groups.get(by, ())]
+    names = dict.fromkeys((group.name, _members(group)) for group in in_order)
     # rows of one method share its runs, whose tables of subjects are then read once
     read: dict[tuple[str, ...], list[SubjectTable]] = {}
     out = []
     for name in names:
         for row in table.rows:
-            parts = [_part(run, by, name) for run in row.runs]
+            parts = [_part(run, by, *name) for run in row.runs]
             if any(part is None for part in parts):
                 continue
             groups = [part for part in parts if part is not None]
             key = tuple(run.run.identity for run in row.runs)
             if key not in read:
                 read[key] = subject_tables(row.runs)
-            out.append(_row(row, groups, read[key]))
+            found = _row(row, groups, read[key])
+            same = newest[name[0]] == name[1]
+            out.append(found if same else replace(found, group=f"{found.group} (earlier columns)"))
     return out
 
 
-def _part(run: RunRecord, by: str, name: str) -> Group | None:
-    return next((group for group in run.groups.get(by, ()) if group.name == name), None)
+def _members(group: Group) -> frozenset[str]:
+    return frozenset(group.subjects)
+
+
+def _part(run: RunRecord, by: str, name: str, members: frozenset[str]) -> Group | None:
+    groups = run.groups.get(by, ())
+    return next((g for g in groups if g.name == name and _members(g) == members), None)
 
 
 def _row(row: Row, groups: Sequence[Group], tables: Sequence[SubjectTable]) -> GroupRow:
