@@ -41,10 +41,7 @@ def notes_of(measured: Sequence[Measured], merged: ScoreHistogram) -> list[str]:
             f"{sum(ignored)} brain voxels of {len(ignored)} subjects are ignored, as their masks say: they count neither "
             "as lesion nor as healthy"
         )
-    said = [f"{m.subject}: {line}" for m in measured for line in m.notes]
-    notes += said[:_NAMED]
-    if len(said) > _NAMED:
-        notes.append(f"{len(said) - _NAMED} more notes on the scans' files")
+    notes += _of_files(measured)
     lesions = lesions_of(measured)
     if lesions is not None and lesions.lost:
         named = [f"{lesion.subject} {lesion.ml:.2g} ml" for lesion in lesions.lost[:_NAMED]]
@@ -54,3 +51,17 @@ def notes_of(measured: Sequence[Measured], merged: ScoreHistogram) -> list[str]:
             f"({', '.join(named)}{more})"
         )
     return notes
+
+
+def _of_files(measured: Sequence[Measured]) -> list[str]:
+    """Return what was noted on the scans' files, a line each with the subjects it is said of."""
+    said: dict[str, list[str]] = {}
+    for subject in measured:
+        for line in subject.notes:
+            said.setdefault(line.partition(": ")[2], []).append(subject.subject)
+    lines = [
+        f"scans of {len(names)} subjects ({names[0]}{', ...' if len(names) > 1 else ''}), {note}"
+        for note, names in said.items()
+    ]
+    more = len(lines) - _NAMED
+    return lines[:_NAMED] + ([f"{more} more notes on the scans' files"] if more > 0 else [])

@@ -271,7 +271,7 @@ class DatasetAdapter(ABC):
         }
         if changed:
             out["adapter_options"] = changed
-        rules = {self.rule_of(s) for s in self._subjects_on_disk()} - {self.options.rule}
+        rules = {self.rule_of(s) for s in self._found or ()} - {self.options.rule}
         if rules:
             out["mask labels"] = sorted(rule.model_dump_json() for rule in rules)
         return out

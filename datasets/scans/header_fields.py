@@ -73,22 +73,26 @@ def affine_of(
         raise UserError(
             f"{path}: the header's affine is singular ({source}): voxel sizes in mm wanted"
         )
-    edges = voxel_sizes(affine)
-    low, high = SPACING_MM
-    if min(edges) < low * (1 - 1e-6) or max(edges) > high * (1 + 1e-6):
-        said = f", unit {unit}" if unit else ", no unit"
-        raise UserError(
-            f"{path}: voxels of {'x'.join(f'{edge:.4g}' for edge in edges)} mm ({source}{said}): edges of "
-            f"{low:g} to {high:g} mm wanted"
-        )
+    _require_head(path, affine, f"{source}, {f'unit {unit}' if unit else 'no unit'}")
     notes = []
     if sform > 0 and qform > 0:
         apart = _apart(header, affine, factor, shape)
-        if apart > max(edges):
+        if apart > max(voxel_sizes(affine)):
             notes.append(
                 f"qform (code {qform}) and sform (code {sform}) lie up to {apart:.3g} mm apart: the sform is used"
             )
     return affine, tuple(notes)
+
+
+def _require_head(path: Path, affine: NDArray[np.float64], source: str) -> None:
+    """Refuse voxels that no scan of a head has: a unit that is not what the numbers are in."""
+    edges = voxel_sizes(affine)
+    low, high = SPACING_MM
+    if min(edges) < low * (1 - 1e-6) or max(edges) > high * (1 + 1e-6):
+        raise UserError(
+            f"{path}: voxels of {'x'.join(f'{edge:.4g}' for edge in edges)} mm ({source}): edges of "
+            f"{low:g} to {high:g} mm wanted"
+        )
 
 
 def _require_pixdim(path: Path, raw: nib.Nifti1Header) -> None:

@@ -172,20 +172,20 @@ class _Read:
 def _read(subject: str, files: Mapping[str, Path], mask: Path | None, brain: Path | None) -> _Read:
     """Read the images and the lesion mask, all turned as the first image runs."""
     out = _Read()
+    first: NiftiScan | None = None
     given: NDArray[np.bool_] | None = None
     for name, path in files.items():
         try:
             stored = image_of_contrast(path, subject)
             out.hashes[name] = scan_hash(stored)
-            first = next(iter(out.images.values()), None)
-            if first is not None:
+            if first is None:
+                first = stored
+                given = None if brain is None else _brain(brain, subject, first, out.problems)
+            else:
                 stored = _on_grid_of(first, stored, subject)
-            elif brain is not None:
-                given = np.asarray(read_mask(brain, subject, stored).values > 0.5)
             out.images[name] = relative_to_background(stored, given)
         except UserError as error:
             out.problems.append(str(error))
-    first = next(iter(out.images.values()), None)
     if mask is not None:
         try:
             file = read_nifti(mask)
@@ -193,6 +193,20 @@ def _read(subject: str, files: Mapping[str, Path], mask: Path | None, brain: Pat
         except UserError as error:
             out.problems.append(str(error))
     return out
+
+
+def _brain(
+    path: Path, subject: str, first: NiftiScan, problems: list[str]
+) -> NDArray[np.bool_] | None:
+    """Return the brain mask that is given; None where it is at fault, which is a line among the problems."""
+    try:
+        mask = np.asarray(read_mask(path, subject, first).values > 0.5)
+        if mask.any():
+            return mask
+        problems.append(f"{path}: an empty brain mask")
+    except UserError as error:
+        problems.append(str(error))
+    return None
 
 
 def _on_grid_of(first: NiftiScan, file: NiftiScan, subject: str) -> NiftiScan:

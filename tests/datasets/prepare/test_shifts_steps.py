@@ -197,7 +197,7 @@ def two_t1(raw, key):
 DAMAGES = {
     truncated: ("FLAIR_isovox.nii.gz", "truncated or damaged gzip"),
     zero_filled: ("FLAIR_isovox.nii.gz", "not a NIfTI file"),
-    all_zero: ("T1_isovox.nii.gz", "no voxel above 0"),
+    all_zero: ("T1_isovox.nii.gz", "every voxel is zero"),
     four_volumes: ("T2_isovox.nii.gz", "56x64x52x2", "one 3-D volume wanted"),
     mask_elsewhere: ("gt_isovox.nii.gz", "affine", "one grid wanted"),
     no_t1: ("no t1 file", "flair, t1ce, t2, pd, mask, fg_mask found"),

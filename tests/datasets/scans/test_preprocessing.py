@@ -267,7 +267,7 @@ def test_the_quantile_of_many_values_is_numpys_in_any_order_and_with_ties(
 def test_the_quantile_is_of_voxels_above_0_at_native_resolution(tmp_path: Path) -> None:
     image = head((40, 30, 8))
     image[18:22, 14:17, 3:5] = 400  # fewer than 1 % of the voxels
-    image[::3][image[::3] == 0] = -3  # as a spline leaves them
+    image[1::3][image[1::3] == 0] = -1  # as a spline leaves them
     write(tmp_path / "a" / "a_flair.nii.gz", image)
     volume = read_volume(subject(tmp_path / "a"), FLAIR)
     native, _ = grid.plan(image.shape, BRATS_AFFINE, 32)
@@ -327,7 +327,6 @@ def test_an_image_without_contrast_or_on_another_grid_is_refused(tmp_path: Path)
     for image, said in [
         (np.zeros((24, 24, 10), np.float32), "a_t1.nii.gz: every voxel is zero"),
         (np.full((24, 24, 10), 7, np.int16), "a_t1.nii.gz: every voxel is 7"),
-        (-head(), "a_t1.nii.gz: no voxel above 0"),
         (head((24, 24, 9)), "a_t1.nii.gz has shape 24x24x9, a_flair.nii.gz has 24x24x10"),
     ]:
         write(t1, image)
