@@ -246,6 +246,11 @@ def _prepare(request: ScansRequest, console: Console) -> ScansOutcome:
         page = write_report(request.output, request.dataset, done)
         sheets = _contact_sheets(request, done, report)
     notes = [f"not prepared: {line}" for line in done.failures]
+    if not request.recipe.register and any("one grid wanted" in line for line in done.failures):
+        notes.append(
+            "note: scans of one subject on several grids: 'prepare folder ... --register' brings each to a template by its "
+            "own place in the scanner"
+        )
     notes += [*_some(done.notes, "note"), *_some(done.warnings, "look at")]
     return ScansOutcome(notes, _result(request, done, page, sheets), done.sound)
 

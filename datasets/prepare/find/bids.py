@@ -123,7 +123,7 @@ def _said(file: SourceFile) -> _Named | None:
     if match is None:
         return None
     parts = match["stem"].split("_")
-    session = match["ses"] or next((p[4:] for p in parts if p.startswith("ses-")), "")
+    session = str(match["ses"] or next((p[4:] for p in parts if p.startswith("ses-")), ""))
     person = f"sub-{match['sub']}"
     derived = _DERIVED.fullmatch(match["above"])
     words = tuple(p for p in parts if not p.startswith(("sub-", "ses-")))
@@ -145,8 +145,10 @@ def _kind(said: _Named, names: Mapping[str, str]) -> str | None:
     for name, kind in names.items():
         if f"_{name.strip('_').lower()}_" in whole:
             return kind
-    kind = _by_convention(said)
-    return None if kind in names.values() else kind  # where the user says which, no other is meant
+    usual = _by_convention(said)
+    return (
+        None if usual in names.values() else usual
+    )  # where the user says which, no other is meant
 
 
 def _by_convention(said: _Named) -> str | None:
