@@ -38,7 +38,8 @@ def test_a_name_tells_the_person(name: str, person: str) -> None:
 
 def test_a_column_goes_before_the_name_and_known_pairs_hold_in_any_case() -> None:
     found = persons_of([Owned("sub-01_ses-1", "p1"), Owned("sub-01_ses-2", "p2"), Owned("c", "p1")])
-    assert (found["sub-01_ses-1"] == found["c"]) and found["sub-01_ses-2"] == "p2"
+    assert found["sub-01_ses-1"] == found["c"]
+    assert found["sub-01_ses-2"] == "p2"
     pair = persons_of([Owned("BraTS2021_00557", "x"), Owned("BraTS2021_00639", "y")])
     assert len(set(pair.values())) == 1
 
@@ -48,7 +49,8 @@ def test_a_column_of_names_in_brats21_joins_two_data_sets_and_follow_ups() -> No
         [Owned("UCSF-PDGM-0391", "", {"BraTS21 ID": "00639"}), Owned("UCSF-PDGM-0391_FU016d")]
     )
     assert set(found.values()) == {"BraTS2021_00557"}
-    assert is_public("BraTS2021_00557") and not is_public("P1")
+    assert is_public("BraTS2021_00557")
+    assert not is_public("P1")
 
 
 def split_of(**parts: list[str]) -> Split:
@@ -84,7 +86,8 @@ def test_the_published_lists_are_shipped_and_their_pair_is_named() -> None:
     assert set(ids) - {i for p in ("train", "val", "test") for i in without.ids(p)} == {
         "BraTS2021_00639"
     }
-    assert is_published(lists) and not is_published(split_of(test=[ids[0]]))
+    assert is_published(lists)
+    assert not is_published(split_of(test=[ids[0]]))
 
 
 def test_published_lists_split_most_of_their_subjects_and_nobody_is_dropped_in_silence(
@@ -93,12 +96,14 @@ def test_published_lists_split_most_of_their_subjects_and_nobody_is_dropped_in_s
     lists = read_split(package_data("splits") / "brats21")
     ids = [id_ for part in ("train", "val", "test") for id_ in lists.ids(part)]
     whole, notes = packaged_split("brats21", [*ids[1:], "BraTS2021_99999"])
-    assert whole is not None and notes == []
+    assert whole is not None
+    assert notes == []
     assert any(ids[0] in note for note in whole.notes)
     assert any("BraTS2021_99999" in note for note in whole.notes)
     few = find_split("brats21", ids[:12], tmp_path)
     assert few.source == "hash of the subject id"
-    assert "12 of the 1251" in few.notes[0] and "--splits brats21" in few.notes[0]
+    assert "12 of the 1251" in few.notes[0]
+    assert "--splits brats21" in few.notes[0]
     assert sum(len(few.ids(part)) for part in ("train", "val", "test")) == 12
     named = find_split("brats21", ids[:12], tmp_path, Path("brats21"))
     assert named.ids("train") == ids[:12]

@@ -124,5 +124,10 @@ def test_a_list_under_another_name_is_refused_and_other_tables_are_named(tmp_pat
 
 
 def test_the_column_of_subjects_need_not_be_the_first(tmp_path: Path) -> None:
-    split = read_split(lists(tmp_path / "s", test=",subject,site\n0,a,Oslo\n1,b,Graz\n"), ["a", "b"])
-    assert [(row.id, row.attributes["site"]) for row in split.test] == [("a", "Oslo"), ("b", "Graz")]
+    split = read_split(
+        lists(tmp_path / "s", test=",subject,site\n0,a,Oslo\n1,b,Graz\n"), ["a", "b"]
+    )
+    assert [(row.id, row.attributes["site"]) for row in split.test] == [
+        ("a", "Oslo"),
+        ("b", "Graz"),
+    ]

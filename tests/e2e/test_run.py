@@ -225,6 +225,6 @@ def test_weights_from_elsewhere_are_declared_as_not_known(cli, scans, tmp_path):
     assert answer.code == 0, answer.err
     record = records_of(tmp_path)["andi"]
     known = {guard.name: guard.passed for guard in record.guards}
-    assert known["no evaluated subject among the training slices"] is None
+    assert known["no evaluated person among the training slices"] is None
     assert known["checkpoint chosen without the evaluated data"] is None
     assert record.data.healthy_source == "not known"
