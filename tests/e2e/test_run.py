@@ -50,7 +50,8 @@ def test_andi_runs_from_scans_to_a_ranked_record_and_finds_it_again(cli, scans, 
         == "training noise pyramid, scoring noise gaussian"
     )
     assert "last step" in declared["checkpoint chosen without the evaluated data"]
-    assert sum(name.startswith("splits of folder disjoint") for name in declared) == 3
+    assert sum(name.startswith("splits of folder disjoint") for name in declared) == 4
+    assert declared["splits of folder disjoint by person"].startswith("9 persons, 9 scans")
     assert record.data.healthy_source == "lesion-free slices of patients"
     assert record.costs.network_calls_per_slice == 4
     assert record.costs.training_steps == 8
