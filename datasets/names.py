@@ -49,6 +49,7 @@ SYNONYMS = {
     "lesion_mask": MASK,
     "brain": BRAIN,
     "brain_mask": BRAIN,
+    "brainmask": BRAIN,
 }
 """What a column, or the part of a file's name that stands for the modality, may be called; case does not matter."""
 
@@ -72,7 +73,7 @@ def looks_like_mask(stem: str) -> bool:
 
 BIDS = {"FLAIR": "flair", "T1w": "t1", "T2w": "t2"}
 """Suffixes of BIDS; T1w with the entity ``ce`` is the contrast-enhanced T1."""
-BIDS_MASKS = ("mask", "roi", "dseg")
+BIDS_MASKS = ("mask", "roi", "dseg", "msk", "seg", "lesion")
 """Suffixes of BIDS's derivatives that may be a mask."""
 
 SHIFTS = {

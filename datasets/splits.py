@@ -246,15 +246,9 @@ def find_split(
             return restricted(split, ids)
         split.check_present(ids)
         return split
-    own = root / "splits"
-    if own.is_symlink() and not own.exists():
-        raise UserError(f"{own}: cannot be read (a link to nothing)")
-    if any(there(own / f"scans_{name}.csv") for name in PARTS):
-        split = read_split(own, ids)
-        split.check_present(ids)
-        return split
-    if own.is_dir():
-        files_beside(own, ())  # a list under another name is refused, not taken for none
+    own = _beside(root / "splits", ids)
+    if own is not None:
+        return own
     published, notes = packaged_split(dataset, ids)
     if published is not None:
         return published
@@ -264,6 +258,19 @@ def find_split(
         return Split(test=rows, source="all subjects", notes=tuple(notes))
     split = hash_split(ids, fractions, persons)
     return replace(split, notes=(*notes, *split.notes))
+
+
+def _beside(own: Path, ids: Sequence[str]) -> Split | None:
+    """Return the split that lies beside the subjects, None where there is none."""
+    if own.is_symlink() and not own.exists():
+        raise UserError(f"{own}: cannot be read (a link to nothing)")
+    if any(there(own / f"scans_{name}.csv") for name in PARTS):
+        split = read_split(own, ids)
+        split.check_present(ids)
+        return split
+    if own.is_dir():
+        files_beside(own, ())  # a list under another name is refused, not taken for none
+    return None
 
 
 ENOUGH = 0.9

@@ -24,7 +24,9 @@ Files = Annotated[
 ]
 SplitFiles = Annotated[
     Path | None,
-    typer.Option(help="folder with scans_{train,val,test}.csv; default: by a hash, 75/5/20"),
+    typer.Option(
+        help="folder with scans_{train,val,test}.csv, or brats21-no-pair; default: published lists, else a hash, 75/5/20"
+    ),
 ]
 
 
@@ -61,12 +63,17 @@ def folder(
         typer.Option(help="columns subject, flair, t1, t1ce, t2, mask, brain, and any others"),
     ] = None,
     pattern: Annotated[
-        str | None,
-        typer.Option(help="path of a scan, such as '{subject}/{subject}_{modality}.nii.gz'"),
+        list[str] | None,
+        typer.Option(
+            help="path of a scan, such as '{subject}/{subject}_{modality}.nii.gz'; also {session}, {person}, and any "
+            "column in braces; repeated"
+        ),
     ] = None,
     modality: Annotated[
         list[str] | None,
-        typer.Option(help="what a name in the pattern means, such as t1ce=T1post; repeated"),
+        typer.Option(
+            help="what a name in the pattern, the CSV or BIDS means, such as t1ce=T1post; repeated"
+        ),
     ] = None,
     lesion_labels: Annotated[
         str | None,
@@ -78,6 +85,9 @@ def folder(
             help="labels whose voxels count for nobody, neither lesion nor healthy: other pathology, cavities"
         ),
     ] = None,
+    healthy: Annotated[
+        bool, typer.Option("--healthy", help="subjects without a mask are known to have no lesion")
+    ] = False,
     register: Annotated[
         bool,
         typer.Option("--register", help="bring every subject to a template by an affine transform"),
@@ -102,7 +112,7 @@ def folder(
         raise UserError(
             "prepare folder: --output DIR wanted: where the prepared data set is to lie"
         )
-    scans = OwnScans(source, csv, pattern, modality or ())
+    scans = OwnScans(source, csv, pattern or (), modality or (), healthy)
     rule = _rule(lesion_labels, ignore_labels)
     copy = files == "copy"
     recipe = Recipe(copy=copy, rule=rule, strip=True, register=register, template=template)

@@ -51,7 +51,8 @@ def test_andi_runs_from_scans_to_a_ranked_record_and_finds_it_again(cli, scans, 
         == "training noise pyramid, scoring noise gaussian"
     )
     assert "last step" in declared["checkpoint chosen without the evaluated data"]
-    assert sum(name.startswith("splits of folder disjoint") for name in declared) == 3
+    assert sum(name.startswith("splits of folder disjoint") for name in declared) == 4
+    assert declared["splits of folder disjoint by person"].startswith("9 persons, 9 scans")
     assert record.data.healthy_source == "lesion-free slices of patients"
     assert record.costs.network_calls_per_slice == 4
     assert record.costs.training_steps == 8
@@ -226,6 +227,6 @@ def test_weights_from_elsewhere_are_declared_as_not_known(cli, scans, tmp_path):
     assert answer.code == 0, answer.err
     record = records_of(tmp_path)["andi"]
     known = {guard.name: guard.passed for guard in record.guards}
-    assert known["no evaluated subject among the training slices"] is None
+    assert known["no evaluated person among the training slices"] is None
     assert known["checkpoint chosen without the evaluated data"] is None
     assert record.data.healthy_source == "not known"

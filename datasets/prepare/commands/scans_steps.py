@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from andi_bench.console import Console
@@ -11,7 +11,9 @@ from andi_bench.errors import UserError
 from andi_bench.executor import Failure
 from andi_bench.locks import exclusive
 from datasets.adapters.base import Progress
-from datasets.prepare.find import bids, brats_downloads, own_scans
+from datasets.names import MASK
+from datasets.prepare.find import bids, brats_downloads, nnunet, path_patterns, scan_table
+from datasets.prepare.find.grouping import parse_names
 from datasets.prepare.find.sources import find_files
 from datasets.prepare.found import Gathered
 from datasets.prepare.place.data_folder import (
@@ -25,6 +27,7 @@ from datasets.prepare.report.data_report import write_report
 from datasets.prepare.sidecar import Preparation
 from datasets.scans.lesion_mask import LesionRule
 from datasets.splits import PARTS
+from datasets.tables import there
 from datasets.volume import MODALITIES
 
 SHOWN = 12
@@ -41,16 +44,19 @@ class OwnScans:
         Their folder; None: that of ``csv``.
     csv : Path or None
         A table that says which file is whose.
-    pattern : str or None
-        Path of a scan, with ``{subject}`` and ``{modality}``.
+    patterns : sequence of str
+        Paths of a scan, with ``{subject}`` and ``{modality}``.
     names : sequence of str
-        What names in the pattern mean, such as ``t1ce=T1post``.
+        What names in the pattern, the table or BIDS mean, such as ``t1ce=T1post``.
+    healthy : bool
+        Whether subjects without a mask are known to have no lesion.
     """
 
     source: Path | None
     csv: Path | None = None
-    pattern: str | None = None
+    patterns: Sequence[str] = ()
     names: Sequence[str] = ()
+    healthy: bool = False
 
     def require_sound(self) -> None:
         """Refuse what contradicts itself.
@@ -60,7 +66,7 @@ class OwnScans:
         UserError
             For a CSV and a pattern at once, neither a folder nor a CSV, and a folder that does not exist.
         """
-        if self.csv is not None and self.pattern is not None:
+        if self.csv is not None and self.patterns:
             raise UserError("prepare folder: --csv or --pattern, one of them wanted")
         if self.source is None and self.csv is None:
             raise UserError("prepare folder: a folder of scans, or --csv, wanted")
@@ -75,21 +81,51 @@ class OwnScans:
         UserError
             Where nothing can be made of the files.
         """
+        meanings = parse_names(self.names)
         if self.csv is not None:
-            return own_scans.from_csv(self.csv, self.source)
+            gathered = scan_table.from_csv(self.csv, self.source, meanings)
+            return self._all_healthy(gathered)
         assert self.source is not None
-        meanings = own_scans.parse_names(self.names)
         found = find_files([self.source], unpacked, skip=output)
-        if self.pattern is not None:
-            return own_scans.from_pattern(found, self.pattern, meanings)
-        if bids.is_bids(self.source):
-            return bids.from_bids(found, self.source)
+        if self.patterns:
+            return path_patterns.from_patterns(found, self.patterns, meanings, healthy=self.healthy)
+        if bids.is_bids(found):
+            return bids.from_bids(found, self.source, meanings, healthy=self.healthy)
+        if nnunet.is_nnunet(found):
+            return nnunet.from_nnunet(found, self.source, meanings, healthy=self.healthy)
         gathered = brats_downloads.sort_out(found)
         if not gathered.subjects and not gathered.problems:
-            raise UserError(
-                f"{self.source}: neither BIDS nor <id>/<id>_{{flair,t1,t1ce,t2,seg}}.nii.gz: --csv or --pattern wanted"
+            one = (
+                f" ('{found.files[0].name}' for one)"
+                if found.files
+                else " (it holds no *.nii, *.nii.gz)"
             )
+            raise UserError(
+                f"{self.source}: neither BIDS, nor nnU-Net, nor <id>/<id>_{{flair,t1,t1ce,t2,seg}}.nii.gz{one}: --csv or "
+                "--pattern wanted"
+            )
+        return self._all_healthy(gathered)
+
+    def _all_healthy(self, gathered: Gathered) -> Gathered:
+        """Take subjects without a mask for healthy, where that is said of all."""
+        if self.healthy:
+            gathered.subjects = [
+                replace(s, healthy=s.healthy or MASK not in s.files) for s in gathered.subjects
+            ]
         return gathered
+
+    def own_splits(self) -> Path | None:
+        """Return the folder of lists that lies in the scans' own, as ``run`` would use it; None where there is none.
+
+        Raises
+        ------
+        UserError
+            For a list that is a link to nothing.
+        """
+        if self.source is None or self.csv is not None:
+            return None
+        folder = self.source / "splits"
+        return folder if any(there(folder / f"scans_{part}.csv") for part in PARTS) else None
 
 
 @dataclass(frozen=True)
@@ -186,7 +222,12 @@ def prepare_folder(
     if recipe.template is not None and not recipe.register:
         raise UserError("--template: goes with --register")
     request = ScansRequest(
-        "folder", output, recipe, lambda unpacked: scans.gather(unpacked, output), splits, workers
+        "folder",
+        output,
+        recipe,
+        lambda unpacked: scans.gather(unpacked, output),
+        splits or scans.own_splits(),
+        workers,
     )
     return _prepare(request, console)
 
@@ -207,6 +248,11 @@ def _prepare(request: ScansRequest, console: Console) -> ScansOutcome:
         page = write_report(request.output, request.dataset, done)
         sheets = _contact_sheets(request, done, report)
     notes = [f"not prepared: {line}" for line in done.failures]
+    if not request.recipe.register and any("one grid wanted" in line for line in done.failures):
+        notes.append(
+            "note: scans of one subject on several grids: 'prepare folder ... --register' brings each to a template by its "
+            "own place in the scanner"
+        )
     notes += [*_some(done.notes, "note"), *_some(done.warnings, "look at")]
     return ScansOutcome(notes, _result(request, done, page, sheets), done.sound)
 

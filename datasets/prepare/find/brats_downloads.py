@@ -10,6 +10,8 @@ from pathlib import Path
 
 from andi_bench.errors import UserError
 from datasets.names import BRATS, MASK
+from datasets.persons import person_of
+from datasets.prepare.find.grouping import passed_over
 from datasets.prepare.find.sources import Finding, find_files
 from datasets.prepare.found import Gathered, Incoming, SourceFile
 from datasets.volume import MODALITIES
@@ -20,8 +22,6 @@ _NAME = re.compile(
 )
 _MISNAMED = re.compile(r"seg(m|mentation)?\.nii(\.gz)?$", re.IGNORECASE)
 """``W39_1998.09.19_Segm.nii``, the mask of BraTS20_Training_355, for one."""
-_TIME_POINT = re.compile(r"^(?P<person>BraTS-[A-Za-z0-9]+-\d+)-\d+$", re.IGNORECASE)
-"""BraTS 2023 and later number a person's scans: BraTS-GLI-00000-000, -001."""
 
 
 def gather(sources: Sequence[Path], unpacked: Path, output: Path) -> Gathered:
@@ -52,6 +52,7 @@ def sort_out(found: Finding) -> Gathered:
     warnings: dict[str, list[str]] = {}
     others: list[SourceFile] = []
     refused: set[str] = set()
+    left: list[SourceFile] = []
     for file in found.files:
         match = _NAME.match(file.path.name)
         if match is None:
@@ -64,13 +65,17 @@ def sort_out(found: Finding) -> Gathered:
             files[subject][MASK] = file
             warnings.setdefault(subject, []).append(f"mask '{file.path.name}' is named otherwise")
         else:
-            out.notes.append(f"{file.label}: passed over: its name is not one of BraTS")
+            left.append(file)
+    out.notes += passed_over(left, "its name is not one of BraTS")
     for name in sorted(files):
         if name in refused:
             continue
         ordered = {kind: files[name][kind] for kind in (*MODALITIES, MASK) if kind in files[name]}
-        person = _TIME_POINT.match(name)
-        whose = person["person"] if person else name
+        apart = _two_folders(name, files[name])
+        if apart is not None:
+            out.problems.append(apart)
+            continue
+        whose = person_of(name)
         lines = tuple(warnings.get(name, ()))
         out.subjects.append(Incoming(name, ordered, whose, warnings=lines))
     return _with_other_formats(out, found)
@@ -101,6 +106,22 @@ def _add(
         out.problems.append(
             f"{subject}: {other.label} and {file.label} are both its {kind}, and differ: one of them wanted"
         )
+
+
+def _two_folders(subject: str, files: dict[str, SourceFile]) -> str | None:
+    """Return a line where images of one name lie in two folders of that name: of two sites, for one."""
+    places: dict[str, tuple[str, SourceFile]] = {}
+    for kind, file in files.items():
+        folder = file.path.parent
+        if kind in MODALITIES and folder.name == subject:
+            places.setdefault(f"{file.origin}:{folder}", (kind, file))
+    if len(places) < 2:
+        return None
+    (one, first), (other, second) = list(places.values())[:2]
+    return (
+        f"{subject}: its {one} ({first.label}) and its {other} ({second.label}) lie in two folders of that name, so they "
+        "may be two subjects: one folder, or names of their own by --csv, wanted"
+    )
 
 
 def _digest(file: SourceFile) -> bytes:

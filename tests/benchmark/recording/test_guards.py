@@ -3,7 +3,16 @@
 import pytest
 
 from andi_bench.errors import UserError
-from benchmark.recording.guards import no_overlap, unseen_in_training
+from andi_bench.place import package_data
+from benchmark.recording.guards import (
+    each_scan_once,
+    no_overlap,
+    other_persons,
+    persons_apart,
+    unseen_in_training,
+)
+from datasets.persons import person_of
+from datasets.splits import PARTS, read_split
 
 
 def test_a_subject_in_two_splits_is_named():
@@ -33,3 +42,37 @@ def test_equal_names_in_different_data_sets_are_no_overlap():
 
 def test_weights_from_elsewhere_are_not_known_to_be_clean():
     assert unseen_in_training(None, ["1"], same_dataset=True).passed is None
+
+
+def test_one_scan_under_two_names_in_one_part_is_refused() -> None:
+    with pytest.raises(UserError, match=r"a and b \(both test\) are the same scan under two names"):
+        each_scan_once("d", {"train": {"c": "1"}, "test": {"a": "2", "b": "2"}})
+    assert each_scan_once("d", {"train": {"c": "1"}, "test": {"a": "2"}}).passed
+
+
+def test_a_person_of_another_data_set_is_refused_where_the_name_means_the_same_everywhere() -> None:
+    evaluated = {"UCSF-PDGM-0004": "BraTS2021_00097", "x": "sub-01"}
+    with pytest.raises(
+        UserError, match=r"BraTS2021_00097 \(brats21, training\) and UCSF-PDGM-0004"
+    ):
+        other_persons({"BraTS2021_00097": "BraTS2021_00097"}, evaluated, ("brats21", "folder"))
+    assert other_persons({"y": "sub-01"}, evaluated, ("brats21", "folder")).passed
+
+
+def test_no_other_scan_of_an_evaluated_person_is_trained_on() -> None:
+    persons = {"s1": "p", "s2": "p", "s3": "q"}
+    with pytest.raises(UserError, match=r"s1 \(training\) and s2 are scans of one person"):
+        unseen_in_training(["s1"], ["s2", "s3"], True, persons)
+    assert unseen_in_training(["s1"], ["s3"], True, persons).passed
+
+
+def test_the_published_lists_are_named_and_not_refused() -> None:
+    split = read_split(package_data("splits") / "brats21")
+    persons = {id_: person_of(id_) for part in PARTS for id_ in split.ids(part)}
+    guard, notes = persons_apart("brats21", split, persons)
+    assert guard.passed is None
+    assert "BraTS2021_00639" in guard.detail
+    assert notes == (guard.detail,)
+    seen = unseen_in_training(split.ids("train"), split.ids("test"), True, persons, split)
+    assert seen.passed is None
+    assert "BraTS2021_00557" in seen.detail
