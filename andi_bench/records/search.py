@@ -67,7 +67,9 @@ def find_records(directories: Path | Sequence[Path], glob: str = "*") -> Found:
 
 def _folders(directory: Path, glob: str) -> list[Path]:
     if not directory.is_dir():
-        raise UserError(f"{directory}: no such folder of run records")
+        raise UserError(
+            f"{directory}: no such folder of run records: run something first, or name --workspace or --records"
+        )
     try:
         return sorted(
             entry

@@ -140,6 +140,6 @@ def resumes_exactly(candidate: Candidate) -> str:
         gap = max(float((whole[k].double() - again[k].double()).abs().max()) for k in other)
         raise Failed(
             f"{how}: {len(other)} of {len(whole)} tensors differ, by up to {gap:.2g} "
-            f"(first: {other[0]})"
+            f"(first: {other[0]}); sums in float64 and randomness from the given streams alone do not differ"
         )
     return f"{how}: {len(whole)} tensors, all identical"

@@ -200,7 +200,12 @@ def point_values(case: Case, point: OperatingPoint) -> Row:
 
 def _value(metric: Metric, case: Case) -> float | None:
     assert metric.measure is not None
-    return metric.measure(case)
+    try:
+        return metric.measure(case)
+    except ArithmeticError as error:
+        raise UserError(
+            f"metric '{metric.key}': {type(error).__name__}: {error}: None wanted where it is undefined"
+        ) from error
 
 
 def _detections(

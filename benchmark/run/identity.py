@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from andi_bench.config import RunConfig
+from andi_bench.metrics.measured import measured
 from andi_bench.records.schema import IDENTITY, RunInfo
 from andi_bench.records.store import identity
 from benchmark.evaluation import protocol
@@ -198,7 +199,8 @@ def name_run(
     training: slices (files of the training split), loop, seed    ``training``; weights from elsewhere: their hash
     whom the method is calibrated on, and all their files         ``calibrated on``, ``calibration files``
     maps made elsewhere                                           ``maps``: their bytes
-    thresholds, chains, metrics, bootstraps                       ``evaluation``
+    chains, bootstraps, grids                                     ``evaluation``
+    metrics, operating points, and their functions                ``measured``, ``measurement``
     seed                                                          ``seed``
     ============================================================  ==================================================
 
@@ -229,6 +231,7 @@ def name_run(
     code = {
         "identity": IDENTITY,
         "measurement": protocol.VERSION,
+        "measured": measured(),
         "options": data.adapter.options.model_dump(mode="json", exclude={"split_fractions"}),
         **revisions(config),
     }

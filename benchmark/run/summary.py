@@ -58,10 +58,14 @@ def summarise(
     if not evaluated:
         console.note("no lesion mask is known: the scans were scored, nothing could be evaluated")
     console.note(f"took          {seconds:.0f} s")
-    console.note(
-        "next          python -m benchmark compare --dataset "
-        f"{dataset}; run --seed 0 --seed 1; run --dataset phantom-ms; methods; README.md"
-    )
+    given = "" if place == Workspace.default() else f" --workspace {place.root}"
+    console.note(f"next          {_program()} compare --dataset {dataset}{given}")
+
+
+def _program() -> str:
+    """Return how this command was called: in a checkout as a module, installed by its own name."""
+    name = Path(sys.argv[0]).name
+    return "andi-bench" if name == "andi-bench" else "python -m benchmark"
 
 
 def _places(outcome: Outcome) -> dict[str, str | bool | None]:

@@ -238,6 +238,14 @@ def ranked(rows: Iterable[Row], metric: str = RANKING) -> list[Row]:
     return out
 
 
+def _undefined(runs: list[RunRecord], chain: str, metric: str) -> str:
+    title = title_of(metric)
+    found = [run.summary[chain].subjects for run in runs if chain in run.summary]
+    if "@" in metric and all(metric not in subjects for subjects in found):
+        return f"{title} was not measured: run again, which measures the maps that are there"
+    return f"{title} is undefined"
+
+
 def _row(
     runs: list[RunRecord], tables: list[SubjectTable], label: str, chain: str, metric: str
 ) -> Row:
@@ -254,7 +262,7 @@ def _row(
         figures, values = {name: Estimate() for name in figures}, {name: {} for name in values}
         reason = reason or missing
     elif reason is None and figures[metric].value is None:
-        reason = f"{title_of(metric)} is undefined"
+        reason = _undefined(runs, chain, metric)
     return Row(
         None, runs[0].run.method, label, chain, figures, _costs(runs), reason, tuple(runs), values
     )
