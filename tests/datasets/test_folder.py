@@ -195,6 +195,9 @@ def test_hashes_are_remembered_until_a_file_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_subject(tmp_path / "data", "a")
+    monkeypatch.setattr(
+        "datasets.scans.fingerprints.SETTLED", -1
+    )  # else of a new file nothing is kept
     remembered = tmp_path / "fingerprints.jsonl"
 
     def fresh() -> tuple[FolderAdapter, str]:

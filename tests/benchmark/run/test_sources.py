@@ -72,10 +72,10 @@ def test_what_names_a_run_and_its_maps(four_scans, tmp_path, changes, shared):
     _, other = identified(DetectorSource(dataclasses.replace(asked, **changes), QUIET))
     if shared is None:  # batch size is no part of it, the evaluation is
         assert one.maps == other.maps
-        assert one.run["evaluation"] != other.run["evaluation"]
-        assert {**one.run, "evaluation": 0} == {**other.run, "evaluation": 0}
+        assert one.names.run["evaluation"] != other.names.run["evaluation"]
+        assert {**one.names.run, "evaluation": 0} == {**other.names.run, "evaluation": 0}
     else:
-        assert (one.run == other.run, one.maps == other.maps) == shared
+        assert (one.names.run == other.names.run, one.maps == other.maps) == shared
 
 
 def test_views_of_the_scans_are_shared_by_methods_and_seeds(four_scans, tmp_path):
@@ -166,7 +166,7 @@ def test_a_run_of_given_maps_is_named_by_their_bytes(four_scans, maps, tmp_path)
         nib.Nifti1Image(scan.get_fdata(dtype=np.float32) + 1, scan.affine), folder / "C.nii.gz"
     )
     _, changed = identified(given(four_scans, tmp_path, folder))
-    assert changed.run != one.run
+    assert changed.names.run != one.names.run
     assert changed.folder == one.folder
     assert [name for name in one.stamps if changed.stamps[name] != one.stamps[name]] == ["C"]
 

@@ -11,6 +11,7 @@ from andi_bench.config import PreprocessingConfig, ScoringConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from benchmark.scoring.engine import ScoreEngine
+from benchmark.scoring.export_folder import MANIFEST, ExportFolder
 from benchmark.scoring.map_store import MapStore
 from benchmark.scoring.scan_views import ViewStore
 from benchmark.scoring.subjects import SubjectScorer, read_ahead, scored_subject, stamp
@@ -44,13 +45,13 @@ def test_subjects_are_read_in_order_each_once(adapter):
 
 
 def test_only_reported_subjects_are_shown_and_exported(adapter, tmp_path):
-    made = scorer(adapter, tmp_path, export=tmp_path / "out")
+    made = scorer(adapter, tmp_path, export=ExportFolder(tmp_path / "out", "me"))
     made.score(adapter.subjects_in("val"), reported=False)
     assert (names(tmp_path / "views"), names(tmp_path / "out")) == ([], [])
     made.score(adapter.subjects_in("test"), reported=True)
     assert names(tmp_path / "maps") == ["B.npz", "C.npz", "D.npz"]
     assert names(tmp_path / "views") == ["C..npz", "D..npz"]
-    assert names(tmp_path / "out") == ["C.nii.gz", "D.nii.gz"]
+    assert names(tmp_path / "out") == ["C.nii.gz", "D.nii.gz", MANIFEST]
     scan = nib.load(adapter.subjects_in("test")[0].paths["flair"])
     exported = nib.load(tmp_path / "out" / "C.nii.gz")
     assert exported.shape == scan.shape
@@ -62,10 +63,12 @@ def test_what_is_scored_is_not_scored_again_and_what_is_missing_is_made(adapter,
     scorer(adapter, tmp_path).score(test, reported=True)
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "maps").iterdir()}
     (tmp_path / "views" / "C..npz").unlink()
-    scorer(adapter, tmp_path, export=tmp_path / "out").score(test, reported=True)
+    scorer(adapter, tmp_path, export=ExportFolder(tmp_path / "out", "me")).score(
+        test, reported=True
+    )
     assert before == {p: p.stat().st_mtime_ns for p in (tmp_path / "maps").iterdir()}
     assert names(tmp_path / "views") == ["C..npz", "D..npz"]
-    assert names(tmp_path / "out") == ["C.nii.gz", "D.nii.gz"]
+    assert names(tmp_path / "out") == ["C.nii.gz", "D.nii.gz", MANIFEST]
 
 
 def test_processes_share_the_subjects_and_make_the_same_maps(adapter, tmp_path):
@@ -93,7 +96,9 @@ def test_a_map_that_is_not_finite_is_not_exported(adapter, tmp_path):
     maps = MapStore(tmp_path / "maps")
     maps.save(scored_subject(volume, np.full(volume.shape, np.nan, dtype=np.float32)))
     with pytest.raises(UserError, match=r"C\.nii\.gz: the map is not finite"):
-        scorer(adapter, tmp_path, export=tmp_path / "out").score([subject], reported=True)
+        scorer(adapter, tmp_path, export=ExportFolder(tmp_path / "out", "me")).score(
+            [subject], reported=True
+        )
 
 
 def test_a_stamp_changes_with_the_files_that_are_read(four_scans, tmp_path):
