@@ -214,19 +214,8 @@ def name_run(
     data, subjects, request, config
         Of the run.
     """
-    settled = naming.settled_on or []
-    former = {
-        **naming.recipe,
-        **data.adapter.revision(),
-        **preprocess.preprocessing_revision(config.preprocessing),
-        "evaluation": config.evaluation.model_dump(mode="json"),
-        "split": request.split,
-        "val": contents(naming.val, data.fingerprints),
-        "test": contents(data.test, data.fingerprints),
-        "seed": request.seed,
-    }
-    if naming.settled_on is not None:
-        former["calibrated on"] = contents(settled, data.fingerprints)
+    settled_on = naming.settled_on
+    former = _former(naming, data, request, config)
     evaluated = [*subjects.val, *subjects.known]
     code = {
         "identity": IDENTITY,
@@ -242,17 +231,36 @@ def name_run(
         "columns": columns_of(evaluated),
         "guards": [guard.record() for guard in data.guards],
     }
-    asked = {
-        **former,
-        **naming.asked,
-        **code,
-        "val": _names(naming.val),
-        "test": _names(data.test),
+    if settled_on is not None:
+        run["calibration files"] = files_of(data.adapter, settled_on, config)
+    return Names(run, {**former, **_asked(naming, data), **code}, former, run["files"])
+
+
+def _former(
+    naming: Naming, data: RunData, request: RunRequest, config: RunConfig
+) -> dict[str, Any]:
+    """Return what version 1 of the identity was made of; its keys stay, so that its records are known again."""
+    out = {
+        **naming.recipe,
+        **data.adapter.revision(),
+        **preprocess.preprocessing_revision(config.preprocessing),
+        "evaluation": config.evaluation.model_dump(mode="json"),
+        "split": request.split,
+        "val": contents(naming.val, data.fingerprints),
+        "test": contents(data.test, data.fingerprints),
+        "seed": request.seed,
     }
     if naming.settled_on is not None:
-        run["calibration files"] = files_of(data.adapter, settled, config)
-        asked["calibrated on"] = _names(settled)
-    return Names(run, asked, former, run["files"])
+        out["calibrated on"] = contents(naming.settled_on, data.fingerprints)
+    return out
+
+
+def _asked(naming: Naming, data: RunData) -> dict[str, Any]:
+    """Return names of subjects in place of the state of their files."""
+    out = {**naming.asked, "val": _names(naming.val), "test": _names(data.test)}
+    if naming.settled_on is not None:
+        out["calibrated on"] = _names(naming.settled_on)
+    return out
 
 
 def _names(subjects: Sequence[Subject]) -> list[str]:
