@@ -152,7 +152,12 @@ def _distinct(label: str, groups: Sequence[list[RunRecord]]) -> list[str]:
     if len(groups) == 1:
         return [label]
     settings = [
-        {("method",): runs[0].run.method, ("preset",): runs[0].run.preset, **_flat(runs[0].config)}
+        {
+            ("method",): runs[0].run.method,
+            ("preset",): runs[0].run.preset,
+            ("files",): "recorded" if runs[0].protocol.data_fingerprint else UNKNOWN,
+            **_flat(runs[0].config),
+        }
         for runs in groups
     ]
     keys = [

@@ -65,3 +65,26 @@ def test_a_name_is_taken_once(tmp_path):
     registry.load_plugin(tmp_path / "p1.py")
     with pytest.raises(UserError, match="'twice' is taken by .*p1.py"):
         registry.load_plugin(tmp_path / "p2.py")
+
+
+def test_an_edited_helper_of_a_plug_in_makes_another_method(tmp_path, monkeypatch):
+    import sys
+
+    from andi_bench import registry
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    names = {group: dict(found) for group, found in registry._registered.items()}
+    monkeypatch.setattr(registry, "_registered", names)
+    helper = tmp_path / "helper_of_a_plugin.py"
+    helper.write_text("def weight():\n    return 1\n")
+    (tmp_path / "helped.py").write_text(
+        "import numpy\nfrom helper_of_a_plugin import weight\n"
+        "from andi_bench.registry import register\n\n"
+        "@register('helped')\nclass Helped:\n    factor = weight()\n"
+    )
+    registry.load_plugin(tmp_path / "helped.py")
+    found = registry.registered()["helped"]
+    before = registry.source_hash(found)
+    helper.write_text("def weight():\n    return 2\n")
+    assert registry.source_hash(found) != before
+    sys.modules.pop("helper_of_a_plugin")
