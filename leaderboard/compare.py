@@ -109,15 +109,20 @@ def compare(
         records, left_out = _standing(records)
         skipped += tuple(_short(line, folders) for line in left_out)
     built = build_tables(records, chain, metric, older=older)
+    tables, statistics = _tested(built)
+    groups = group_tables(tables, by) if by is not None else ()
+    return Comparison(tables, skipped, groups, statistics, between_datasets(tables, statistics))
+
+
+def _tested(built: Sequence[Table]) -> tuple[tuple[Table, ...], tuple[TableStatistics, ...]]:
     # The products are small: a second thread would mostly wait, and rounds sums in another order.
     with threadpool_limits(1, "blas"):
         statistics = tuple(map(table_statistics, built))
-    tables = tuple(
+    tables = (
         with_limits(table, found.pooled_intervals)
         for table, found in zip(built, statistics, strict=True)
     )
-    groups = group_tables(tables, by) if by is not None else ()
-    return Comparison(tables, skipped, groups, statistics, between_datasets(tables, statistics))
+    return tuple(tables), statistics
 
 
 def _chosen(

@@ -204,15 +204,12 @@ def name_run(
     seed                                                          ``seed``
     ============================================================  ==================================================
 
-    Left out, because nothing depends on them: device, number of processes and workers, batch size, the folders that
-    data and workspace lie in.
+    Left out, for nothing depends on them: device, processes, workers, batch size, folders of data and workspace.
 
     Parameters
     ----------
-    naming : Naming
-        What the source of the maps says.
-    data, subjects, request, config
-        Of the run.
+    naming, data, subjects, request, config
+        Of the run; the first is what the source of the maps says.
     """
     settled_on = naming.settled_on
     former = _former(naming, data, request, config)

@@ -27,7 +27,7 @@ def _idle() -> set[tuple[str, ...]]:
 
 _IDLE = _idle()
 
-DATA, UNKNOWN = "files of the subjects", "not recorded"
+DATA, MODALITIES, UNKNOWN = "files of the subjects", "modalities", "not recorded"
 """What sets states of the data apart; of a record that does not say."""
 
 
@@ -37,7 +37,7 @@ def comparability(run: RunRecord) -> dict[str, str]:
     return {
         "dataset": run.run.dataset,
         "split": run.run.split,
-        "modalities": ", ".join(modalities_of(run)) or "not recorded",
+        MODALITIES: ", ".join(modalities_of(run)) or "not recorded",
         "protocol": protocol.name,
         "region": protocol.region,
         "grid": protocol.grid,

@@ -18,7 +18,7 @@ from andi_bench.metrics.compared import (
 from andi_bench.metrics.points import RANKING, UPPER_BOUND
 from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import Pooled, Protocol, RunRecord
-from leaderboard.tables.comparability import comparability, comparable, methods_of
+from leaderboard.tables.comparability import DATA, MODALITIES, comparability, comparable, methods_of
 from leaderboard.tables.seeds import Estimate, over_seeds, pooled_estimate, subject_estimate
 from leaderboard.tables.subject_values import SubjectTable, over_the_seeds, subject_tables
 
@@ -176,7 +176,10 @@ def _table(
     first = records[0]
     own = comparability(first)
     differs = tuple(
-        f"{name}: {own[name]} instead of {main[name]}" for name in own if own[name] != main[name]
+        f"{name}: {own[name]} instead of {main[name]}"
+        for name in own
+        # on other modalities, other files are read: that is said once
+        if own[name] != main[name] and not (name == DATA and own[MODALITIES] != main[MODALITIES])
     )
     rows: list[Row] = []
     shown: list[RunRecord] = []

@@ -10,6 +10,7 @@ import pytest
 from support.small_scans import save, write_subject
 
 from andi_bench.config import EvaluationConfig, PreprocessingConfig
+from andi_bench.console import Console
 from andi_bench.errors import UserError
 from benchmark.evaluation.measurement import bin_subject, measure_subject
 from benchmark.evaluation.protocol import chains_of
@@ -24,6 +25,8 @@ from datasets.scans.preprocess import preprocess, training_slices
 
 CONFIG = PreprocessingConfig(size=32)
 BLOCK = (slice(12, 16), slice(16, 20), slice(2, 4))
+
+QUIET = Console(quiet=True)
 
 
 def with_label(folder: Path, other: int, lesion: int = 1) -> np.ndarray:
@@ -80,7 +83,9 @@ def test_what_a_preparation_was_told_is_followed(tmp_path: Path) -> None:
     for k in range(3):
         with_label(write_subject(tmp_path / "raw", f"P{k}", k), 2)
     rule = LesionRule(lesion_labels=(1,), ignore_labels=(2,), other_labels="any")
-    told = prepare_folder(OwnScans(tmp_path / "raw"), tmp_path / "out", Recipe(rule=rule))
+    told = prepare_folder(
+        OwnScans(tmp_path / "raw"), tmp_path / "out", Recipe(rule=rule), console=QUIET
+    )
     assert told.sound
     adapter = FolderAdapter("folder", tmp_path / "out")
     adapter.prepare()
@@ -88,7 +93,7 @@ def test_what_a_preparation_was_told_is_followed(tmp_path: Path) -> None:
     scan = adapter.read_scan(adapter.subjects()[0])
     assert scan.ignore is not None
     assert not (scan.ignore & scan.lesion).any()
-    other = prepare_folder(OwnScans(tmp_path / "raw"), tmp_path / "plain", Recipe())
+    other = prepare_folder(OwnScans(tmp_path / "raw"), tmp_path / "plain", Recipe(), console=QUIET)
     assert any("hold labels 1, 2, and all of them count as lesion" in line for line in other.notes)
 
 

@@ -17,7 +17,7 @@ def test_the_papers_protocol_gives_the_golden_values_and_the_published_files(cli
         folder = scans / f"G{k}"
         folder.mkdir(parents=True)
         brain = values != 0
-        texture = 100 + np.arange(values.size).reshape(values.shape) % 17
+        texture = 100 + k + np.arange(values.size).reshape(values.shape) % (17 + k)
         for modality in ("flair", "t1", "t1ce", "t2"):
             save(folder / f"G{k}_{modality}.nii.gz", (texture * brain).astype(np.int16), affine)
         save(folder / f"G{k}_seg.nii.gz", mask.astype(np.uint8), affine)

@@ -74,14 +74,16 @@ def from_patterns(
         left, "it fits no --pattern; a second --pattern, or --csv, says what it is"
     )
     for name in sorted(groups):
-        found_one = groups[name].subject(
-            persons[name], healthy and "mask" not in groups[name].files
-        )
-        if isinstance(found_one, Incoming):
-            out.subjects.append(found_one)
-        else:
-            out.problems += found_one
+        without = "mask" not in groups[name].files
+        _put(out, groups[name].subject(persons[name], healthy and without))
     return out
+
+
+def _put(out: Gathered, found: Incoming | list[str]) -> None:
+    if isinstance(found, Incoming):
+        out.subjects.append(found)
+    else:
+        out.problems += found
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:

@@ -32,9 +32,10 @@ def test_what_is_said_is_the_result_and_the_next_command(tmp_path):
 def test_many_notes_are_left_to_the_report(tmp_path):
     source = brats(tmp_path / "download", 1)
     for k in range(SHOWN + 5):
-        (source / f"odd{k}.nii").touch()
+        (source / f"odd-{chr(97 + k)}.nii").touch()
     done = prepare_brats21([source], tmp_path / "out", workers=1, console=QUIET)
-    assert "note: 5 more, in the report" in done.notes
+    # one more says that the published lists do not fit
+    assert "note: 6 more, in the report" in done.notes
 
 
 def test_sources_may_not_lie_in_the_output(tmp_path):
@@ -55,17 +56,17 @@ def test_subjects_without_some_modality_come_with_the_option_that_runs_them(tmp_
     ("scans", "message"),
     [
         (OwnScans(None), "a folder of scans, or --csv, wanted"),
-        (OwnScans("here", "table", "pattern"), "--csv or --pattern, one of them wanted"),
+        (OwnScans("here", "table", ("pattern",)), "--csv or --pattern, one of them wanted"),
         (OwnScans("nowhere"), "nowhere: no such folder"),
         (OwnScans("here"), "neither BIDS nor"),
-        (OwnScans("here", pattern="{subject}"), "{subject} and {modality} wanted"),
+        (OwnScans("here", patterns=("{subject}",)), "{subject} and {modality} wanted"),
     ],
 )
 def test_scans_that_nothing_is_said_of_are_refused(tmp_path, scans, message):
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "scan.nii").touch()
     asked = OwnScans(
-        tmp_path / scans.source if scans.source else None, scans.csv, scans.pattern, scans.names
+        tmp_path / scans.source if scans.source else None, scans.csv, scans.patterns, scans.names
     )
     with pytest.raises(UserError, match=message):
         prepare_folder(asked, tmp_path / "out", Recipe(), console=QUIET)

@@ -13,7 +13,10 @@ from datasets.names import BRATS
 from datasets.prepare.find.archive_members import is_hidden, name_refusal, shown
 from datasets.prepare.find.bids import from_bids, is_bids
 from datasets.prepare.find.brats_downloads import gather
-from datasets.prepare.find.own_scans import from_csv, from_pattern, parse_names
+from datasets.prepare.find.grouping import parse_names
+from datasets.prepare.find.nnunet import from_nnunet, is_nnunet
+from datasets.prepare.find.path_patterns import from_patterns
+from datasets.prepare.find.scan_table import from_csv
 from datasets.prepare.find.sources import find_files
 from datasets.prepare.find.unpacking import unpack
 
@@ -67,7 +70,7 @@ def test_a_mask_under_another_name_is_found_by_its_folder_and_said(folder, tmp_p
     found = brats(source, tmp_path)
     assert files_of(found) == {"X": {"t1": "X_t1.nii", "mask": "W39_Segm.nii"}}
     assert "is named otherwise" in found.subjects[0].warnings[0]
-    assert any("notes.nii: passed over" in note for note in found.notes)
+    assert any("notes.nii: not used" in note for note in found.notes)
 
 
 def test_a_modality_in_another_format_is_pointed_out(folder, tmp_path):
@@ -89,7 +92,7 @@ def test_sessions_of_one_person_are_subjects_with_masks_of_their_own_space(folde
         "derivatives/x/sub-01/ses-a/anat/sub-01_ses-a_space-MNI_label-lesion_mask.nii.gz",
     )
     (source / "participants.tsv").write_text("participant_id\tage\nsub-01\t44\nsub-02\tn/a\n")
-    assert is_bids(source)
+    assert is_bids(find_files([source], tmp_path / "unpacked"))
     found = bids(source, tmp_path)
     kinds = {name: sorted(files) for name, files in files_of(found).items()}
     assert kinds == {"sub-01_ses-a": ["t1", "t1ce"], "sub-01_ses-b": ["brain", "flair", "mask"]}
@@ -118,7 +121,8 @@ def test_bids_without_anatomy_is_refused(folder, tmp_path):
 
 
 def by_pattern(source, tmp_path, pattern, names=()):
-    return from_pattern(find_files([source], tmp_path / "unpacked"), pattern, parse_names(names))
+    found = find_files([source], tmp_path / "unpacked")
+    return from_patterns(found, [pattern], parse_names(names))
 
 
 def test_a_pattern_says_subject_modality_session_and_columns(folder, tmp_path):
@@ -165,19 +169,19 @@ def test_a_name_for_a_modality_must_be_one(text, message):
 
 
 def table(folder, text):
-    path = folder("x.nii", "m.nii") / "table.csv"
+    path = folder("x.nii", "y.nii", "z.nii", "m.nii") / "table.csv"
     path.write_text(text)
     return path
 
 
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_a_table_says_everything(folder, separator):
-    text = "id,FLAIR,lesion,person,split,age\nA,x.nii,healthy,P,train,30\nB,x.nii,m.nii,P,,\nC,x.nii,,,,\n"
+    text = "id,FLAIR,lesion,person,split,age\nA,x.nii,healthy,P,train,30\nB,y.nii,m.nii,P,,\nC,z.nii,,,,\n"
     found = from_csv(table(folder, text.replace(",", separator)), None)
     assert files_of(found) == {
         "A": {"flair": "x.nii"},
-        "B": {"flair": "x.nii", "mask": "m.nii"},
-        "C": {"flair": "x.nii"},
+        "B": {"flair": "y.nii", "mask": "m.nii"},
+        "C": {"flair": "z.nii"},
     }
     assert [(s.healthy, s.person, s.part) for s in found.subjects] == [
         (True, "P", "train"),
@@ -191,7 +195,7 @@ def test_a_table_says_everything(folder, separator):
     ("text", "problem"),
     [
         ("subject,t1\nA,x.nii\nA,x.nii\n", "line 3: subject A stands there twice"),
-        ("subject,t1\nA,y.nii\n", "line 2: A, t1: .*y.nii: cannot be read"),
+        ("subject,t1\nA,absent.nii\n", "line 2: A, t1: .*absent.nii: cannot be read"),
         ("subject,t1,mask\nA,,m.nii\n", "subject A: no scan"),
         ("subject,t1\n../A,x.nii\n", "letters, digits"),
         ("subject,t1,split\nA,x.nii,dev\n", "split 'dev': train, val, test or nothing wanted"),
@@ -293,3 +297,13 @@ def test_a_damaged_listing_is_named(tmp_path):
     listing.write_text("{")
     with pytest.raises(UserError, match=r"listing.json: damaged; delete .* to unpack it again"):
         unpack(path, None, tmp_path / "unpacked")
+
+
+def test_the_channels_of_nnunet_are_named_by_its_dataset_json(folder, tmp_path):
+    source = folder("imagesTr/A_0000.nii.gz", "imagesTr/A_0001.nii.gz", "labelsTr/A.nii.gz")
+    (source / "dataset.json").write_text('{"channel_names": {"0": "FLAIR", "1": "noise"}}')
+    found = find_files([source], tmp_path / "unpacked")
+    assert is_nnunet(found)
+    gathered = from_nnunet(found, source, {})
+    assert files_of(gathered) == {"A": {"flair": "A_0000.nii.gz", "mask": "A.nii.gz"}}
+    assert any("A_0001.nii.gz: not used" in note for note in gathered.notes)

@@ -11,8 +11,9 @@ from support.small_scans import AFFINE, SHAPE, save, write_subject
 from andi_bench.errors import UserError
 from datasets.prepare.find.sources import file_at
 from datasets.prepare.found import Gathered, Incoming
+from datasets.prepare.place.currency import is_done
 from datasets.prepare.place.data_folder import ScansRequest, prepare_subjects, prepared_in
-from datasets.prepare.place.subject_folder import Recipe, Task, is_done, place_subject
+from datasets.prepare.place.subject_folder import Recipe, Task, place_subject
 from datasets.prepare.sidecar import read_whole
 from datasets.scans.lesion_mask import LesionRule
 
