@@ -58,7 +58,7 @@ def test_subjects_without_some_modality_come_with_the_option_that_runs_them(tmp_
         (OwnScans(None), "a folder of scans, or --csv, wanted"),
         (OwnScans("here", "table", ("pattern",)), "--csv or --pattern, one of them wanted"),
         (OwnScans("nowhere"), "nowhere: no such folder"),
-        (OwnScans("here"), "neither BIDS nor"),
+        (OwnScans("here"), "neither BIDS, nor nnU-Net, nor"),
         (OwnScans("here", patterns=("{subject}",)), "{subject} and {modality} wanted"),
     ],
 )
