@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.asked import layers
+from benchmark.cli.asked import layers, load_plugins
 from benchmark.cli.options import (
     Config,
     DataRoot,
@@ -15,6 +15,7 @@ from benchmark.cli.options import (
     Debug,
     Grid,
     Json,
+    Plugin,
     Preset,
     Protocol,
     Set,
@@ -47,6 +48,7 @@ def evaluate(
     protocol: Protocol = None,
     set_: Set = None,
     config: Config = None,
+    plugin: Plugin = None,
     workers: Workers = None,
     export_maps: Annotated[
         Path | None,
@@ -67,6 +69,7 @@ def evaluate(
     from benchmark.run.stages import Run
     from benchmark.run.summary import summarise
 
+    load_plugins(plugin)
     given = MapFolders(name, maps, val_maps)
     request = RunRequest(
         method=given.slug,

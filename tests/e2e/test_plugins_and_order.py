@@ -184,3 +184,14 @@ def test_views_are_shared_by_methods_and_made_again_where_they_are_gone(cli, sca
     answer = cli("run", "--method", "thresholding", *data, *QUICK, *more)
     assert answer.code == 0, answer.err
     assert sorted((tmp_path / "workspace" / "views").rglob("*.npz")) == views
+
+
+def test_given_maps_are_evaluated_on_a_data_set_of_a_plugin(cli, scans, tmp_path, plugin):
+    path = plugin(DATA_SET)
+    data = f"--plugin {path} --dataset ours --data-root {scans} --set preprocessing.size=32"
+    maps = tmp_path / "maps"
+    answer = cli(f"run --method thresholding --alone --export-maps {maps} {data}")
+    assert answer.code == 0, answer.err
+    answer = cli(f"evaluate --maps {maps} --name Mine {data}")
+    assert answer.code == 0, answer.err
+    assert records(tmp_path) == ["mine", "thresholding"]
