@@ -192,7 +192,7 @@ def hash_split(
         centre = edges[PARTS.index(name)] + share / 2
         moved = min(spare, key=lambda person: abs(hash_place(person) - centre))
         part_of[moved] = name
-        notes.append(f"the hash gave {name} nobody, so {moved} stands there")
+        notes.append(f"the hash gave {name} nobody, so {moved} was moved there")
     train, val, test = (
         tuple(SplitRow(id_) for id_ in sorted(whose) if part_of[whose[id_]] == name)
         for name in PARTS

@@ -116,7 +116,7 @@ def test_the_packaged_split_is_used_where_the_data_has_none(
 def test_a_subject_keeps_its_part_when_others_come_or_go(ids: set[str], others: set[str]) -> None:
     alone, together = hash_split(sorted(ids)), hash_split([*others, *ids])
     moved = {
-        note.split(", so ", 1)[1].removesuffix(" stands there")
+        note.split(", so ", 1)[1].removesuffix(" was moved there")
         for note in alone.notes + together.notes
     }
     for name in ("train", "val", "test"):
