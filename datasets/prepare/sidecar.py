@@ -104,6 +104,13 @@ class ReferenceFile(Section):
     values: tuple[float, ...] = Field(description="intensities of its brain at the quantiles")
 
 
+class MaskFile(Section):
+    """The lesion mask of the subject whose histogram is matched."""
+
+    path: str = Field(description="where it was read")
+    hash: str = Field(description="blake2b of its bytes, 32 hexadecimal digits")
+
+
 class Reference(Section):
     """The subject whose histogram is matched; also kept as ``reference.json`` of a prepared data set."""
 
@@ -114,6 +121,10 @@ class Reference(Section):
     lesion_masked: bool = Field(description="whether it has a lesion, which was left out")
     quantiles: tuple[float, ...] = Field(description="at which two brains are made equal")
     files: dict[str, ReferenceFile] = Field(description="by modality")
+    mask: MaskFile | None = Field(
+        None,
+        description="its lesion mask, which was left out of the histogram; null: none, or not kept",
+    )
 
 
 class MatchRecord(Section):

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure, each
 from datasets.adapters.base import DatasetAdapter, Progress
-from datasets.prepare.sidecar import Reference, ReferenceFile
+from datasets.prepare.sidecar import MaskFile, Reference, ReferenceFile
 from datasets.scans.fingerprints import file_hash
 from datasets.scans.scan import Scan
 from datasets.subject import Subject
@@ -162,7 +162,8 @@ def choose_reference(
         if progress is not None:
             progress("choosing the reference", done, len(candidates))
     best = _nearest_to_median(found)
-    paths = next(s.paths for s in candidates if s.id == best)
+    chosen = next(s for s in candidates if s.id == best)
+    paths, mask = chosen.paths, chosen.mask
     return Reference(
         dataset=adapter.name,
         subject=best,
@@ -175,6 +176,7 @@ def choose_reference(
             )
             for name, values in found[best].values.items()
         },
+        mask=MaskFile(path=str(Path(mask).resolve()), hash=file_hash(mask)) if mask else None,
     )
 
 

@@ -188,6 +188,8 @@ def changed_files(reference: Reference) -> list[Path]:
     A file that is not there any more, or that this machine never had, says nothing: the histogram is kept.
     """
     known = [(Path(file.path), file.hash) for file in reference.files.values()]
+    if reference.mask is not None:
+        known.append((Path(reference.mask.path), reference.mask.hash))
     return [path for path, hash_ in known if path.is_file() and file_hash(path) != hash_]
 
 
