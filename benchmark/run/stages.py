@@ -66,7 +66,8 @@ class Run:
             return Outcome(existing, None, reused=True)
         with source.alone(named.folder):
             source.bring(data, subjects, named, finished=existing is not None)
-            truths = self._truths(data, subjects)
+            # what is measured already needs no masks: the scans stay closed
+            truths = self._truths(data, subjects) if existing is None else None
         if not source.writes or not subjects.known:
             return Outcome(None, source.export)
         if existing is not None:
