@@ -25,6 +25,7 @@ from andi_bench.config import PreprocessingConfig, Section, names_in, validated
 from andi_bench.errors import UserError
 from andi_bench.executor import default_workers
 from datasets.persons import Owned, persons_of
+from datasets.scans.bias_field import BiasFields
 from datasets.scans.fingerprints import FingerprintCache
 from datasets.scans.lesion_mask import LesionRule, require_apart, without_empty_ignore
 from datasets.scans.preprocess import preprocess
@@ -127,7 +128,7 @@ class DatasetAdapter(ABC):
     splits_dir : Path or None
         The user's own folder of ``scans_{train,val,test}.csv``.
     cache : Path or None
-        File that remembers content hashes between runs.
+        File that remembers content hashes between runs; bias fields are kept in ``bias`` beside it.
 
     Raises
     ------
@@ -158,6 +159,7 @@ class DatasetAdapter(ABC):
         )
         self.splits_dir = splits_dir
         self._hashes = FingerprintCache(cache)
+        self._fields = BiasFields(None if cache is None else cache.parent / "bias")
         self._found: list[Subject] | None = None
         self._split: Split | None = None
 
@@ -323,8 +325,29 @@ class DatasetAdapter(ABC):
         UserError
             As :func:`datasets.scans.scan.read_scan`.
         """
-        scan = self.read_scan(subject, preprocessing.modalities, lesion=lesion)
+        scan = self.scan_for(subject, preprocessing, lesion=lesion)
         return preprocess(scan, preprocessing, training=training)
+
+    def scan_for(
+        self, subject: Subject, preprocessing: PreprocessingConfig, *, lesion: bool = True
+    ) -> Scan:
+        """Read a subject on the scan's own grid, with all that its preprocessing needs: bias fields, where asked for.
+
+        A field is estimated once and kept beside the hashes of the files.
+
+        Raises
+        ------
+        UserError
+            As :func:`datasets.scans.scan.read_scan`.
+        """
+        scan = self.read_scan(subject, preprocessing.modalities, lesion=lesion)
+        if preprocessing.bias == "none":
+            return scan
+        fields = tuple(
+            self._fields.of(self.content(subject, [name], lesion=False), image, scan.spacing)
+            for name, image in zip(scan.modalities, scan.images, strict=True)
+        )
+        return replace(scan, log_bias=fields)
 
     def fingerprint(self, subject: Subject) -> str:
         """Hash the voxels of a subject's FLAIR (else of the first modality that is there).
