@@ -134,6 +134,19 @@ class PreprocessingConfig(Section):
         """Whether intensities are divided by a quantile, as the ANDi publication does."""
         return self.normalisation in ("p99", "p99-off-lesion")
 
+    def intensities(self) -> str:
+        """Return bias field and normalisation in words, with the parameters that are used."""
+        used = {
+            "robust": f"centre {self.centre:g}, spread {self.spread:g}",
+            "white-matter": f"peak at {self.centre:g}",
+        }.get(self.normalisation, "" if self.quantile == 0.99 else f"quantile {self.quantile:g}")
+        if not self.published:
+            used = ", ".join(filter(None, (used, f"floor {self.floor:g}")))
+        if self.clip is not None:
+            used = ", ".join(filter(None, (used, f"clip {self.clip:g}")))
+        name = f"{self.normalisation} ({used})" if used else self.normalisation
+        return name if self.bias == "none" else f"{self.bias}, {name}"
+
     def described(self) -> dict[str, Any]:
         """Return every field, for people and records; what names results is ``model_dump``."""
         return self.model_dump(mode="json", context=EVERY_FIELD)
