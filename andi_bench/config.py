@@ -7,52 +7,16 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.place import package_data
+from andi_bench.preprocessing import PreprocessingConfig as PreprocessingConfig
+from andi_bench.section import Section as Section
 
 M = TypeVar("M", bound=BaseModel)
 
 SECTIONS = ("preprocessing", "detector", "training", "scoring", "evaluation")
-
-
-class Section(BaseModel):
-    """Base of every configuration: unknown keys are refused, values are fixed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class PreprocessingConfig(Section):
-    """How a scan becomes slices; the same for training and scoring."""
-
-    size: int = Field(128, ge=16, le=1024, description="edge of the working grid's axial plane")
-    modalities: tuple[Literal["flair", "t1", "t1ce", "t2"], ...] = Field(
-        ("flair", "t1", "t1ce", "t2"), min_length=1, description="channels, in order"
-    )
-    quantile: float = Field(
-        0.99, gt=0, le=1, description="each modality is divided by this quantile of its voxels > 0"
-    )
-    clip: float | None = Field(
-        None, gt=0, description="intensities above this are cut after the division; null: no cut"
-    )
-    quantile_off_lesion: bool = Field(
-        False,
-        description="compute a training scan's quantile off its lesion, which otherwise leaks",
-    )
-    min_brain_fraction: float = Field(
-        0.0, ge=0, lt=1, description="least share of brain in a healthy training slice"
-    )
-    store_dtype: Literal["float32", "float16"] = Field(
-        "float32", description="number format of the slice store"
-    )
-
-    @field_validator("modalities")
-    @classmethod
-    def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) < len(value):
-            raise ValueError("each modality once wanted")
-        return value
 
 
 class TrainingConfig(Section):

@@ -39,6 +39,11 @@ class Workspace:
         return self.root / "slices"
 
     @property
+    def landmarks(self) -> Path:
+        """Landmarks of training splits, for normalisation."""
+        return self.root / "landmarks"
+
+    @property
     def trainings(self) -> Path:
         """Trained detectors."""
         return self.root / "trainings"

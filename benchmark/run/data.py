@@ -21,6 +21,7 @@ from benchmark.run.modalities import require_modalities
 from benchmark.run.request import RunRequest
 from datasets.adapters.base import DatasetAdapter, Subject
 from datasets.adapters.catalogue import find_entry, open_dataset
+from datasets.adapters.landmarks import wants_landmarks, with_landmarks
 from datasets.slices.store import SliceStore
 
 
@@ -193,6 +194,22 @@ def _prepare(adapter: DatasetAdapter, request: RunRequest, console: Console) -> 
     lock = exclusive(request.workspace.locks / adapter.name, console)
     with lock, console.reporting() as report:
         adapter.prepare(report, request.workers)
+
+
+def settled(run: RunConfig, data: RunData, request: RunRequest, console: Console) -> RunConfig:
+    """Return the configuration with what is learnt before scans are read: the landmarks of the training split.
+
+    Raises
+    ------
+    UserError
+        As :func:`datasets.adapters.landmarks.with_landmarks`.
+    """
+    if not wants_landmarks(run.preprocessing):
+        return run
+    folder = request.workspace.landmarks
+    with exclusive(folder, console), console.reporting() as report:
+        learnt = with_landmarks(run.preprocessing, data.source, folder, request.workers, report)
+    return run.model_copy(update={"preprocessing": learnt})
 
 
 def build_store(data: RunData, run: RunConfig, request: RunRequest, console: Console) -> SliceStore:

@@ -16,7 +16,7 @@ from andi_bench.locks import exclusive
 from andi_bench.records.store import Costs, identity
 from benchmark.recording.facts import LearningFacts, MethodFacts, Origin
 from benchmark.run.accelerator import check_device, default_preset, make_accelerator
-from benchmark.run.data import DataSets, RunData, build_store, labelled
+from benchmark.run.data import DataSets, RunData, build_store, labelled, settled
 from benchmark.run.identity import Evaluated, Identity, Naming, maps_identity, name_run
 from benchmark.run.request import RunRequest
 from benchmark.run.source import Facts, export_folder, view_store
@@ -27,6 +27,7 @@ from benchmark.scoring.export_folder import ExportFolder
 from benchmark.scoring.subjects import SubjectScorer, export_names, stamp
 from benchmark.training.stored_slices import StoredSlices
 from benchmark.training.trainings import Training, learn, load_checkpoint, locate_training
+from datasets.adapters.landmarks import wants_landmarks
 from methods.base import AnomalyDetector, ImageSpec
 from methods.catalogue import build_detector, detector_class, detector_config
 
@@ -73,6 +74,7 @@ class DetectorSource:
         check_device(request.device, self.config.training.precision, request.tracker)
         self.request = replace(request, preset=self.preset)
         learns = self._cls.learns() and request.checkpoint is None
+        learns = learns or wants_landmarks(self.config.preprocessing)
         self._data_sets = DataSets.find(self.request, learns=learns)
         self._console = console
         self.export = request.export
@@ -105,6 +107,8 @@ class DetectorSource:
             modalities=self.config.preprocessing.modalities,
             needs=self._cls.requires,
         )
+        with self._accelerator.main_process_first():
+            self.config = settled(self.config, data, request, self._console)
         exports = export_folder(self.export, request)
         if exports is not None:
             exports.require_free(name for s in data.test for name in export_names(s))

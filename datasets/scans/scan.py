@@ -49,6 +49,8 @@ class Scan:
         Voxels that count for nobody, neither lesion nor healthy; None where there are none.
     notes : tuple of str
         What a reader should know of the files.
+    log_bias : tuple of float32 (x, y, z), or None
+        Of each modality the bias field (:func:`datasets.scans.bias_field.log_bias_field`), where it is known already.
     """
 
     subject: Subject
@@ -58,6 +60,7 @@ class Scan:
     affine: NDArray[np.float64]
     ignore: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
+    log_bias: tuple[NDArray[np.float32], ...] | None = None
 
     @property
     def unhealthy(self) -> NDArray[np.bool_] | None:
