@@ -13,6 +13,7 @@ from andi_bench.locks import exclusive
 from benchmark.recording.guards import (
     Guard,
     each_scan_once,
+    no_image_of_two,
     no_overlap,
     other_persons,
     persons_apart,
@@ -120,6 +121,7 @@ class DataSets:
         # Before any scan is read: it is said of the names alone.
         apart, notes = persons_apart(request.dataset, adapter.split(), persons)
         guards, fingerprints = self._guard(val, test, console)
+        self._every_modality(read, modalities, console)
         return RunData(
             adapter=adapter,
             source=source or adapter,
@@ -171,6 +173,21 @@ class DataSets:
                 )
             )
         return guards, evaluated
+
+    def _every_modality(
+        self, read: dict[str, list[Subject]], modalities: Sequence[str], console: Console
+    ) -> None:
+        """Check that no subject that is read holds a modality of another."""
+        adapter, source = self.adapter, self.source
+        with console.reporting() as report:
+            images = adapter.images(read[self.request.dataset], modalities, report)
+            no_image_of_two(images)
+            if source is None or source is adapter:
+                return
+            learnt = source.images(read[self.source_name], modalities, report)
+        others = {f"{self.source_name}/{name}": files for name, files in learnt.items()}
+        no_image_of_two(others)
+        no_image_of_two(images, others)
 
 
 def _pick(adapter: DatasetAdapter, request: RunRequest) -> tuple[list[Subject], list[Subject]]:

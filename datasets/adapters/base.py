@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -23,7 +23,8 @@ from pydantic import Field
 from andi_bench import registry
 from andi_bench.config import PreprocessingConfig, names_in, validated
 from andi_bench.errors import UserError
-from andi_bench.executor import default_workers
+from datasets.adapters import contents
+from datasets.adapters.contents import Progress
 from datasets.adapters.options import AdapterOptions
 from datasets.persons import Owned, persons_of
 from datasets.scans.bias_field import BiasFields
@@ -36,9 +37,6 @@ from datasets.subject import Subject
 from datasets.volume import MODALITIES, Volume
 
 __all__ = ["AdapterOptions", "DatasetAdapter", "Field", "Progress", "Subject", "register"]
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is done, the number done, and the number of all."""
 
 A = TypeVar("A", bound="type[DatasetAdapter]")
 
@@ -305,27 +303,33 @@ class DatasetAdapter(ABC):
 
         Equal for two copies of a scan, whatever their names, compression or number format.
         """
-        first = next(name for name in MODALITIES if name in subject.paths)
-        return self._hashes.hash(subject.paths[first], "voxels")
+        return contents.first_image(self._hashes, subject)
 
     def fingerprints(
         self, subjects: Sequence[Subject], progress: Progress | None = None
     ) -> dict[str, str]:
         """Return :meth:`fingerprint` of many subjects, by id; several are read at once."""
-        out: dict[str, str] = {}
-        with ThreadPoolExecutor(default_workers()) as pool:
-            hashes = pool.map(self.fingerprint, subjects)
-            for done, (subject, found) in enumerate(zip(subjects, hashes, strict=True), start=1):
-                out[subject.id] = found
-                if progress is not None:
-                    progress("comparing scans", done, len(subjects))
-        return out
+        return contents.of_many(self.fingerprint, subjects, "comparing scans", progress)
+
+    def images(
+        self,
+        subjects: Sequence[Subject],
+        modalities: Sequence[str],
+        progress: Progress | None = None,
+    ) -> dict[str, dict[Path, str]]:
+        """Return the hashes of the voxels of each file of some modalities, by subject; several are read at once.
+
+        What is no scan, or cannot be read, is left out: that is told when it is read.
+        """
+        take = partial(contents.every_image, self._hashes, modalities=modalities)
+        return contents.of_many(take, subjects, "comparing modalities", progress)
 
     def content(self, subject: Subject, modalities: Sequence[str], *, lesion: bool = True) -> str:
         """Identify all files that a volume is made of: hashes of their bytes, joined by dashes.
 
         In the order of the modalities, then the lesion mask, then ``brain:`` and the brain mask, where there are any;
-        then what the mask's values mean, where a subject's preparation says it otherwise than the data set.
+        then what the mask's values mean, where a subject's preparation says it otherwise than the data set. Before the
+        hash of an image that former versions read otherwise stands since when it is read as it is.
 
         Parameters
         ----------
@@ -336,15 +340,10 @@ class DatasetAdapter(ABC):
         lesion : bool
             Whether the lesion mask counts: an anomaly map depends on the images alone.
         """
-        paths = [subject.paths[name] for name in modalities if name in subject.paths]
-        if lesion and subject.mask is not None:
-            paths.append(subject.mask)
-        found = [self._hashes.hash(path, "file") for path in paths]
-        brain: Path | None = getattr(subject, "brain", None)
-        if brain is not None:
-            found.append(f"brain:{self._hashes.hash(brain, 'file')}")
+        mask = subject.mask if lesion else None
+        found = contents.subject_content(self._hashes, subject, modalities, mask)
         rule = self.rule_of(subject)
-        if lesion and subject.mask is not None and rule != self.options.rule:
+        if mask is not None and rule != self.options.rule:
             found.append(rule.model_dump_json())
         return "-".join(found)
 
