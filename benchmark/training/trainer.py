@@ -1,6 +1,6 @@
 """The training loop that all detectors share, on one process or many, with exact resume.
 
-Order, flips and noise of a step depend on (seed, step) alone, so the state of a training is its network,
+Order, flips, augmentation and noise of a step depend on (seed, step) alone, so the state of a training is its network,
 optimiser, moving average and step: a training that was killed goes on to the very weights it would have had.
 """
 
@@ -28,6 +28,7 @@ from andi_bench.config import TrainingConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.randomness import SliceGenerator, derive_seed
+from benchmark.training.augmentation.pipeline import augment
 from benchmark.training.state import MovingAverage, Progress, load_progress, save_progress
 from benchmark.training.stored_slices import StoredSlices
 from methods.base import SliceDetector, Slices
@@ -293,6 +294,8 @@ class Trainer:
         if self.config.flip:
             flipped = generator.fork("flip").uniform() < 0.5
             images = torch.where(flipped[:, None, None, None], images.flip(-2), images)
+        if self.config.augmentation.active:
+            images = augment(images, generator, self.config.augmentation)
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seeds[0])  # dropout, where a network has it, draws from here
