@@ -99,6 +99,10 @@ class TrainingConfig(Section):
         "auto", description="auto: bf16 where an accelerator has it, float32 elsewhere"
     )
     flip: bool = Field(False, description="random left-right flips")
+    sampling: Literal["slices", "balanced"] = Field(
+        "slices",
+        description="slices: each once a pass; balanced: subjects with equal weight, and heights in the brain too",
+    )
     checkpoint_minutes: float = Field(2.0, gt=0, description="time between checkpoints")
     augmentation: AugmentationConfig = Field(
         AugmentationConfig(), description="random changes of the slices, beside flips"
@@ -110,4 +114,6 @@ class TrainingConfig(Section):
         dumped: dict[str, Any] = handler(self)
         if not self.augmentation.active:
             dumped.pop("augmentation", None)
+        if self.sampling == "slices":
+            dumped.pop("sampling", None)
         return dumped

@@ -16,9 +16,10 @@ from andi_bench.errors import UserError
 from andi_bench.randomness import SliceGenerator
 from andi_bench.training_config import AugmentationConfig
 from benchmark.training.augmentation.pipeline import augment
+from benchmark.training.slice_order import sample_order
 from benchmark.training.state import MovingAverage
 from benchmark.training.stored_slices import StoredSlices
-from benchmark.training.trainer import Trainer, learning_rate, sample_order
+from benchmark.training.trainer import Trainer, learning_rate
 from methods.base import DetectorConfig, ImageSpec, SliceDetector
 from methods.catalogue import build_detector
 
@@ -49,6 +50,9 @@ class Memory:
     def __init__(self, count=37, channels=2, size=16):
         rng = np.random.default_rng(5)
         self.images = rng.random((count, channels, size, size), dtype=np.float32)
+        parts = np.array_split(np.arange(count), 5)
+        self.subjects = np.repeat([f"s{k}" for k in range(5)], [len(part) for part in parts])
+        self.z = np.concatenate([3 + np.arange(len(part)) for part in parts])
 
     def __len__(self):
         return len(self.images)
@@ -104,7 +108,8 @@ AUGMENTED = {
         "bias": 0.2,
         "noise": 0.05,
         "modality_dropout": 0.2,
-    }
+    },
+    "sampling": "balanced",
 }
 
 
@@ -196,15 +201,6 @@ def test_learning_rate_warms_up_peaks_and_returns_to_its_start():
     assert learning_rate(config, 0.05, 1.0) == pytest.approx(1e-4)
     assert learning_rate(config, 0.525, 1.0) == pytest.approx(6e-5)
     assert learning_rate(config, 1.0, 1.0) == pytest.approx(2e-5)
-
-
-def test_every_pass_visits_every_slice_once_however_the_stream_is_cut():
-    whole = sample_order(7, 10, 0, 40)
-    for epoch in range(4):
-        assert sorted(whole[10 * epoch : 10 * epoch + 10]) == list(range(10))
-    parts = [sample_order(7, 10, start, min(start + 7, 40)) for start in range(0, 40, 7)]
-    assert np.array_equal(np.concatenate(parts), whole)
-    assert not np.array_equal(whole[:10], whole[10:20])
 
 
 def test_a_budget_in_minutes_ends_the_training_and_finishes_its_schedule(tmp_path, monkeypatch):

@@ -35,13 +35,14 @@ def test_options_that_are_off_leave_a_training_the_name_it_had(tmp_path):
     "change",
     [
         {"training": TrainingConfig(steps=6)},
+        {"training": TrainingConfig(steps=5, sampling="balanced")},
         {"training": TrainingConfig(steps=5, augmentation={"gamma": 0.1})},
         {"training": TrainingConfig(steps=5, augmentation={"gamma": 0.1, "probability": 0.1})},
         {"data": {**DATA, "slices": "abd"}},
         {"seed": 1},
         {"spec": ImageSpec(("flair", "t2"), (32, 32))},
     ],
-    ids=["steps", "gamma", "probability", "slices", "seed", "modalities"],
+    ids=["steps", "sampling", "gamma", "probability", "slices", "seed", "modalities"],
 )
 def test_whatever_changes_what_is_learnt_has_a_folder_of_its_own(tmp_path, change):
     assert folder(tmp_path) != folder(tmp_path, **change)
