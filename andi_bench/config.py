@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.place import package_data
@@ -55,7 +62,20 @@ class ScoringConfig(Section):
     """How volumes are scored. The batch size changes speed, never a map."""
 
     batch_size: int = Field(64, gt=0, description="slices scored at once")
-    reduction: Literal["max", "mean"] = Field("max", description="over modalities")
+    reduction: Literal["max", "mean", "flair", "t1", "t1ce", "t2"] = Field(
+        "max", description="over modalities: their highest score, their mean, or the score of one"
+    )
+    calibration: Literal["none", "quantile"] = Field(
+        "none",
+        description="quantile: before the reduction a modality's score becomes minus the decimal logarithm of the share of "
+        "healthy validation voxels that score as much",
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a calibration that is off: records made before it was there stay as they are."""
+        dumped: dict[str, Any] = handler(self)
+        return {k: v for k, v in dumped.items() if (k, v) != ("calibration", "none")}
 
 
 class EvaluationConfig(Section):
