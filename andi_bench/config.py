@@ -7,54 +7,44 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.place import package_data
 from andi_bench.preprocessing import PreprocessingConfig as PreprocessingConfig
 from andi_bench.section import Section as Section
+from andi_bench.training_config import TrainingConfig as TrainingConfig
 
 M = TypeVar("M", bound=BaseModel)
 
 SECTIONS = ("preprocessing", "detector", "training", "scoring", "evaluation")
 
 
-class TrainingConfig(Section):
-    """The engine's training loop. The first of steps, epochs and minutes that is reached ends it."""
-
-    steps: int | None = Field(None, gt=0, description="optimiser steps")
-    epochs: float | None = Field(None, gt=0, description="passes over the slices")
-    minutes: float | None = Field(
-        None, gt=0, description="wall-clock limit; the schedule still spans steps or epochs"
-    )
-    batch_size: int = Field(128, gt=0, description="slices per step, over all processes")
-    optimizer: Literal["adamw", "adam"] = "adamw"
-    learning_rate: float = Field(1e-4, gt=0, description="peak")
-    start_learning_rate: float = Field(
-        0.0, ge=0, description="before warm-up, and after the cosine"
-    )
-    schedule: Literal["cosine", "constant"] = "cosine"
-    schedule_epochs: float | None = Field(
-        None, gt=0, description="epochs the cosine spans; null: the whole training"
-    )
-    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps, linear")
-    weight_decay: float = Field(0.01, ge=0)
-    amsgrad: bool = False
-    ema_decay: float | None = Field(0.995, gt=0, lt=1, description="null: no moving average")
-    ema_start: int = Field(2000, ge=0, description="step from which the average is kept")
-    gradient_clip: float | None = Field(1.0, gt=0, description="largest norm; null: none")
-    precision: Literal["auto", "float32", "bf16", "fp16"] = Field(
-        "auto", description="auto: bf16 where an accelerator has it, float32 elsewhere"
-    )
-    flip: bool = Field(False, description="random left-right flips")
-    checkpoint_minutes: float = Field(2.0, gt=0, description="time between checkpoints")
-
-
 class ScoringConfig(Section):
     """How volumes are scored. The batch size changes speed, never a map."""
 
     batch_size: int = Field(64, gt=0, description="slices scored at once")
-    reduction: Literal["max", "mean"] = Field("max", description="over modalities")
+    reduction: Literal["max", "mean", "flair", "t1", "t1ce", "t2"] = Field(
+        "max", description="over modalities: their highest score, their mean, or the score of one"
+    )
+    calibration: Literal["none", "quantile"] = Field(
+        "none",
+        description="quantile: before the reduction a modality's score becomes minus the decimal logarithm of the share of "
+        "healthy validation voxels that score as much",
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a calibration that is off: records made before it was there stay as they are."""
+        dumped: dict[str, Any] = handler(self)
+        return {k: v for k, v in dumped.items() if (k, v) != ("calibration", "none")}
 
 
 class EvaluationConfig(Section):
@@ -303,7 +293,9 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
             parsed = _scalar(yaml.safe_load(value))
         except yaml.YAMLError as error:
             raise UserError(f"--set {text}: the value is not valid YAML") from error
-        out = merge(out, {section: {field: parsed}})
+        for part in reversed(field.split(".")):
+            parsed = {part: parsed}
+        out = merge(out, {section: parsed})
     return out
 
 
