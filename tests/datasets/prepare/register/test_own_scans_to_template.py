@@ -86,3 +86,39 @@ def test_modalities_that_lie_apart_are_said(scans, template, tmp_path):
     assert any(
         "the brains of flair and t1 overlap with a Dice of" in line for line in done.warnings
     )
+
+
+def test_a_brain_mask_tells_the_background_where_nothing_else_does(scans, template, tmp_path):
+    t1 = nib.load(scans["t1"])
+    brain = np.asarray(nib.load(scans["brain"]).dataobj) > 0
+    values = np.asarray(t1.dataobj)
+    plain = register_own_scans(
+        "A", _copied(scans, tmp_path / "plain"), _at(scans, tmp_path / "plain"), RULE, template
+    )
+    scored = (values - values[brain].mean()) / values[brain].std()
+    noise = np.random.default_rng(0).normal(size=values.shape)  # fills the border with no value
+    nib.save(
+        nib.Nifti1Image(np.where(brain, scored, noise).astype(np.float32), t1.affine), scans["t1"]
+    )
+    alone = {kind: path for kind, path in scans.items() if kind != "brain"}
+    bare = register_own_scans("A", tmp_path, alone, RULE, template)
+    assert any("its background cannot be told" in line for line in bare.problems)
+    done = register_own_scans("A", tmp_path, scans, RULE, template)
+    assert done.problems == []
+    assert done.record.dice_after == pytest.approx(plain.record.dice_after, abs=0.02)
+    out = np.asarray(nib.load(tmp_path / done.files["t1"].file).dataobj)
+    inside = np.asarray(nib.load(tmp_path / done.files["brain"].file).dataobj) > 0
+    assert out.min() >= 0
+    assert not out[~inside].any()
+    assert (out[inside] > 0).mean() > 0.95  # z-scores below 0 are brain too
+
+
+def _copied(scans, folder):
+    folder.mkdir()
+    for path in scans.values():
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def _at(scans, folder):
+    return {kind: folder / path.name for kind, path in scans.items()}
