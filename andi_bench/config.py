@@ -290,7 +290,7 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
                 f"{', '.join(f'{name}.' for name in SECTIONS)}"
             )
         try:
-            parsed = _scalar(yaml.safe_load(value))
+            parsed = scalar(yaml.safe_load(value))
         except yaml.YAMLError as error:
             raise UserError(f"--set {text}: the value is not valid YAML") from error
         for part in reversed(field.split(".")):
@@ -299,8 +299,8 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
     return out
 
 
-def _scalar(value: Any) -> Any:
-    # YAML 1.1 reads 1e-3 as a string; a person who types it means the number.
+def scalar(value: Any) -> Any:
+    """Return a value read from YAML 1.1, which takes 1e-3 for text; a person who types it means the number."""
     if isinstance(value, str):
         try:
             return float(value)

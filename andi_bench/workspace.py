@@ -64,6 +64,11 @@ class Workspace:
         return self.root / "records"
 
     @property
+    def tuning(self) -> Path:
+        """Searches for settings."""
+        return self.root / "tuning"
+
+    @property
     def leaderboards(self) -> Path:
         """Markdown leaderboards."""
         return self.root / "leaderboard"

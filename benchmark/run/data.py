@@ -109,9 +109,9 @@ class DataSets:
             For a split that is empty, a modality that a scan lacks, or a subject or scan that stands in two splits.
         """
         request, adapter, source = self.request, self.adapter, self.source
-        _prepare(adapter, request, console)
+        prepare_adapter(adapter, request, console)
         if source is not None and source is not adapter:
-            _prepare(source, request, console)
+            prepare_adapter(source, request, console)
         val, test = _pick(adapter, request)
         read = {request.dataset: [*val, *test]}
         if source is not None:
@@ -207,7 +207,14 @@ def _pick(adapter: DatasetAdapter, request: RunRequest) -> tuple[list[Subject], 
     return val, chosen
 
 
-def _prepare(adapter: DatasetAdapter, request: RunRequest, console: Console) -> None:
+def prepare_adapter(adapter: DatasetAdapter, request: RunRequest, console: Console) -> None:
+    """Make a data set ready to be read, one process at a time.
+
+    Raises
+    ------
+    UserError
+        As :meth:`datasets.adapters.base.DatasetAdapter.prepare`.
+    """
     lock = exclusive(request.workspace.locks / adapter.name, console)
     with lock, console.reporting() as report:
         adapter.prepare(report, request.workers)
