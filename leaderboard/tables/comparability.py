@@ -40,7 +40,7 @@ def comparability(run: RunRecord) -> dict[str, str]:
         "dataset": run.run.dataset,
         "split": run.run.split,
         MODALITIES: ", ".join(modalities_of(run)) or "not recorded",
-        "bias field and normalisation": _intensities(run),
+        "bias field and normalisation": intensities_of(run),
         "protocol": protocol.name,
         "region": protocol.region,
         "grid": protocol.grid,
@@ -91,7 +91,8 @@ def _preprocessing(run: RunRecord) -> PreprocessingConfig | None:
         return None
 
 
-def _intensities(run: RunRecord) -> str:
+def intensities_of(run: RunRecord) -> str:
+    """Return bias field and normalisation of a run's scans, in words."""
     # what does not say is from when there was one way
     return (_preprocessing(run) or PreprocessingConfig()).intensities()
 
