@@ -89,7 +89,12 @@ class TrainingConfig(Section):
 class ScoringConfig(Section):
     """How volumes are scored. The batch size changes speed, never a map."""
 
-    batch_size: int = Field(64, gt=0, description="slices scored at once")
+    batch_size: int = Field(
+        64,
+        gt=0,
+        description="slices scored at once",
+        json_schema_extra={"separates_tables": False},
+    )
     reduction: Literal["max", "mean"] = Field("max", description="over modalities")
 
 
