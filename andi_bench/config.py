@@ -30,7 +30,12 @@ SECTIONS = ("preprocessing", "detector", "training", "scoring", "evaluation")
 class ScoringConfig(Section):
     """How volumes are scored. The batch size changes speed, never a map."""
 
-    batch_size: int = Field(64, gt=0, description="slices scored at once")
+    batch_size: int = Field(
+        64,
+        gt=0,
+        description="slices scored at once",
+        json_schema_extra={"separates_tables": False},
+    )
     reduction: Literal["max", "mean", "flair", "t1", "t1ce", "t2"] = Field(
         "max", description="over modalities: their highest score, their mean, or the score of one"
     )

@@ -9,18 +9,20 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from andi_bench.config import EvaluationConfig, PreprocessingConfig
+from andi_bench.config import EvaluationConfig, PreprocessingConfig, ScoringConfig, Section
 from andi_bench.records.store import RunRecord
 
-_NO_SETTINGS = {("seed",), ("device",), ("workers",), ("scoring", "batch_size")}
+_NO_SETTINGS = {("seed",), ("device",), ("workers",)}
 """Configuration that changes no map: seeds are averaged, the others change speed alone."""
 
 
 def _idle() -> set[tuple[str, ...]]:
     """Return the configuration that tells no two methods apart, as its fields declare it."""
+    sections: dict[str, type[Section]] = {"evaluation": EvaluationConfig, "scoring": ScoringConfig}
     declared = {
-        ("evaluation", name)
-        for name, found in EvaluationConfig.model_fields.items()
+        (section, name)
+        for section, fields in sections.items()
+        for name, found in fields.model_fields.items()
         if isinstance(found.json_schema_extra, dict)
         and found.json_schema_extra["separates_tables"] is False
     }

@@ -91,8 +91,7 @@ def register_own_scans(
     out = Registered()
     scans: dict[str, NiftiScan] = {}
     labels: dict[str, NDArray[np.float32]] = {}
-    # The brain mask, where one is given, says what is background in the images.
-    for kind in sorted(files, key=lambda kind: kind != BRAIN):
+    for kind in sorted(files, key=lambda kind: kind != BRAIN):  # it tells the images' background
         try:
             if kind in MODALITIES:
                 stored = image_of_contrast(files[kind], subject)
