@@ -24,7 +24,7 @@ from benchmark.run.source import Facts, export_folder, view_store
 from benchmark.scoring import modality_curves
 from benchmark.scoring.calibration import calibrate, load_calibration
 from benchmark.scoring.costs import device_name, parameter_count
-from benchmark.scoring.curve_fit import ONE_SCORE, described, fit_curves, load_curves
+from benchmark.scoring.curve_fit import ONE_SCORE, CurveFitter, described, load_curves
 from benchmark.scoring.engine import ScoreEngine
 from benchmark.scoring.export_folder import ExportFolder
 from benchmark.scoring.modality_curves import Curve
@@ -281,17 +281,19 @@ class DetectorSource:
 
     def _with_curves(self, engine: ScoreEngine, data: RunData, folder: Path) -> ScoreEngine:
         """Return an engine that brings the modalities into line before it reduces them."""
-        if self.writes:
-            fit_curves(
-                self._learnt.detector,
-                data.adapter,
-                labelled(data.adapter, data.val),
-                self.config.preprocessing,
-                engine,
-                folder,
-                self._console,
-            )
-        self._accelerator.wait_for_everyone()
+        accelerator = self._accelerator
+        fitter = CurveFitter(
+            self._learnt.detector,
+            data.adapter,
+            self.config.preprocessing,
+            engine,
+            folder,
+            self._console,
+            process=(accelerator.process_index, accelerator.num_processes),
+            add_up=lambda counts: accelerator.reduce(counts.to(accelerator.device), "sum"),
+        )
+        fitter.fit(labelled(data.adapter, data.val))
+        accelerator.wait_for_everyone()
         self._curves = load_curves(folder, engine.modalities)
         if not self._curves:
             self._console.note(f"{self._learnt.detector.name}: {ONE_SCORE}")

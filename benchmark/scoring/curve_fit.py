@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,6 +27,11 @@ from methods.base import AnomalyDetector
 NAME = "modality_curves.json"
 ONE_SCORE = "one score for all modalities: scoring.calibration has nothing to bring into line"
 """What is said of a method whose scores have one channel."""
+
+
+def _alone(counts: torch.Tensor) -> torch.Tensor:
+    """Return the sum over one process."""
+    return counts
 
 
 @dataclass(frozen=True)
@@ -81,63 +86,92 @@ class _Listener(ScoreEngine):
             raise UserError(f"{self.where}: {error}") from error
 
 
-def fit_curves(
-    detector: AnomalyDetector,
-    adapter: DatasetAdapter,
-    subjects: Sequence[Subject],
-    preprocessing: PreprocessingConfig,
-    engine: ScoreEngine,
-    folder: Path,
-    console: Console,
-) -> None:
-    """Fit one curve a modality on validation subjects, unless the folder of the maps has them already.
+@dataclass(frozen=True)
+class CurveFitter:
+    """Fits one curve a modality on validation subjects, which are scored as they are afterwards, once more.
 
-    The subjects are scored as they are afterwards, once more. Memory is that of a subject, whatever their number.
+    Memory is that of a subject, whatever their number. Processes share the subjects; what they count is added up, so that the
+    curves do not depend on how many there are.
 
     Parameters
     ----------
+    detector : AnomalyDetector
+        Has learnt, and is calibrated where it needs to be.
+    adapter : DatasetAdapter
+        Reads the scans.
+    preprocessing : PreprocessingConfig
+        Working grid, modalities, normalisation.
     engine : ScoreEngine
-        Without curves.
-
-    Raises
-    ------
-    UserError
-        When the detector does not reduce over modalities, its scores are not finite, or no voxel is healthy.
+        With modalities, without curves.
+    folder : Path
+        Of the maps; the curves are kept there.
+    console : Console
+        Where to show progress.
+    process : (int, int)
+        This process and how many there are.
+    add_up : callable
+        Returns the sum over the processes of an int64 tensor.
     """
-    path = folder / NAME
-    if path.is_file():
-        return
-    where = f"method '{detector.name}'"
-    console.note(
-        f"bringing the modalities of {detector.name} into line on {len(subjects)} subjects"
-    )
-    counts = [ScoreCounts() for _ in engine.modalities]
-    channels = 0
-    with console.progress(f"modality curves ({detector.name})", len(subjects)) as advance:
-        for volume in read_ahead(adapter, subjects, preprocessing):
-            listener = _Listener(
-                **vars(engine),
-                volume=volume,
-                where=f"{where}, subject {volume.subject}",
-                counts=counts,
+
+    detector: AnomalyDetector
+    adapter: DatasetAdapter
+    preprocessing: PreprocessingConfig
+    engine: ScoreEngine
+    folder: Path
+    console: Console
+    process: tuple[int, int] = (0, 1)
+    add_up: Callable[[torch.Tensor], torch.Tensor] = _alone
+
+    def fit(self, subjects: Sequence[Subject]) -> None:
+        """Fit the curves, unless the folder has them already.
+
+        Raises
+        ------
+        UserError
+            When the detector does not reduce over modalities, its scores are not finite, or no voxel is healthy.
+        """
+        path = self.folder / NAME
+        if path.is_file():
+            return
+        rank, world = self.process
+        counts = [ScoreCounts() for _ in self.engine.modalities]
+        several = self._counted(subjects[rank::world], len(subjects), counts)
+        several = bool(self.add_up(torch.tensor([int(several)])).item())
+        for found in counts:
+            found.values = self.add_up(torch.from_numpy(found.values)).cpu().numpy()
+        voxels = counts[0].total
+        if several and not voxels:
+            raise UserError(
+                f"method '{self.detector.name}': 0 healthy voxels in {len(subjects)} validation subjects, "
+                "1 or more wanted for scoring.calibration"
             )
-            detector.score(volume, listener)
-            if not listener.seen:
-                raise does_not_reduce(detector.name, "scoring.calibration = quantile")
-            channels = max(channels, *listener.seen)
-            advance(1, volume.subject)
-    if channels > 1 and not counts[0].total:
-        raise UserError(
-            f"{where}: 0 healthy voxels in {len(subjects)} validation subjects, 1 or more wanted "
-            "for scoring.calibration"
-        )
-    curves = [vars(found.curve()) for found in counts] if channels > 1 else []
-    content = {"modalities": engine.modalities, "voxels": counts[0].total, "curves": curves}
-    write_atomically(path, (json.dumps(content) + "\n").encode())
+        curves = [vars(found.curve()) for found in counts] if several else []
+        content = {"modalities": self.engine.modalities, "voxels": voxels, "curves": curves}
+        if rank == 0:
+            write_atomically(path, (json.dumps(content) + "\n").encode())
+
+    def _counted(self, subjects: Sequence[Subject], total: int, counts: list[ScoreCounts]) -> bool:
+        """Count the scores of some subjects; return whether the detector scores modalities apart."""
+        name, channels = self.detector.name, 0
+        self.console.note(f"bringing the modalities of {name} into line on {total} subjects")
+        with self.console.progress(f"modality curves ({name})", len(subjects)) as advance:
+            for volume in read_ahead(self.adapter, subjects, self.preprocessing):
+                listener = _Listener(
+                    **vars(self.engine),
+                    volume=volume,
+                    where=f"method '{name}', subject {volume.subject}",
+                    counts=counts,
+                )
+                self.detector.score(volume, listener)
+                if not listener.seen:
+                    raise does_not_reduce(name, "scoring.calibration = quantile")
+                channels = max(channels, *listener.seen)
+                advance(1, volume.subject)
+        return channels > 1
 
 
 def load_curves(folder: Path, modalities: Sequence[str]) -> tuple[Curve, ...]:
-    """Return the curves that :func:`fit_curves` kept; () where the method gives one score for all modalities.
+    """Return the curves that :class:`CurveFitter` kept; () where the method gives one score for all modalities.
 
     Raises
     ------

@@ -69,24 +69,30 @@ class Curve:
 
 
 class ScoreCounts:
-    """Counts of one modality's healthy scores, in bins that are narrow for any range; 8 MiB, however many there are."""
+    """Counts of one modality's healthy scores, in bins that are narrow for any range; 8 MiB, however many there are.
+
+    Attributes
+    ----------
+    values : int64 (2^20,)
+        Scores in each bin, the lowest first.
+    """
 
     def __init__(self) -> None:
-        self._counts = np.zeros(1 << (32 - _DROPPED), dtype=np.int64)
+        self.values: NDArray[np.int64] = np.zeros(1 << (32 - _DROPPED), dtype=np.int64)
 
     @property
     def total(self) -> int:
         """Scores counted."""
-        return int(self._counts.sum())
+        return int(self.values.sum())
 
     def add(self, scores: NDArray[np.float32]) -> None:
         """Count finite scores, float32 (M,)."""
-        self._counts += np.bincount(score_keys(scores) >> _DROPPED, minlength=len(self._counts))
+        self.values += np.bincount(score_keys(scores) >> _DROPPED, minlength=len(self.values))
 
     def curve(self) -> Curve:
         """Return the curve of what was counted, one score or more."""
-        places = np.flatnonzero(self._counts)
-        counts = self._counts[places]
+        places = np.flatnonzero(self.values)
+        counts = self.values[places]
         edges = key_scores(places.astype(np.uint32) << np.uint32(_DROPPED)).astype(np.float64)
         above = np.cumsum(counts[::-1])[::-1]
         rarity = np.maximum(0.0, -np.log10(above / above[0]))

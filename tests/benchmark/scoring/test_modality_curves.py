@@ -13,7 +13,7 @@ from support.small_volumes import CPU, MODALITIES, Brightness, Whole, detector_o
 from andi_bench.config import PreprocessingConfig, ScoringConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
-from benchmark.scoring.curve_fit import NAME, described, fit_curves, load_curves
+from benchmark.scoring.curve_fit import NAME, CurveFitter, described, load_curves
 from benchmark.scoring.engine import ScoreEngine, score_volume
 from benchmark.scoring.modality_curves import ScoreCounts
 from methods.base import SliceDetector
@@ -46,11 +46,11 @@ def engine(batch_size=4, reduction="max", curves=()):
     return ScoreEngine(0, CPU, config, MODALITIES, curves)
 
 
-def fitted(folder, detector, subjects="AB", *, batch_size=4, volumes=VOLUMES):
+def fitted(folder, detector, subjects="AB", *, batch_size=4, volumes=VOLUMES, **shared):
     data = Volumes(volumes)
-    fit_curves(
-        detector, data, list(subjects), CONFIG, engine(batch_size), folder, Console(quiet=True)
-    )
+    CurveFitter(
+        detector, data, CONFIG, engine(batch_size), folder, Console(quiet=True), **shared
+    ).fit(list(subjects))
     return load_curves(folder, MODALITIES), data.read_so_far
 
 
@@ -185,6 +185,36 @@ def test_curves_do_not_depend_on_the_batch_size_and_are_fitted_once(tmp_path):
     assert (again, read) == (first, [])
     whole = score_volume(detector, VOLUMES["C"], engine(64, curves=first)).map
     assert np.array_equal(score_volume(detector, VOLUMES["C"], engine(3, curves=first)).map, whole)
+
+
+def test_processes_share_the_subjects_and_fit_the_same_curves(tmp_path):
+    """Two processes in turn; the second adds what the first has counted."""
+    detector, said = detector_of(Brightness), []
+
+    def first(counts):
+        said.append(counts.clone())
+        return counts
+
+    fitted(tmp_path / "first", detector, "ABC", process=(0, 2), add_up=first)
+    waiting = iter(said)
+    data = Volumes()
+    two = tmp_path / "two"
+    CurveFitter(
+        detector,
+        data,
+        CONFIG,
+        engine(),
+        two,
+        Console(quiet=True),
+        process=(1, 2),
+        add_up=lambda counts: counts + next(waiting),
+    ).fit(list("ABC"))
+    assert data.read_so_far == ["B"]
+    assert not two.exists()  # the first process writes
+    waiting = iter(said)
+    both, read = fitted(two, detector, "B", add_up=lambda counts: counts + next(waiting))
+    assert read == ["B"]
+    assert both == fitted(tmp_path / "one", detector, "ABC")[0]
 
 
 class AtOnce(Brightness):
