@@ -69,6 +69,11 @@ class Workspace:
         return self.root / "tuning"
 
     @property
+    def diagnoses(self) -> Path:
+        """What was looked for in finished runs, a folder a record."""
+        return self.root / "diagnoses"
+
+    @property
     def leaderboards(self) -> Path:
         """Markdown leaderboards."""
         return self.root / "leaderboard"

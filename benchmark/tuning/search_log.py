@@ -10,7 +10,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from benchmark.recording.provenance import provenance
 from benchmark.tuning.objective import Objective
@@ -135,11 +134,8 @@ def write_log(log: SearchLog, folder: Path) -> None:
     UserError
         When they cannot be written.
     """
-    try:
-        write_atomically(folder / "search.json", log.model_dump_json(indent=1) + "\n")
-        write_atomically(folder / "search.md", to_markdown(log))
-    except OSError as error:
-        raise UserError(f"{folder}: cannot be written ({error.strerror or error})") from error
+    write_atomically(folder / "search.json", log.model_dump_json(indent=1) + "\n")
+    write_atomically(folder / "search.md", to_markdown(log))
 
 
 def to_markdown(log: SearchLog) -> str:

@@ -63,7 +63,4 @@ def write_winner(path: Path, log: SearchLog, config: dict[str, Any]) -> None:
     ]
     header = "".join([_MARK, lines[0], "\n", *(f"# {line}\n" for line in lines[1:])])
     text = header + yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
-    try:
-        write_atomically(path, text)
-    except OSError as error:
-        raise UserError(f"--write {path}: cannot be written ({error.strerror or error})") from error
+    write_atomically(path, text)
