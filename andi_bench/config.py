@@ -7,90 +7,49 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    field_validator,
+    model_serializer,
+)
 
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.place import package_data
+from andi_bench.preprocessing import PreprocessingConfig as PreprocessingConfig
+from andi_bench.section import Section as Section
+from andi_bench.training_config import TrainingConfig as TrainingConfig
 
 M = TypeVar("M", bound=BaseModel)
 
 SECTIONS = ("preprocessing", "detector", "training", "scoring", "evaluation")
 
 
-class Section(BaseModel):
-    """Base of every configuration: unknown keys are refused, values are fixed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class PreprocessingConfig(Section):
-    """How a scan becomes slices; the same for training and scoring."""
-
-    size: int = Field(128, ge=16, le=1024, description="edge of the working grid's axial plane")
-    modalities: tuple[Literal["flair", "t1", "t1ce", "t2"], ...] = Field(
-        ("flair", "t1", "t1ce", "t2"), min_length=1, description="channels, in order"
-    )
-    quantile: float = Field(
-        0.99, gt=0, le=1, description="each modality is divided by this quantile of its voxels > 0"
-    )
-    clip: float | None = Field(
-        None, gt=0, description="intensities above this are cut after the division; null: no cut"
-    )
-    quantile_off_lesion: bool = Field(
-        False,
-        description="compute a training scan's quantile off its lesion, which otherwise leaks",
-    )
-    min_brain_fraction: float = Field(
-        0.0, ge=0, lt=1, description="least share of brain in a healthy training slice"
-    )
-    store_dtype: Literal["float32", "float16"] = Field(
-        "float32", description="number format of the slice store"
-    )
-
-    @field_validator("modalities")
-    @classmethod
-    def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(value)) < len(value):
-            raise ValueError("each modality once wanted")
-        return value
-
-
-class TrainingConfig(Section):
-    """The engine's training loop. The first of steps, epochs and minutes that is reached ends it."""
-
-    steps: int | None = Field(None, gt=0, description="optimiser steps")
-    epochs: float | None = Field(None, gt=0, description="passes over the slices")
-    minutes: float | None = Field(
-        None, gt=0, description="wall-clock limit; the schedule still spans steps or epochs"
-    )
-    batch_size: int = Field(128, gt=0, description="slices per step, over all processes")
-    optimizer: Literal["adamw", "adam"] = "adamw"
-    learning_rate: float = Field(1e-4, gt=0, description="peak")
-    start_learning_rate: float = Field(
-        0.0, ge=0, description="before warm-up, and after the cosine"
-    )
-    schedule: Literal["cosine", "constant"] = "cosine"
-    schedule_epochs: float | None = Field(
-        None, gt=0, description="epochs the cosine spans; null: the whole training"
-    )
-    warmup: float = Field(0.05, ge=0, lt=1, description="share of the steps, linear")
-    weight_decay: float = Field(0.01, ge=0)
-    amsgrad: bool = False
-    ema_decay: float | None = Field(0.995, gt=0, lt=1, description="null: no moving average")
-    ema_start: int = Field(2000, ge=0, description="step from which the average is kept")
-    gradient_clip: float | None = Field(1.0, gt=0, description="largest norm; null: none")
-    precision: Literal["auto", "float32", "bf16", "fp16"] = Field(
-        "auto", description="auto: bf16 where an accelerator has it, float32 elsewhere"
-    )
-    flip: bool = Field(False, description="random left-right flips")
-    checkpoint_minutes: float = Field(2.0, gt=0, description="time between checkpoints")
-
-
 class ScoringConfig(Section):
     """How volumes are scored. The batch size changes speed, never a map."""
 
-    batch_size: int = Field(64, gt=0, description="slices scored at once")
-    reduction: Literal["max", "mean"] = Field("max", description="over modalities")
+    batch_size: int = Field(
+        64,
+        gt=0,
+        description="slices scored at once",
+        json_schema_extra={"separates_tables": False},
+    )
+    reduction: Literal["max", "mean", "flair", "t1", "t1ce", "t2"] = Field(
+        "max", description="over modalities: their highest score, their mean, or the score of one"
+    )
+    calibration: Literal["none", "quantile"] = Field(
+        "none",
+        description="quantile: before the reduction a modality's score becomes minus the decimal logarithm of the share of "
+        "healthy validation voxels that score as much",
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a calibration that is off: records made before it was there stay as they are."""
+        dumped: dict[str, Any] = handler(self)
+        return {k: v for k, v in dumped.items() if (k, v) != ("calibration", "none")}
 
 
 class EvaluationConfig(Section):
@@ -336,15 +295,17 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
                 f"{', '.join(f'{name}.' for name in SECTIONS)}"
             )
         try:
-            parsed = _scalar(yaml.safe_load(value))
+            parsed = scalar(yaml.safe_load(value))
         except yaml.YAMLError as error:
             raise UserError(f"--set {text}: the value is not valid YAML") from error
-        out = merge(out, {section: {field: parsed}})
+        for part in reversed(field.split(".")):
+            parsed = {part: parsed}
+        out = merge(out, {section: parsed})
     return out
 
 
-def _scalar(value: Any) -> Any:
-    # YAML 1.1 reads 1e-3 as a string; a person who types it means the number.
+def scalar(value: Any) -> Any:
+    """Return a value read from YAML 1.1, which takes 1e-3 for text; a person who types it means the number."""
     if isinstance(value, str):
         try:
             return float(value)

@@ -7,9 +7,17 @@ is therefore the same whatever the batch size, the number of processes or the or
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
+from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+
+_STEP = np.uint64(0x9E3779B97F4A7C15)
+_SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
+_FACTORS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
 def derive_seed(*parts: object) -> int:
@@ -19,6 +27,13 @@ def derive_seed(*parts: object) -> int:
     """
     text = "\x1f".join(str(part) for part in parts)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big") >> 1
+
+
+def _mixed(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Return SplitMix64's output for each state."""
+    z = (state ^ (state >> _SHIFTS[0])) * _FACTORS[0]
+    z = (z ^ (z >> _SHIFTS[1])) * _FACTORS[1]
+    return z ^ (z >> _SHIFTS[2])
 
 
 class SliceGenerator:
@@ -35,10 +50,13 @@ class SliceGenerator:
     def __init__(self, seeds: Sequence[int], device: torch.device | str = "cpu") -> None:
         self.device = torch.device(device)
         self.seeds = tuple(seeds)
-        self._streams = [torch.Generator(self.device).manual_seed(seed) for seed in self.seeds]
+
+    @cached_property
+    def _streams(self) -> list[torch.Generator]:
+        return [torch.Generator(self.device).manual_seed(seed) for seed in self.seeds]
 
     def __len__(self) -> int:
-        return len(self._streams)
+        return len(self.seeds)
 
     def normal(self, *shape: int) -> torch.Tensor:
         """Draw N(0, 1), float32 (N, *shape): each slice from its own stream."""
@@ -61,6 +79,23 @@ class SliceGenerator:
             for stream in self._streams
         ]
         return torch.stack(draws)
+
+    def counted(
+        self, purpose: str, *shape: int, low: float = 0.0, high: float = 1.0
+    ) -> torch.Tensor:
+        """Draw U[low, high], float32 (N, *shape), for another purpose, independent of how far the streams are drawn.
+
+        The same on every device, and one computation for all slices: number k is the k-th of SplitMix64 (Steele, Lea and
+        Flood, Fast splittable pseudorandom number generators, OOPSLA 2014), seeded by slice and purpose. For the few
+        numbers that say how a slice is changed; each has 24 random bits.
+        """
+        count = math.prod(shape)
+        key = np.uint64(derive_seed(purpose))
+        seeds = _mixed(np.array(self.seeds, dtype=np.uint64) ^ key)
+        places = np.arange(1, count + 1, dtype=np.uint64) * _STEP
+        bits = _mixed(seeds[:, None] + places) >> np.uint64(40)
+        drawn = low + (high - low) * (bits.astype(np.float64) * 2.0**-24)
+        return torch.from_numpy(drawn.astype(np.float32)).reshape(len(self), *shape).to(self.device)
 
     def fork(self, purpose: str) -> SliceGenerator:
         """Return fresh streams for another purpose, independent of how far these have been drawn."""

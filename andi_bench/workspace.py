@@ -39,6 +39,11 @@ class Workspace:
         return self.root / "slices"
 
     @property
+    def landmarks(self) -> Path:
+        """Landmarks of training splits, for normalisation."""
+        return self.root / "landmarks"
+
+    @property
     def trainings(self) -> Path:
         """Trained detectors."""
         return self.root / "trainings"
@@ -57,6 +62,16 @@ class Workspace:
     def records(self) -> Path:
         """Run records."""
         return self.root / "records"
+
+    @property
+    def tuning(self) -> Path:
+        """Searches for settings."""
+        return self.root / "tuning"
+
+    @property
+    def diagnoses(self) -> Path:
+        """What was looked for in finished runs, a folder a record."""
+        return self.root / "diagnoses"
 
     @property
     def leaderboards(self) -> Path:

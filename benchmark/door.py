@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from typing import Any
 
 from andi_bench.errors import UserError, unknown_name
-from benchmark.cli import debugging
 from benchmark.cli.app import app
+from benchmark.cli.options import switch_tracebacks, tracebacks
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake is one line on stderr and exit code 2."""
     given = sys.argv[1:] if arguments is None else arguments
-    debugging.switch(False)
+    switch_tracebacks(False)
     printed = _Watched(sys.stdout)
     with contextlib.redirect_stdout(printed):
         try:
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
         except Exception as error:
             printed.require_written()
             message, code = _told(error)
-            if debugging.tracebacks():
+            if tracebacks():
                 traceback.print_exc()
             _say(message)
             raise SystemExit(code) from error

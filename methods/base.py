@@ -142,7 +142,10 @@ class ScoreContext(Protocol):
         """
 
     def reduce(self, scores: torch.Tensor) -> torch.Tensor:
-        """Reduce scores over the modalities, (N, C, H, W) -> (N, H, W), by the maximum or the mean."""
+        """Reduce scores over the modalities, (N, C, H, W) -> (N, H, W), as configured.
+
+        Slices in the order in which :meth:`batches` gave them, each once, or all of the volume at once.
+        """
 
 
 class AnomalyDetector:
@@ -165,6 +168,9 @@ class AnomalyDetector:
     Config: ClassVar[type[DetectorConfig]] = DetectorConfig
     requires: ClassVar[tuple[str, ...]] = ()
     """Modalities that the detector cannot do without; () for any."""
+    reduces: ClassVar[bool] = True
+    """Whether :meth:`score` reduces scores of the modalities by ``context.reduce``. Where not, settings that choose among
+    modalities or bring them into line are refused before any work."""
     training_name: ClassVar[str | None] = None
     """Methods that share one training (the same network, loss and noise) give the same name here."""
     recipe: ClassVar[int | None] = None

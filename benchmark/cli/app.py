@@ -15,6 +15,7 @@ from benchmark.cli.run import run
 from benchmark.cli.show import show
 from benchmark.cli.test import conformance
 from benchmark.cli.train import train
+from benchmark.cli.tune import tune
 
 app = typer.Typer(
     name="andi-bench",
@@ -28,6 +29,7 @@ app.add_typer(prepare_app, name="prepare")
 COMMANDS: dict[str, Callable[..., None]] = {
     "run": run,
     "train": train,
+    "tune": tune,
     "evaluate": evaluate,
     "compare": compare_command(),
     "show": show,

@@ -7,9 +7,23 @@ from typing import Annotated, Literal
 
 import typer
 
-from benchmark.cli import debugging
 from benchmark.run.request import DeviceName, Tracker
 from benchmark.run.request import Split as SplitName
+
+_tracebacks = False
+
+
+def switch_tracebacks(value: bool) -> bool:
+    """Remember what ``--debug`` says; the option's callback."""
+    global _tracebacks
+    _tracebacks = value
+    return value
+
+
+def tracebacks() -> bool:
+    """Return whether the command that runs was given ``--debug``, so that tracebacks are to be shown."""
+    return _tracebacks
+
 
 Method = Annotated[
     list[str] | None,
@@ -49,7 +63,7 @@ Track = Annotated[Tracker | None, typer.Option(help="follow trainings with a tra
 Json = Annotated[bool, typer.Option("--json", help="print JSON on stdout, for scripts")]
 Debug = Annotated[
     bool,
-    typer.Option("--debug", callback=debugging.switch, help="show the traceback of an error"),
+    typer.Option("--debug", callback=switch_tracebacks, help="show the traceback of an error"),
 ]
 Split = Annotated[SplitName, typer.Option(help="what is reported on")]
 Subjects = Annotated[

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 WIDTH = 100
-_UNBROKEN = ("method", "dataset", "option")
+_UNBROKEN = ("method", "dataset", "option", "subject")
 """Columns of names, which are for copying."""
 
 

@@ -18,6 +18,13 @@ def show(
         Path | None, typer.Option(help="folder of run records; default: the workspace's")
     ] = None,
     workspace: WorkspaceFolder = None,
+    false_positives: Annotated[
+        bool,
+        typer.Option(
+            "--false-positives",
+            help="where its maps light up without a lesion: by region, height, subject; a figure in the workspace",
+        ),
+    ] = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
@@ -27,7 +34,22 @@ def show(
 
     place = Workspace.at(workspace)
     found = find_one(run, records or place.records)
-    if json:
+    if false_positives:
+        from andi_bench.console import Console
+        from benchmark.cli.printed_rows import print_rows
+        from benchmark.diagnosis.diagnose import diagnose
+        from benchmark.diagnosis.fault_rows import fault_tables, words
+
+        console = Console()
+        diagnosis, folder = diagnose(found, place, console)
+        if json:
+            print(diagnosis.model_dump_json(indent=1))
+        else:
+            for title, rows in fault_tables(diagnosis):
+                print_rows(title, rows, as_json=False)
+            print("\n".join(f"- {line}" for line in words(diagnosis)))
+        console.note(f"figure        {folder / 'false-positives.png'}")
+    elif json:
         print(run_as_json(found))
     else:
         print_run(found)

@@ -154,7 +154,7 @@ class Candidate:
         scoring = self.run.scoring
         if batch_size is not None:
             scoring = scoring.model_copy(update={"batch_size": batch_size})
-        return ScoreEngine(SEED, torch.device("cpu"), scoring)
+        return ScoreEngine(SEED, torch.device("cpu"), scoring, self.run.preprocessing.modalities)
 
     def score(
         self, detector: AnomalyDetector, volume: Volume, batch_size: int | None = None
@@ -167,7 +167,7 @@ def settle(detector: AnomalyDetector, phantom: TinyPhantom, run: RunConfig) -> N
     """Calibrate a detector that asks for it, as ``run`` does between training and scoring."""
     if detector.needs_calibration:
         volumes = map(copied, phantom.volumes(run.preprocessing))
-        engine = ScoreEngine(SEED, torch.device("cpu"), run.scoring)
+        engine = ScoreEngine(SEED, torch.device("cpu"), run.scoring, run.preprocessing.modalities)
         found = detector.calibrate(volumes, engine)
         detector.calibration = {key: float(value) for key, value in found.items()}
 

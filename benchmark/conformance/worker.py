@@ -51,7 +51,7 @@ def main(request: dict[str, Any], seed: int) -> None:
         )
         detector.fit(phantom.slices(run.preprocessing), trainer)
     settle(detector, phantom, run)
-    engine = ScoreEngine(seed, accelerator.device, run.scoring)
+    engine = ScoreEngine(seed, accelerator.device, run.scoring, run.preprocessing.modalities)
     volumes = phantom.volumes(run.preprocessing)
     for volume in volumes[accelerator.process_index :: accelerator.num_processes]:
         scores = score_volume(detector, volume, engine).map

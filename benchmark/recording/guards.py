@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from andi_bench.errors import UserError
 from datasets.persons import is_public, person_of, require_persons_apart
+from datasets.scans.nifti import read_nifti
+from datasets.scans.scan import has_few_values
 from datasets.splits import PARTS, Split, is_published
 
 
@@ -96,6 +99,47 @@ def each_scan_once(dataset: str, groups: Mapping[str, Mapping[str, str]]) -> Gua
                     f"{name}: {other} and {subject} (both {part}) are the same scan under two names: one of them wanted"
                 )
     return Guard(name, True, f"{sum(map(len, groups.values()))} subjects, {len(groups)} splits")
+
+
+def no_image_of_two(
+    images: Mapping[str, Mapping[Path, str]], others: Mapping[str, Mapping[Path, str]] | None = None
+) -> None:
+    """Check that no two subjects hold one image, whatever modality it is called.
+
+    Says nothing where it passes: by their first modality alone scans are compared by :func:`no_overlap` and
+    :func:`each_scan_once`, whose answers name a run.
+
+    Parameters
+    ----------
+    images : mapping of subject to mapping of file to content hash
+        Files that hold one value alone are not in it; nor does an image count that is a mask by its values.
+    others : mapping, or None
+        Those that ``images`` are compared with; None: with one another.
+
+    Raises
+    ------
+    UserError
+        Names the two files and their subjects.
+    """
+    known: dict[str, tuple[str, Path]] = {}
+    for subject, files in sorted((images if others is None else others).items()):
+        for path, content in files.items():
+            other, there = known.setdefault(content, (subject, path))
+            if others is None and other != subject:
+                _refuse_image(there, other, path, subject)
+    for subject, files in sorted(images.items()) if others is not None else ():
+        for path, content in files.items():
+            if content in known:
+                _refuse_image(known[content][1], known[content][0], path, subject)
+
+
+def _refuse_image(first: Path, owner: str, second: Path, subject: str) -> None:
+    if has_few_values(read_nifti(second)):
+        return
+    raise UserError(
+        f"one scan under two names: {first} ({owner}) and {second} ({subject}) hold the same voxels: "
+        "one of the two subjects wanted, or the right file"
+    )
 
 
 def persons_apart(

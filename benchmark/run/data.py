@@ -13,6 +13,7 @@ from andi_bench.locks import exclusive
 from benchmark.recording.guards import (
     Guard,
     each_scan_once,
+    no_image_of_two,
     no_overlap,
     other_persons,
     persons_apart,
@@ -21,6 +22,7 @@ from benchmark.run.modalities import require_modalities
 from benchmark.run.request import RunRequest
 from datasets.adapters.base import DatasetAdapter, Subject
 from datasets.adapters.catalogue import find_entry, open_dataset
+from datasets.adapters.landmarks import wants_landmarks, with_landmarks
 from datasets.slices.store import SliceStore
 
 
@@ -107,9 +109,9 @@ class DataSets:
             For a split that is empty, a modality that a scan lacks, or a subject or scan that stands in two splits.
         """
         request, adapter, source = self.request, self.adapter, self.source
-        _prepare(adapter, request, console)
+        prepare_adapter(adapter, request, console)
         if source is not None and source is not adapter:
-            _prepare(source, request, console)
+            prepare_adapter(source, request, console)
         val, test = _pick(adapter, request)
         read = {request.dataset: [*val, *test]}
         if source is not None:
@@ -119,6 +121,7 @@ class DataSets:
         # Before any scan is read: it is said of the names alone.
         apart, notes = persons_apart(request.dataset, adapter.split(), persons)
         guards, fingerprints = self._guard(val, test, console)
+        self._every_modality(read, modalities, console)
         return RunData(
             adapter=adapter,
             source=source or adapter,
@@ -171,6 +174,21 @@ class DataSets:
             )
         return guards, evaluated
 
+    def _every_modality(
+        self, read: dict[str, list[Subject]], modalities: Sequence[str], console: Console
+    ) -> None:
+        """Check that no subject that is read holds a modality of another."""
+        adapter, source = self.adapter, self.source
+        with console.reporting() as report:
+            images = adapter.images(read[self.request.dataset], modalities, report)
+            no_image_of_two(images)
+            if source is None or source is adapter:
+                return
+            learnt = source.images(read[self.source_name], modalities, report)
+        others = {f"{self.source_name}/{name}": files for name, files in learnt.items()}
+        no_image_of_two(others)
+        no_image_of_two(images, others)
+
 
 def _pick(adapter: DatasetAdapter, request: RunRequest) -> tuple[list[Subject], list[Subject]]:
     """Return the validation subjects and the subjects to report on."""
@@ -189,10 +207,33 @@ def _pick(adapter: DatasetAdapter, request: RunRequest) -> tuple[list[Subject], 
     return val, chosen
 
 
-def _prepare(adapter: DatasetAdapter, request: RunRequest, console: Console) -> None:
+def prepare_adapter(adapter: DatasetAdapter, request: RunRequest, console: Console) -> None:
+    """Make a data set ready to be read, one process at a time.
+
+    Raises
+    ------
+    UserError
+        As :meth:`datasets.adapters.base.DatasetAdapter.prepare`.
+    """
     lock = exclusive(request.workspace.locks / adapter.name, console)
     with lock, console.reporting() as report:
         adapter.prepare(report, request.workers)
+
+
+def settled(run: RunConfig, data: RunData, request: RunRequest, console: Console) -> RunConfig:
+    """Return the configuration with what is learnt before scans are read: the landmarks of the training split.
+
+    Raises
+    ------
+    UserError
+        As :func:`datasets.adapters.landmarks.with_landmarks`.
+    """
+    if not wants_landmarks(run.preprocessing):
+        return run
+    folder = request.workspace.landmarks
+    with exclusive(folder, console), console.reporting() as report:
+        learnt = with_landmarks(run.preprocessing, data.source, folder, request.workers, report)
+    return run.model_copy(update={"preprocessing": learnt})
 
 
 def build_store(data: RunData, run: RunConfig, request: RunRequest, console: Console) -> SliceStore:

@@ -16,17 +16,22 @@ from andi_bench.locks import exclusive
 from andi_bench.records.store import Costs, identity
 from benchmark.recording.facts import LearningFacts, MethodFacts, Origin
 from benchmark.run.accelerator import check_device, default_preset, make_accelerator
-from benchmark.run.data import DataSets, RunData, build_store, labelled
+from benchmark.run.data import DataSets, RunData, build_store, labelled, settled
 from benchmark.run.identity import Evaluated, Identity, Naming, maps_identity, name_run
+from benchmark.run.modalities import require_reducible
 from benchmark.run.request import RunRequest
 from benchmark.run.source import Facts, export_folder, view_store
+from benchmark.scoring import modality_curves
 from benchmark.scoring.calibration import calibrate, load_calibration
 from benchmark.scoring.costs import device_name, parameter_count
+from benchmark.scoring.curve_fit import ONE_SCORE, CurveFitter, described, load_curves
 from benchmark.scoring.engine import ScoreEngine
 from benchmark.scoring.export_folder import ExportFolder
+from benchmark.scoring.modality_curves import Curve
 from benchmark.scoring.subjects import SubjectScorer, export_names, stamp
 from benchmark.training.stored_slices import StoredSlices
 from benchmark.training.trainings import Training, learn, load_checkpoint, locate_training
+from datasets.adapters.landmarks import wants_landmarks
 from methods.base import AnomalyDetector, ImageSpec
 from methods.catalogue import build_detector, detector_class, detector_config
 
@@ -68,13 +73,16 @@ class DetectorSource:
             self._entry, self.preset, request.overrides, request.method
         )
         detector_config(self._cls, self.config.detector)
+        require_reducible(self._cls, self.config)
         if request.checkpoint is not None and not request.checkpoint.is_file():
             raise UserError(f"checkpoint {request.checkpoint}: no such file")
         check_device(request.device, self.config.training.precision, request.tracker)
         self.request = replace(request, preset=self.preset)
         learns = self._cls.learns() and request.checkpoint is None
+        learns = learns or wants_landmarks(self.config.preprocessing)
         self._data_sets = DataSets.find(self.request, learns=learns)
         self._console = console
+        self._curves: tuple[Curve, ...] = ()
         self.export = request.export
 
     @property
@@ -105,10 +113,22 @@ class DetectorSource:
             modalities=self.config.preprocessing.modalities,
             needs=self._cls.requires,
         )
+        with self._accelerator.main_process_first():
+            self.config = settled(self.config, data, request, self._console)
+        if self._calibrates and not labelled(data.adapter, data.val):
+            raise UserError(
+                f"scoring.calibration = {self.config.scoring.calibration}: scores are brought into line on validation data: "
+                "0 labelled validation subjects found, 1 or more wanted"
+            )
         exports = export_folder(self.export, request)
         if exports is not None:
             exports.require_free(name for s in data.test for name in export_names(s))
         return data
+
+    @property
+    def _calibrates(self) -> bool:
+        """Whether scores of the modalities are brought into line before they are reduced."""
+        return self.config.scoring.calibration != "none"
 
     def learn(self, data: RunData) -> None:
         """Train the detector, load what an equal training has learnt, or the weights that the user names.
@@ -146,7 +166,8 @@ class DetectorSource:
             When a file cannot be read, or the folder for exported maps is another run's.
         """
         detector, request, config = self._learnt.detector, self.request, self.config
-        settled_on = labelled(data.adapter, data.val) if detector.needs_calibration else None
+        settles = detector.needs_calibration or self._calibrates
+        settled_on = labelled(data.adapter, data.val) if settles else None
         recipe = self._recipe()
         training = recipe["training"]
         if self._learnt.training is not None:
@@ -182,14 +203,17 @@ class DetectorSource:
         """Return what the maps depend on beside the scans."""
         detector = self._learnt.detector
         revision = detector.revision()
+        scoring = self.config.scoring
+        curves = {"calibration": scoring.calibration, "version": modality_curves.VERSION}
         return {
             "method": detector.name,
             "plugin": revision.pop("source", ""),
             **revision,
+            **({"modality curves": curves} if self._calibrates else {}),
             "detector": detector.config.model_dump(mode="json"),
             "training": self._learnt.identity,
             "preprocessing": self.config.preprocessing.model_dump(mode="json"),
-            "reduction": self.config.scoring.reduction,
+            "reduction": scoring.reduction,
             "dataset": self.request.dataset,
         }
 
@@ -218,7 +242,12 @@ class DetectorSource:
         accelerator, detector = self._accelerator, self._learnt.detector
         if self._exports is not None and self.writes:
             self._exports.claim()
-        engine = ScoreEngine(self.request.seed, accelerator.device, self.config.scoring)
+        engine = ScoreEngine(
+            self.request.seed,
+            accelerator.device,
+            self.config.scoring,
+            self.config.preprocessing.modalities,
+        )
         accelerator.wait_for_everyone()
         if detector.needs_calibration:
             if self.writes:
@@ -233,6 +262,8 @@ class DetectorSource:
                 )
             accelerator.wait_for_everyone()
             load_calibration(detector, identity.folder)
+        if self._calibrates:
+            engine = self._with_curves(engine, data, identity.folder)
         scorer = SubjectScorer(
             detector=detector,
             adapter=data.adapter,
@@ -248,12 +279,35 @@ class DetectorSource:
         scorer.score(subjects.test, reported=True)
         accelerator.wait_for_everyone()
 
+    def _with_curves(self, engine: ScoreEngine, data: RunData, folder: Path) -> ScoreEngine:
+        """Return an engine that brings the modalities into line before it reduces them."""
+        accelerator = self._accelerator
+        fitter = CurveFitter(
+            self._learnt.detector,
+            data.adapter,
+            self.config.preprocessing,
+            engine,
+            folder,
+            self._console,
+            process=(accelerator.process_index, accelerator.num_processes),
+            add_up=lambda counts: accelerator.reduce(counts.to(accelerator.device), "sum"),
+        )
+        fitter.fit(labelled(data.adapter, data.val))
+        accelerator.wait_for_everyone()
+        self._curves = load_curves(folder, engine.modalities)
+        if not self._curves:
+            self._console.note(f"{self._learnt.detector.name}: {ONE_SCORE}")
+        return replace(engine, curves=self._curves)
+
     def facts(self, data: RunData, subjects: Evaluated) -> Facts:
         """Return method, training and costs."""
         learnt, detector = self._learnt, self._learnt.detector
+        spec = detector.spec
         return Facts(
             method=MethodFacts(
-                self._entry, detector.config.model_dump(mode="json"), detector.calibration
+                self._entry,
+                detector.config.model_dump(mode="json"),
+                {**detector.calibration, **described(spec.modalities, self._curves)},
             ),
             learning=LearningFacts(
                 origin=learnt.origin,
@@ -270,6 +324,7 @@ class DetectorSource:
             ),
             trained_on=learnt.subjects,
             fingerprints=data.fingerprints,
+            notes=(ONE_SCORE,) if self._calibrates and not self._curves else (),
         )
 
     def _ready(self, data: RunData) -> _Learnt:

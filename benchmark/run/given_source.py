@@ -16,7 +16,7 @@ from andi_bench.names import slug
 from andi_bench.records.store import Costs, identity
 from benchmark.recording.facts import LearningFacts, MethodFacts
 from benchmark.run.accelerator import default_preset
-from benchmark.run.data import DataSets, RunData, labelled
+from benchmark.run.data import DataSets, RunData, labelled, settled
 from benchmark.run.identity import Evaluated, Identity, Naming, name_run, revisions
 from benchmark.run.request import RunRequest
 from benchmark.run.source import Facts, export_folder, view_store
@@ -31,6 +31,7 @@ from benchmark.scoring.given_maps import (
 from benchmark.scoring.map_store import MapStore
 from benchmark.scoring.score_scale import common_scale
 from benchmark.scoring.subjects import original_names, read_ahead, scored_subject
+from datasets.adapters.landmarks import wants_landmarks
 from datasets.prepare.register.original_grid import preparation_of, save_on_original
 from datasets.prepare.sidecar import Preparation
 from datasets.scans.fingerprints import file_hash
@@ -106,7 +107,8 @@ class GivenSource:
         for folder in (given.maps, given.val_maps):
             if folder is not None and not folder.is_dir():
                 raise UserError(f"{folder}: no such folder of maps")
-        self._data_sets = DataSets.find(request, learns=False)
+        learns = wants_landmarks(self.config.preprocessing)
+        self._data_sets = DataSets.find(request, learns=learns)
         self._given, self._console = given, console
         self._notes: list[str] = []
 
@@ -124,6 +126,7 @@ class GivenSource:
             method=self.request.method,
             modalities=self.config.preprocessing.modalities,
         )
+        self.config = settled(self.config, data, self.request, self._console)
         exports = export_folder(self.export, self.request)
         if exports is not None:
             found = self._prepared(data.test).values()

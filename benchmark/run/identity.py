@@ -197,7 +197,8 @@ def name_run(
     code                                                          ``recipe`` or ``source`` of the detector,
                                                                   :func:`revisions`, ``measurement``
     training: slices (files of the training split), loop, seed    ``training``; weights from elsewhere: their hash
-    whom the method is calibrated on, and all their files         ``calibrated on``, ``calibration files``
+    whether modalities are brought into line                      ``modality curves``
+    whom either is calibrated on, and all their files             ``calibrated on``, ``calibration files``
     maps made elsewhere                                           ``maps``: their bytes
     chains, bootstraps, grids                                     ``evaluation``
     metrics, operating points, and their functions                ``measured``, ``measurement``

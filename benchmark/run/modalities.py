@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from andi_bench.config import RunConfig
 from andi_bench.errors import UserError
+from benchmark.scoring.engine import does_not_reduce
 from datasets.subject import Subject
+from datasets.volume import MODALITIES
+from methods.base import AnomalyDetector
 
 
 def require_modalities(
@@ -52,6 +56,27 @@ def require_modalities(
             f"data set '{dataset}': subject {lacking[0].id} lacks {missing} ({len(lacking)} of {len(subjects)} "
             f"subjects lack one of {', '.join(modalities)}): {_remedy(common, method, needs)}"
         )
+
+
+def require_reducible(method: type[AnomalyDetector], config: RunConfig) -> None:
+    """Refuse settings of the reduction over modalities that say nothing to a method, or name what it does not see.
+
+    Raises
+    ------
+    UserError
+        Names the method, or the modality, and what would do.
+    """
+    reduction, seen = config.scoring.reduction, config.preprocessing.modalities
+    if reduction in MODALITIES and reduction not in seen:
+        raise UserError(
+            f"scoring.reduction = {reduction}: one of preprocessing.modalities ({', '.join(seen)}), max or mean wanted"
+        )
+    if method.reduces:
+        return
+    if reduction in MODALITIES:
+        raise does_not_reduce(method.name, f"scoring.reduction = {reduction}")
+    if config.scoring.calibration != "none":
+        raise does_not_reduce(method.name, f"scoring.calibration = {config.scoring.calibration}")
 
 
 def _remedy(common: Sequence[str], method: str, needs: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -14,7 +14,8 @@ from andi_bench.config import ScoringConfig
 from andi_bench.errors import UserError
 from andi_bench.randomness import SliceGenerator, derive_seed
 from benchmark.scoring.costs import CallCounter
-from datasets.volume import Volume
+from benchmark.scoring.modality_curves import Curve
+from datasets.volume import MODALITIES, Volume
 from methods.base import AnomalyDetector
 
 VERSION = 1
@@ -33,11 +34,17 @@ class ScoreEngine:
         Where slices are scored.
     config : ScoringConfig
         Batch size and reduction over modalities.
+    modalities : tuple of str
+        Names of the channels; needed where one of them is reduced to, or curves are given.
+    curves : tuple of Curve
+        For each modality what its scores are mapped by before the reduction; () for no mapping.
     """
 
     seed: int
     device: torch.device
     config: ScoringConfig
+    modalities: tuple[str, ...] = ()
+    curves: tuple[Curve, ...] = ()
 
     @property
     def batch_size(self) -> int:
@@ -60,8 +67,43 @@ class ScoreEngine:
             )
 
     def reduce(self, scores: torch.Tensor) -> torch.Tensor:
-        """Reduce scores over the modalities, (N, C, H, W) -> (N, H, W)."""
-        return scores.amax(dim=1) if self.config.reduction == "max" else scores.mean(dim=1)
+        """Reduce scores over the modalities, (N, C, H, W) -> (N, H, W).
+
+        Each modality's scores are mapped by its curve before, where curves are given. One score for all modalities, C = 1,
+        is taken as it is.
+
+        Raises
+        ------
+        UserError
+            When one modality is asked for, and C is neither 1 nor the number of modalities.
+        """
+        how = self.config.reduction
+        if scores.shape[1] > 1 and self.curves:
+            pairs = zip(self.curves, scores.unbind(dim=1), strict=True)
+            scores = torch.stack([curve(channel) for curve, channel in pairs], dim=1)
+        if how == "max":
+            return scores.amax(dim=1)
+        if how == "mean":
+            return scores.mean(dim=1)
+        if scores.shape[1] == 1:
+            return scores[:, 0]
+        if scores.shape[1] != len(self.modalities):
+            raise UserError(
+                f"scoring.reduction = {how}: scores of {scores.shape[1]} channels, "
+                f"{len(self.modalities)} modalities wanted"
+            )
+        return scores[:, self.modalities.index(how)]
+
+
+@dataclass(frozen=True)
+class _Watched(ScoreEngine):
+    """A scoring engine that notes whether it was asked to reduce."""
+
+    asked: list[bool] = field(default_factory=list)
+
+    def reduce(self, scores: torch.Tensor) -> torch.Tensor:
+        self.asked.append(True)
+        return super().reduce(scores)
 
 
 @dataclass(frozen=True)
@@ -93,12 +135,16 @@ def score_volume(detector: AnomalyDetector, volume: Volume, engine: ScoreEngine)
     ------
     UserError
         When the map has another shape than the volume, or non-finite values in the brain; names the method, the
-        subject and the count.
+        subject and the count; when a single modality is asked for and the detector does not reduce over modalities.
     """
     counter = CallCounter()
+    asked = engine.config.reduction in MODALITIES
+    watched = _Watched(**vars(engine)) if asked else engine
     started = time.perf_counter()
     with counter.counting(getattr(detector, "net", None)):
-        scores = np.asarray(detector.score(volume, engine))
+        scores = np.asarray(detector.score(volume, watched))
+    if isinstance(watched, _Watched) and volume.brain.any() and not watched.asked:
+        raise does_not_reduce(detector.name, f"scoring.reduction = {engine.config.reduction}")
     if engine.device.type == "cuda":
         torch.cuda.synchronize(engine.device)
     seconds = time.perf_counter() - started
@@ -116,3 +162,11 @@ def score_volume(detector: AnomalyDetector, volume: Volume, engine: ScoreEngine)
         )
     slices = int(np.count_nonzero(volume.brain.any(axis=(0, 1))))
     return ScoredVolume(out, seconds, counter.slices, slices)
+
+
+def does_not_reduce(method: str, setting: str) -> UserError:
+    """Build the error for a method whose map does not come from scores of several modalities."""
+    return UserError(
+        f"method '{method}' does not reduce scores over modalities: {setting} says nothing to it; "
+        "scoring.reduction = max or mean and scoring.calibration = none wanted"
+    )

@@ -7,8 +7,6 @@ A file holds the map, the brain and lesion masks on the working grid, and the co
 from __future__ import annotations
 
 import glob
-import json
-import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -19,8 +17,11 @@ from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
 from andi_bench.files import partial_file
+from benchmark.scoring.kept_arrays import kept_arrays, said
 from datasets.subject import Subject
 from datasets.volume import LesionLoss, NativeGrid
+
+_MAP = ("map", "score again")
 
 
 @dataclass(frozen=True)
@@ -129,11 +130,11 @@ class MapStore:
             return None
         for path in sorted(self.folder.glob(f"{glob.escape(subject)}.*.npz")):
             try:
-                with np.load(path, allow_pickle=False) as archive:
-                    meta = json.loads(archive["meta"].tobytes())
-            except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile):
+                with kept_arrays(path, *_MAP) as (_, meta):
+                    found = meta
+            except UserError:
                 continue
-            if (meta["subject"], meta.get("images")) == (subject, images):
+            if (found["subject"], found.get("images")) == (subject, images):
                 return path
         return None
 
@@ -163,7 +164,7 @@ class MapStore:
             "map": arrays["map"] if whole else arrays["map"][inside],
             "shape": np.array(inside.shape),
             "brain": np.packbits(arrays["brain"]),
-            "meta": np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8),
+            "meta": said(meta),
         }
         for key in ("lesion", "ignore"):
             if arrays[key] is not None:
@@ -183,23 +184,19 @@ class MapStore:
         return self._read(self.path(subject), subject)
 
     def _read(self, path: Path, subject: str) -> ScoredSubject:
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                scores = archive["map"]
-                shape = tuple(archive["shape"])
-                meta = json.loads(archive["meta"].tobytes())
-                masks = {
-                    key: np.unpackbits(archive[key], count=int(np.prod(shape)))
-                    .reshape(shape)
-                    .astype(bool)
-                    for key in ("brain", "lesion", "ignore")
-                    if key in archive
-                }
+        with kept_arrays(path, *_MAP) as (arrays, meta):
+            scores = arrays["map"]
+            shape = tuple(arrays["shape"])
+            masks = {
+                key: np.unpackbits(arrays[key], count=int(np.prod(shape)))
+                .reshape(shape)
+                .astype(bool)
+                for key in ("brain", "lesion", "ignore")
+                if key in arrays
+            }
             if scores.ndim == 1:
                 inside, scores = scores, np.zeros(shape, dtype=np.float32)
                 scores[masks["brain"]] = inside
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise UserError(f"{path}: damaged map ({error}); delete it to score again") from error
         meta.pop("images", None)
         meta["spacing"] = tuple(meta["spacing"])
         if meta.get("loss") is not None:

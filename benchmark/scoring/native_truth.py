@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.config import PreprocessingConfig
-from andi_bench.errors import UserError
 from andi_bench.files import partial_file
 from andi_bench.geometry import voxel_sizes
+from benchmark.scoring.kept_arrays import kept_arrays, said
 from benchmark.scoring.map_store import NativeTruth
 from datasets.adapters.base import DatasetAdapter, Subject
 from datasets.scans.grid import plan
@@ -66,7 +64,7 @@ class TruthStore:
         masks = {"brain": np.packbits(brain), "lesion": np.packbits(scan.lesion)}
         if scan.ignore is not None:
             masks["ignore"] = np.packbits(scan.ignore)
-        masks["meta"] = np.frombuffer(json.dumps(meta).encode(), dtype=np.uint8)
+        masks["meta"] = said(meta)
         with partial_file(self.path(subject.id)) as temporary, temporary.open("wb") as file:
             np.savez(file, **masks)  # type: ignore[arg-type]
 
@@ -79,21 +77,15 @@ class TruthStore:
             When the file is missing or damaged.
         """
         path = self.path(subject)
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                meta = json.loads(archive["meta"].tobytes())
-                x, y, z = meta["shape"]
-                affine = np.array(meta["affine"], dtype=np.float64)
-                brain, lesion, ignore = (
-                    _unpacked(archive[name], (x, y, z)) if name in archive else None
-                    for name in ("brain", "lesion", "ignore")
-                )
-                if brain is None or lesion is None:
-                    raise KeyError("brain or lesion is missing")
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise UserError(
-                f"{path}: damaged masks ({error}); delete it to read the scan again"
-            ) from error
+        with kept_arrays(path, "masks", "read the scan again") as (arrays, meta):
+            x, y, z = meta["shape"]
+            affine = np.array(meta["affine"], dtype=np.float64)
+            brain, lesion, ignore = (
+                _unpacked(arrays[name], (x, y, z)) if name in arrays else None
+                for name in ("brain", "lesion", "ignore")
+            )
+            if brain is None or lesion is None:
+                raise KeyError("brain or lesion is missing")
         grid, _ = plan((x, y, z), affine, self.size)
         return NativeTruth(grid, brain, lesion, voxel_sizes(affine), ignore)
 

@@ -5,8 +5,6 @@ Views depend on the scan and its preprocessing alone, so all methods and seeds s
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.errors import UserError
 from andi_bench.files import partial_file
 from andi_bench.records.previews import reduced_scan
+from benchmark.scoring.kept_arrays import kept_arrays, said
 from datasets.volume import Volume
 
 MARGIN = 3
@@ -113,13 +111,13 @@ class ViewStore:
             return
         view = view_of(volume)
         plane = [[part.start, part.stop] for part in view.box]
-        meta = json.dumps({"box": plane, "modalities": view.modalities}).encode()
+        meta = {"box": plane, "modalities": view.modalities}
         with partial_file(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
                 images=view.images,
                 reduced=view.reduced,
-                meta=np.frombuffer(meta, dtype=np.uint8),
+                meta=said(meta),
             )
 
     def load(self, subject: str) -> ScanView:
@@ -131,13 +129,7 @@ class ViewStore:
             When the file is missing or damaged.
         """
         path = self.path(subject)
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                images, reduced = archive["images"], archive["reduced"]
-                meta = json.loads(archive["meta"].tobytes())
+        with kept_arrays(path, "view", "make it again") as (arrays, meta):
+            images, reduced = arrays["images"], arrays["reduced"]
             x, y = (slice(*part) for part in meta["box"])
             return ScanView(images, (x, y), tuple(meta["modalities"]), reduced)
-        except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise UserError(
-                f"{path}: damaged view ({error}); delete it to make it again"
-            ) from error

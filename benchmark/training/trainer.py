@@ -1,6 +1,6 @@
 """The training loop that all detectors share, on one process or many, with exact resume.
 
-Order, flips and noise of a step depend on (seed, step) alone, so the state of a training is its network,
+Order, flips, augmentation and noise of a step depend on (seed, step) alone, so the state of a training is its network,
 optimiser, moving average and step: a training that was killed goes on to the very weights it would have had.
 """
 
@@ -18,16 +18,16 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
-from numpy.typing import NDArray
 
 from andi_bench.config import TrainingConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.randomness import SliceGenerator, derive_seed
+from benchmark.training.augmentation.pipeline import augment
+from benchmark.training.slice_order import slice_order
 from benchmark.training.state import MovingAverage, Progress, load_progress, save_progress
 from benchmark.training.stored_slices import StoredSlices
 from methods.base import SliceDetector, Slices
@@ -60,33 +60,22 @@ def learning_rate(config: TrainingConfig, done: float, span: float) -> float:
     return low + (peak - low) * (1 + math.cos(angle)) / 2
 
 
-def sample_order(seed: int, count: int, start: int, stop: int) -> NDArray[np.int64]:
-    """Return which slices stand at positions start..stop-1 of the endless shuffled stream.
-
-    Each pass over the ``count`` slices is a permutation of its own, seeded by (seed, pass).
-    """
-    parts = []
-    position = start
-    while position < stop:
-        epoch, offset = divmod(position, count)
-        rng = np.random.default_rng(derive_seed(seed, "order", epoch))
-        part = rng.permutation(count)[offset : offset + stop - position]
-        parts.append(part)
-        position += len(part)
-    return np.concatenate(parts)
-
-
 class _Stream:
     """The share of each batch that falls to one process, read while the last one trains."""
 
     def __init__(
-        self, slices: StoredSlices, seed: int, batch: int, accelerator: Accelerator, step: int
+        self,
+        slices: StoredSlices,
+        seed: int,
+        config: TrainingConfig,
+        accelerator: Accelerator,
+        step: int,
     ) -> None:
         self._store = slices.store
-        self._seed, self._batch = seed, batch
+        self._seed, self._batch = seed, config.batch_size
+        self._order = slice_order(config.sampling, slices.store, seed)
         self._rank, self._world = accelerator.process_index, accelerator.num_processes
         self._pool = ThreadPoolExecutor(1)
-        self._epoch: tuple[int, NDArray[np.int64]] | None = None
         self._next = self._submit(step)
 
     def _submit(self, step: int) -> Future[tuple[list[int], torch.Tensor]]:
@@ -94,7 +83,7 @@ class _Stream:
 
     def _read(self, step: int) -> tuple[list[int], torch.Tensor]:
         first = step * self._batch
-        order = sample_order(self._seed, len(self._store), first, first + self._batch)
+        order = self._order(first, first + self._batch)
         places = range(self._rank, self._batch, self._world)
         seeds = [derive_seed(self._seed, "training", first + place) for place in places]
         images = self._store.read(order[self._rank :: self._world])
@@ -240,7 +229,7 @@ class Trainer:
         if config.schedule_epochs is not None and total is not None:
             span = config.schedule_epochs * per_epoch / total
         every = max(1, min(50, total // 100)) if total else 20
-        stream = _Stream(slices, self.seed, config.batch_size, self.accelerator, state.step)
+        stream = _Stream(slices, self.seed, config, self.accelerator, state.step)
         started = saved = time.monotonic()
         before = state.seconds
         losses: list[torch.Tensor] = []
@@ -293,6 +282,8 @@ class Trainer:
         if self.config.flip:
             flipped = generator.fork("flip").uniform() < 0.5
             images = torch.where(flipped[:, None, None, None], images.flip(-2), images)
+        if self.config.augmentation.active:
+            images = augment(images, generator, self.config.augmentation)
         devices = [self.device] if self.device.type == "cuda" else []
         with torch.random.fork_rng(devices=devices):
             torch.manual_seed(seeds[0])  # dropout, where a network has it, draws from here

@@ -20,6 +20,8 @@ from andi_bench.files import write_atomically
 from andi_bench.locks import exclusive
 from andi_bench.records.store import identity
 from benchmark.scoring.costs import device_name
+from benchmark.training import slice_order
+from benchmark.training.augmentation import pipeline as augmentation
 from benchmark.training.state import load_tensors, save_tensors
 from benchmark.training.stored_slices import StoredSlices
 from benchmark.training.trainer import CURVE_COLUMNS, Trainer
@@ -92,8 +94,19 @@ def locate_training(
     if isinstance(detector, SliceDetector) and detector.has_network():
         # How often a checkpoint is written changes nothing in the result.
         parts["loop"] = training.model_dump(mode="json", exclude={"checkpoint_minutes"})
+        parts |= _revisions(training)
     label = f"{name}__{data['dataset']}__seed{seed}__{identity(parts)[:8]}"
     return Training(folder / label, parts)
+
+
+def _revisions(training: TrainingConfig) -> dict[str, Any]:
+    """Return the versions of what a training uses; {} for the first ones, as :func:`benchmark.run.identity.revisions`."""
+    out: dict[str, Any] = {}
+    if training.augmentation.active and augmentation.VERSION != 1:
+        out["augmentation_version"] = augmentation.VERSION
+    if training.sampling != "slices" and slice_order.VERSION != 1:
+        out["sampling_version"] = slice_order.VERSION
+    return out
 
 
 def learn(

@@ -12,31 +12,31 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field
 
 from andi_bench import registry
-from andi_bench.config import PreprocessingConfig, Section, names_in, validated
+from andi_bench.config import PreprocessingConfig, names_in, validated
 from andi_bench.errors import UserError
-from andi_bench.executor import default_workers
+from datasets.adapters import contents
+from datasets.adapters.contents import Progress
+from datasets.adapters.options import AdapterOptions
 from datasets.persons import Owned, persons_of
+from datasets.scans.bias_field import BiasFields
 from datasets.scans.fingerprints import FingerprintCache
-from datasets.scans.lesion_mask import LesionRule, require_apart, without_empty_ignore
+from datasets.scans.lesion_mask import LesionRule
 from datasets.scans.preprocess import preprocess
 from datasets.scans.scan import Scan, read_scan
-from datasets.splits import FRACTIONS, PARTS, Split, find_split
+from datasets.splits import PARTS, Split, find_split
 from datasets.subject import Subject
 from datasets.volume import MODALITIES, Volume
 
 __all__ = ["AdapterOptions", "DatasetAdapter", "Field", "Progress", "Subject", "register"]
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is done, the number done, and the number of all."""
 
 A = TypeVar("A", bound="type[DatasetAdapter]")
 
@@ -59,56 +59,6 @@ def register(name: str) -> Callable[[A], A]:
     return registry.register(name, group=registry.DATASETS)
 
 
-class AdapterOptions(Section):
-    """What a data set's YAML may say under ``options``."""
-
-    lesion_labels: tuple[int, ...] | None = Field(
-        None,
-        min_length=1,
-        description="mask labels that are lesion; null: every label above 0 that is not to be ignored",
-    )
-    ignore_labels: tuple[int, ...] = Field(
-        (),
-        description="mask labels whose voxels count for nobody: neither lesion nor healthy (other pathology, cavities)",
-    )
-    other_labels: tuple[int, ...] | Literal["any"] = Field(
-        (),
-        description="labels a mask may hold beside lesion_labels, as healthy as 0; any else is refused",
-    )
-    mask_threshold: float = Field(
-        0.5, gt=0, lt=1, description="a resampled mask (values between 0 and 1) is lesion above it"
-    )
-    missing_mask: Literal["unknown", "healthy"] = Field(
-        "unknown", description="what a subject without a mask is; healthy: it has no lesion"
-    )
-    split_fractions: tuple[float, float, float] = Field(
-        FRACTIONS, description="shares of train, val and test where no file splits the subjects"
-    )
-
-    @model_validator(mode="after")
-    def _shares(self) -> AdapterOptions:
-        if min(self.split_fractions) < 0 or abs(sum(self.split_fractions) - 1) > 1e-6:
-            raise ValueError(
-                f"split_fractions = {list(self.split_fractions)}: three shares that sum to 1 wanted"
-            )
-        require_apart(self.lesion_labels, self.ignore_labels)
-        return self
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return without_empty_ignore(handler(self))
-
-    @property
-    def rule(self) -> LesionRule:
-        """The part that says what a mask's values mean."""
-        return LesionRule(
-            lesion_labels=self.lesion_labels,
-            ignore_labels=self.ignore_labels,
-            other_labels=self.other_labels,
-            mask_threshold=self.mask_threshold,
-        )
-
-
 def _persons(subjects: Iterable[Subject]) -> dict[str, str]:
     return persons_of(Owned(s.id, s.person, s.attributes) for s in subjects)
 
@@ -127,7 +77,7 @@ class DatasetAdapter(ABC):
     splits_dir : Path or None
         The user's own folder of ``scans_{train,val,test}.csv``.
     cache : Path or None
-        File that remembers content hashes between runs.
+        File that remembers content hashes between runs; bias fields are kept in ``bias`` beside it.
 
     Raises
     ------
@@ -158,6 +108,7 @@ class DatasetAdapter(ABC):
         )
         self.splits_dir = splits_dir
         self._hashes = FingerprintCache(cache)
+        self._fields = BiasFields(None if cache is None else cache.parent / "bias")
         self._found: list[Subject] | None = None
         self._split: Split | None = None
 
@@ -323,35 +274,62 @@ class DatasetAdapter(ABC):
         UserError
             As :func:`datasets.scans.scan.read_scan`.
         """
-        scan = self.read_scan(subject, preprocessing.modalities, lesion=lesion)
+        scan = self.scan_for(subject, preprocessing, lesion=lesion)
         return preprocess(scan, preprocessing, training=training)
+
+    def scan_for(
+        self, subject: Subject, preprocessing: PreprocessingConfig, *, lesion: bool = True
+    ) -> Scan:
+        """Read a subject on the scan's own grid, with all that its preprocessing needs: bias fields, where asked for.
+
+        A field is estimated once and kept beside the hashes of the files.
+
+        Raises
+        ------
+        UserError
+            As :func:`datasets.scans.scan.read_scan`.
+        """
+        scan = self.read_scan(subject, preprocessing.modalities, lesion=lesion)
+        if preprocessing.bias == "none":
+            return scan
+        fields = tuple(
+            self._fields.of(self.content(subject, [name], lesion=False), image, scan.spacing)
+            for name, image in zip(scan.modalities, scan.images, strict=True)
+        )
+        return replace(scan, log_bias=fields)
 
     def fingerprint(self, subject: Subject) -> str:
         """Hash the voxels of a subject's FLAIR (else of the first modality that is there).
 
         Equal for two copies of a scan, whatever their names, compression or number format.
         """
-        first = next(name for name in MODALITIES if name in subject.paths)
-        return self._hashes.hash(subject.paths[first], "voxels")
+        return contents.first_image(self._hashes, subject)
 
     def fingerprints(
         self, subjects: Sequence[Subject], progress: Progress | None = None
     ) -> dict[str, str]:
         """Return :meth:`fingerprint` of many subjects, by id; several are read at once."""
-        out: dict[str, str] = {}
-        with ThreadPoolExecutor(default_workers()) as pool:
-            hashes = pool.map(self.fingerprint, subjects)
-            for done, (subject, found) in enumerate(zip(subjects, hashes, strict=True), start=1):
-                out[subject.id] = found
-                if progress is not None:
-                    progress("comparing scans", done, len(subjects))
-        return out
+        return contents.of_many(self.fingerprint, subjects, "comparing scans", progress)
+
+    def images(
+        self,
+        subjects: Sequence[Subject],
+        modalities: Sequence[str],
+        progress: Progress | None = None,
+    ) -> dict[str, dict[Path, str]]:
+        """Return the hashes of the voxels of each file of some modalities, by subject; several are read at once.
+
+        What is no scan, or cannot be read, is left out: that is told when it is read.
+        """
+        take = partial(contents.every_image, self._hashes, modalities=modalities)
+        return contents.of_many(take, subjects, "comparing modalities", progress)
 
     def content(self, subject: Subject, modalities: Sequence[str], *, lesion: bool = True) -> str:
         """Identify all files that a volume is made of: hashes of their bytes, joined by dashes.
 
         In the order of the modalities, then the lesion mask, then ``brain:`` and the brain mask, where there are any;
-        then what the mask's values mean, where a subject's preparation says it otherwise than the data set.
+        then what the mask's values mean, where a subject's preparation says it otherwise than the data set. Before the
+        hash of an image that former versions read otherwise stands since when it is read as it is.
 
         Parameters
         ----------
@@ -362,15 +340,10 @@ class DatasetAdapter(ABC):
         lesion : bool
             Whether the lesion mask counts: an anomaly map depends on the images alone.
         """
-        paths = [subject.paths[name] for name in modalities if name in subject.paths]
-        if lesion and subject.mask is not None:
-            paths.append(subject.mask)
-        found = [self._hashes.hash(path, "file") for path in paths]
-        brain: Path | None = getattr(subject, "brain", None)
-        if brain is not None:
-            found.append(f"brain:{self._hashes.hash(brain, 'file')}")
+        mask = subject.mask if lesion else None
+        found = contents.subject_content(self._hashes, subject, modalities, mask)
         rule = self.rule_of(subject)
-        if lesion and subject.mask is not None and rule != self.options.rule:
+        if mask is not None and rule != self.options.rule:
             found.append(rule.model_dump_json())
         return "-".join(found)
 

@@ -21,8 +21,11 @@ from andi_bench.files import write_atomically
 from datasets.prepare.former_sidecars import read_upgraded
 from datasets.scans.lesion_mask import LesionRule
 from datasets.scans.nifti import NiftiScan
+from datasets.scans.read_otherwise import AS_EVER, READING
 
 SIDECAR = "preparation.json"
+WRITTEN = "written: "
+"""How an image came about that was not taken as it is begins so."""
 LEAST_DICE = 0.85
 """Below this overlap of the brain masks a registration is to be looked at by a person."""
 
@@ -102,6 +105,15 @@ class ReferenceFile(Section):
     path: str = Field(description="where it was read")
     hash: str = Field(description="blake2b of its bytes, 32 hexadecimal digits")
     values: tuple[float, ...] = Field(description="intensities of its brain at the quantiles")
+    reading: int = Field(
+        AS_EVER,
+        description="first version of reading that reads it so; left out of an ordinary scan",
+    )
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        found: dict[str, Any] = handler(self)
+        return {key: v for key, v in found.items() if key != "reading" or v != AS_EVER}
 
 
 class MaskFile(Section):
@@ -167,6 +179,11 @@ class Preparation(Section):
         """Leave ``labels`` out where nothing was said: sidecars of before the field was there keep their bytes."""
         found: dict[str, Any] = handler(self)
         return {key: v for key, v in found.items() if key != "labels" or v is not None}
+
+    @property
+    def reading(self) -> int:
+        """The version of reading that its images were made with."""
+        return int(self.versions.get("reading", AS_EVER))
 
     @property
     def rule(self) -> LesionRule:
@@ -285,7 +302,7 @@ def original_of(scan: NiftiScan, hash_: str) -> Original:
 
 def versions() -> dict[str, str]:
     """Return the versions that the prepared files depend on."""
-    out = {}
+    out = {"reading": str(READING)}
     for name in ("andi-bench", "SimpleITK", "nibabel", "numpy"):
         try:
             out[name] = version(name)

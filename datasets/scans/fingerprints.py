@@ -16,10 +16,14 @@ from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation
 from andi_bench.errors import UserError
 from datasets.scans.lesion_mask import labels_hash
 from datasets.scans.nifti import NiftiScan, read_nifti
+from datasets.scans.read_otherwise import READING, reading_of, reading_of_file
+
+READ_SINCE = f"reading {READING}"
+"""The kind of what :func:`datasets.scans.read_otherwise.reading_of` says: asked again of every file when that changes."""
 
 
-def voxel_hash(path: Path) -> str:
-    """Hash the voxels of a scan, 32 hexadecimal digits.
+def voxel_hash(path: Path) -> dict[str, str]:
+    """Hash the voxels of a scan, 32 hexadecimal digits; and say how it is read, as it is read just now.
 
     Two files of the same scan agree whatever their compression, number format, header or axis order.
 
@@ -34,7 +38,7 @@ def voxel_hash(path: Path) -> str:
     if low == high:
         what = "zero" if high == 0 else f"{high:g}"
         raise UserError(f"{path}: every voxel is {what}: a scan wanted")
-    return scan_hash(scan)
+    return {"voxels": scan_hash(scan), READ_SINCE: f"{reading_of(scan):032x}"}
 
 
 def scan_hash(scan: NiftiScan) -> str:
@@ -63,6 +67,11 @@ def file_hash(path: Path) -> str:
     return state.hexdigest()
 
 
+def read_since(path: Path) -> str:
+    """Return :func:`datasets.scans.read_otherwise.reading_of_file` as 32 hexadecimal digits."""
+    return f"{reading_of_file(path):032x}"
+
+
 SETTLED = 2.5
 """Seconds since its last change after which a file's hash is kept: the coarsest file systems tell times to two seconds,
 and a file that is written twice within one such step looks the same."""
@@ -81,11 +90,13 @@ class FingerprintCache:
         File with one line of JSON a hash, appended to; damaged lines are passed over. None: only memory.
     """
 
-    _KINDS: ClassVar[dict[str, Callable[[Path], str]]] = {
+    _KINDS: ClassVar[dict[str, Callable[[Path], str | dict[str, str]]]] = {
         "voxels": voxel_hash,
         "file": file_hash,
         "labels": labels_hash,
+        READ_SINCE: read_since,
     }
+    """What is found of a file; where one reading tells several kinds, all of them are remembered."""
 
     def __init__(self, path: Path | None = None) -> None:
         self.path = path
@@ -99,28 +110,39 @@ class FingerprintCache:
         self.__init__(state["path"])  # type: ignore[misc]
 
     def hash(self, path: Path, kind: str) -> str:
-        """Return the hash of a file, ``kind`` being "voxels", "file" or "labels"; safe to call from several threads.
+        """Return the hash of a file; safe to call from several threads.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        kind : str
+            "voxels", "file", "labels" or :data:`READ_SINCE`.
 
         Raises
         ------
         UserError
             When the file cannot be read.
         """
-        key, _ = _state(path, kind)
+        state, _ = _state(path)
+        key = f"{kind}|{state}"
         with self._lock:
             if self._known is None:
                 self._known = self._read()
             if key in self._known:
                 return self._known[key]
         found = self._KINDS[kind](path)  # outside the lock: this is what takes time
-        after, settled = _state(path, kind)
-        if after != key:  # written to while it was read
+        after, settled = _state(path)
+        if after != state:  # written to while it was read
             return self.hash(path, kind)
+        told = {kind: found} if isinstance(found, str) else found
         with self._lock:
-            self._known[key] = found
-            if settled:
-                self._append(key, found)
-        return found
+            for name, value in told.items():
+                other = f"{name}|{state}"
+                if settled and self._known.get(other) != value:
+                    self._append(other, value)
+                self._known[other] = value
+        return told[kind]
 
     def _read(self) -> dict[str, str]:
         known: dict[str, str] = {}
@@ -151,7 +173,7 @@ class FingerprintCache:
             self.path = None  # a memory that cannot be written costs time, never a result
 
 
-def _state(path: Path, kind: str) -> tuple[str, bool]:
+def _state(path: Path) -> tuple[str, bool]:
     """Return what a hash is remembered by, and whether the file has been left alone for a while."""
     try:
         stat = path.stat()
@@ -159,4 +181,4 @@ def _state(path: Path, kind: str) -> tuple[str, bool]:
         raise UserError(f"{path}: cannot be read ({error.strerror or error})") from error
     times = f"{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ctime_ns}"
     settled = max(stat.st_mtime, stat.st_ctime) + SETTLED < time.time()
-    return f"{kind}|{path.resolve()}|{stat.st_ino}|{times}", settled
+    return f"{path.resolve()}|{stat.st_ino}|{times}", settled

@@ -103,14 +103,14 @@ def _border_level(values: NDArray[Any], tolerance: float) -> float | None:
 
 
 def _faces(values: NDArray[Any]) -> NDArray[Any]:
-    ends = (0, -1)
-    return np.concatenate([values.take(k, axis).ravel() for axis in range(3) for k in ends])
+    # Views: take() would copy a file's whole volume into another order, six times.
+    return np.concatenate([np.moveaxis(values, a, 0)[k].ravel() for a in range(3) for k in (0, -1)])
 
 
 def _edges(values: NDArray[Any]) -> NDArray[Any]:
     ends = (0, -1)
     parts = [
-        values.take(k, first).take(m, second - 1)
+        np.moveaxis(values, (first, second), (0, 1))[k, m]
         for first, second in ((0, 1), (0, 2), (1, 2))
         for k in ends
         for m in ends

@@ -27,6 +27,11 @@ SPACING_MM = (0.1, 20.0)
 _UNITS = {0: ("", 1.0), 1: ("metre", 1e3), 2: ("mm", 1.0), 3: ("micron", 1e-3)}
 
 
+def millimetres(raw: nib.Nifti1Header) -> float:
+    """Return how many millimetres a header's spatial unit has; 1 where it names none, or one that is not defined."""
+    return _UNITS.get(int(raw["xyzt_units"]) & 7, ("", 1.0))[1]
+
+
 def affine_of(
     path: Path, header: nib.Nifti1Header, raw: nib.Nifti1Header, shape: tuple[int, int, int]
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:

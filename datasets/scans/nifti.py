@@ -24,7 +24,7 @@ from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from andi_bench.geometry import voxel_sizes
 from datasets.scans.file_bytes import called, first_bytes, read_bytes
-from datasets.scans.header_fields import affine_of, corner_distance
+from datasets.scans.header_fields import affine_of, corner_distance, millimetres
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,15 @@ class NiftiScan:
         Voxel to world, mm.
     notes : tuple of str
         What a reader of the file should know, such as bytes that were passed over.
+    millimetres : float
+        How many the unit of the file's header has; ``affine`` is in mm whatever the unit was.
     """
 
     path: Path
     values: NDArray[Any]
     affine: NDArray[np.float64]
     notes: tuple[str, ...] = ()
+    millimetres: float = 1.0
 
 
 def file_notes(files: Iterable[NiftiScan]) -> tuple[str, ...]:
@@ -81,7 +84,7 @@ def read_nifti(path: Path, *, exact: bool = False) -> NiftiScan:
     x, y, z = shape = _shape(path, header)
     values = _values(path, content, header, shape, exact=exact)
     affine, said = affine_of(path, header, raw, (x, y, z))
-    return NiftiScan(path, values, affine, (*notes, *said))
+    return NiftiScan(path, values, affine, (*notes, *said), millimetres(raw))
 
 
 def float32_holds(path: Path) -> bool:

@@ -1,13 +1,15 @@
 """A subject's files become a volume on the working grid: one path for training and scoring.
 
-Follows the preprocessing of ANDi (Frotscher et al., arXiv 2312.01904): each modality divided by the 99th
-percentile of its foreground at native resolution, axial slices resized bilinearly with antialiasing,
-masks "nearest-exact". Orientation, padding, the brain mask and the refusals are this project's own.
+Steps, in this order, each named in the configuration: brain mask (of the images as they are, so that it depends on no
+choice), bias field, normalisation, working grid. By default as ANDi does (Frotscher et al., arXiv 2312.01904): no bias
+field, each modality divided by the 99th percentile of its foreground at native resolution, axial slices resized
+bilinearly with antialiasing, masks "nearest-exact". Orientation, padding, the brain mask and the refusals are this
+project's own.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,11 @@ from numpy.typing import NDArray
 
 from andi_bench.config import PreprocessingConfig
 from andi_bench.errors import UserError
-from datasets.scans import grid
+from datasets.scans import bias_field, grid
 from datasets.scans.brain import BRAIN_QUANTILE
 from datasets.scans.lost_lesions import lesion_loss
 from datasets.scans.nifti import write_nifti
+from datasets.scans.normalisation import normalised
 from datasets.scans.scan import Scan
 from datasets.volume import NativeGrid, Volume
 
@@ -33,7 +36,12 @@ def preprocessing_revision(config: PreprocessingConfig) -> dict[str, Any]:
     Once the brain moved with ``quantile``; what was made so, with another quantile than the brain's own, is not found
     again.
     """
-    return {} if config.quantile == BRAIN_QUANTILE else {"brain_quantile": BRAIN_QUANTILE}
+    out: dict[str, Any] = {}
+    if config.published and config.quantile != BRAIN_QUANTILE:
+        out["brain_quantile"] = BRAIN_QUANTILE
+    if config.bias != "none" and bias_field.VERSION != 1:
+        out["bias_version"] = bias_field.VERSION
+    return out
 
 
 @dataclass(frozen=True)
@@ -56,10 +64,18 @@ class TrainingSlices:
 
 
 @dataclass(frozen=True)
-class _Placed:
-    """Where a scan comes to lie on the working grid: its plan, its brain there, and what divides its images."""
+class _Intensities:
+    """A scan's images on its own grid, and what they are still to be divided by on the working grid."""
 
+    images: list[NDArray[Any]]
     scales: list[float]
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """Where a scan comes to lie on the working grid: its plan, its brain there, and its images before that."""
+
+    intensities: _Intensities
     native: NativeGrid
     affine: NDArray[np.float64]
     brain: NDArray[np.bool_]
@@ -73,10 +89,10 @@ def preprocess(scan: Scan, config: PreprocessingConfig, *, training: bool = Fals
     scan : Scan
         As read.
     config : PreprocessingConfig
-        Grid, quantile, clip.
+        Grid, bias field, normalisation, clip.
     training : bool
         Whether the volume gives training slices. Only then may the lesion mask touch the normalisation
-        (``quantile_off_lesion``): a scan to be scored is normalised without it.
+        (``p99-off-lesion``): a scan to be scored is normalised without it.
 
     Returns
     -------
@@ -86,7 +102,7 @@ def preprocess(scan: Scan, config: PreprocessingConfig, *, training: bool = Fals
     Raises
     ------
     UserError
-        When no brain is found.
+        When no brain is found, or a modality cannot be normalised.
     """
     placed = _placed(scan, config, training)
     lesion = scan.lesion
@@ -121,7 +137,7 @@ def _placed(scan: Scan, config: PreprocessingConfig, training: bool) -> _Placed:
         raise UserError(
             f"subject {scan.subject.id}: no brain found in {', '.join(scan.modalities)}"
         )
-    scales = scan.scales(config.quantile, off_lesion=training and config.quantile_off_lesion)
+    intensities = _intensities(scan, config, training)
     x, y, z = scan.images[0].shape
     native, affine = grid.plan((x, y, z), scan.affine, config.size)
     small = grid.mask_to_working(brain, native, config.size)
@@ -130,7 +146,32 @@ def _placed(scan: Scan, config: PreprocessingConfig, training: bool) -> _Placed:
             f"subject {scan.subject.id}: its brain of {np.count_nonzero(brain)} voxels has none on the working grid "
             f"({config.size}x{config.size}x{small.shape[2]}): 1 or more wanted"
         )
-    return _Placed(scales, native, affine, small)
+    return _Placed(intensities, native, affine, small)
+
+
+def _intensities(scan: Scan, config: PreprocessingConfig, training: bool) -> _Intensities:
+    if config.bias != "none":
+        scan = unbiased(scan)
+    if config.published:
+        off_lesion = training and config.normalisation == "p99-off-lesion"
+        return _Intensities(scan.images, scan.scales(config.quantile, off_lesion=off_lesion))
+    images: list[NDArray[Any]] = []
+    for name, image in zip(scan.modalities, scan.images, strict=True):
+        # before resizing: at the brain's rim tissue then fades into the background, as it does in the scan
+        whole = np.zeros(image.shape, dtype=np.float32, order="F")
+        whole[scan.extent] = normalised(image[scan.extent], name, config, scan.subject.id)
+        images.append(whole)
+    return _Intensities(images, [1.0] * len(images))
+
+
+def unbiased(scan: Scan) -> Scan:
+    """Return a scan whose modalities are divided by their bias fields, estimated here where they are not known."""
+    fields = scan.log_bias or [bias_field.log_bias_field(i, scan.spacing) for i in scan.images]
+    images: list[NDArray[Any]] = [
+        bias_field.corrected(image, scan.spacing, field)
+        for image, field in zip(scan.images, fields, strict=True)
+    ]
+    return replace(scan, images=images)
 
 
 def _images(
@@ -143,7 +184,8 @@ def _images(
     # (C, Z, Y, X) in memory, as resizing leaves it; only the order of the axes is another.
     image = np.empty((len(scan.images), depth, config.size, config.size), dtype=np.float32)
     image = image.transpose(0, 3, 2, 1)
-    for channel, raw, scale in zip(image, scan.images, placed.scales, strict=True):
+    found = placed.intensities
+    for channel, raw, scale in zip(image, found.images, found.scales, strict=True):
         resized = grid.to_working(raw, placed.native, config.size, slices, scan.extent)
         np.multiply(resized, np.float32(1 / scale), out=channel)
     if config.clip is not None:

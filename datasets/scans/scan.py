@@ -27,6 +27,9 @@ from datasets.scans.nifti import (
 from datasets.scans.quantiles import SAMPLED, positive_quantile
 from datasets.subject import Subject
 
+FEW_VALUES = 8
+"""An image with no more different values than this is a mask that took a scan's place."""
+
 
 @dataclass(frozen=True)
 class Scan:
@@ -49,6 +52,8 @@ class Scan:
         Voxels that count for nobody, neither lesion nor healthy; None where there are none.
     notes : tuple of str
         What a reader should know of the files.
+    log_bias : tuple of float32 (x, y, z), or None
+        Of each modality the bias field (:func:`datasets.scans.bias_field.log_bias_field`), where it is known already.
     """
 
     subject: Subject
@@ -58,6 +63,7 @@ class Scan:
     affine: NDArray[np.float64]
     ignore: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
+    log_bias: tuple[NDArray[np.float32], ...] | None = None
 
     @property
     def unhealthy(self) -> NDArray[np.bool_] | None:
@@ -235,3 +241,10 @@ def require_contrast(file: NiftiScan, subject: str) -> None:
     if low == high:
         what = "zero" if high == 0 else f"{high:g}"
         raise UserError(f"{file.path}: every voxel is {what} (subject {subject}): a scan wanted")
+
+
+def has_few_values(file: NiftiScan) -> bool:
+    """Whether an image is a mask by its values: no more than :data:`FEW_VALUES` different ones."""
+    flat = file.values.ravel("F")
+    some = np.unique(flat[:: max(1, flat.size // 20_000)])
+    return some.size <= FEW_VALUES and np.unique(flat).size <= FEW_VALUES

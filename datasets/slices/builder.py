@@ -163,7 +163,7 @@ def pack_subject(adapter: DatasetAdapter, subject: Subject, config: Preprocessin
     UserError
         For a subject that cannot be read, has no mask, or is too bright for float16.
     """
-    scan = adapter.read_scan(subject, config.modalities)
+    scan = adapter.scan_for(subject, config)
     slices = preprocessing.training_slices(scan, config)
     try:
         values = [

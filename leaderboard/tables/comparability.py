@@ -7,18 +7,22 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
-from andi_bench.config import EvaluationConfig
+from pydantic import ValidationError
+
+from andi_bench.config import EvaluationConfig, PreprocessingConfig, ScoringConfig, Section
 from andi_bench.records.store import RunRecord
 
-_NO_SETTINGS = {("seed",), ("device",), ("workers",), ("scoring", "batch_size")}
+_NO_SETTINGS = {("seed",), ("device",), ("workers",)}
 """Configuration that changes no map: seeds are averaged, the others change speed alone."""
 
 
 def _idle() -> set[tuple[str, ...]]:
     """Return the configuration that tells no two methods apart, as its fields declare it."""
+    sections: dict[str, type[Section]] = {"evaluation": EvaluationConfig, "scoring": ScoringConfig}
     declared = {
-        ("evaluation", name)
-        for name, found in EvaluationConfig.model_fields.items()
+        (section, name)
+        for section, fields in sections.items()
+        for name, found in fields.model_fields.items()
         if isinstance(found.json_schema_extra, dict)
         and found.json_schema_extra["separates_tables"] is False
     }
@@ -38,6 +42,7 @@ def comparability(run: RunRecord) -> dict[str, str]:
         "dataset": run.run.dataset,
         "split": run.run.split,
         MODALITIES: ", ".join(modalities_of(run)) or "not recorded",
+        "bias field and normalisation": intensities_of(run),
         "protocol": protocol.name,
         "region": protocol.region,
         "grid": protocol.grid,
@@ -77,6 +82,21 @@ def modalities_of(run: RunRecord) -> tuple[str, ...]:
     preprocessing = run.config.get("preprocessing")
     named = preprocessing.get("modalities") if isinstance(preprocessing, dict) else None
     return tuple(map(str, named)) if isinstance(named, list | tuple) else ()
+
+
+def _preprocessing(run: RunRecord) -> PreprocessingConfig | None:
+    """Return how a run's scans became slices; None where its configuration does not say, or names what is unknown."""
+    found = run.config.get("preprocessing")
+    try:
+        return PreprocessingConfig.model_validate(found) if isinstance(found, dict) else None
+    except ValidationError:
+        return None
+
+
+def intensities_of(run: RunRecord) -> str:
+    """Return bias field and normalisation of a run's scans, in words."""
+    # what does not say is from when there was one way
+    return (_preprocessing(run) or PreprocessingConfig()).intensities()
 
 
 def _prevalence(run: RunRecord) -> str:
@@ -132,8 +152,16 @@ def methods_of(
     ]
 
 
+def _full(record: RunRecord) -> dict[str, Any]:
+    """Return a run's configuration with fields that were not there when it was made, so that old and new compare."""
+    preprocessing = _preprocessing(record)
+    if preprocessing is None:
+        return record.config
+    return {**record.config, "preprocessing": preprocessing.described()}
+
+
 def _settings(record: RunRecord) -> str:
-    kept = {path: value for path, value in _flat(record.config).items() if path not in _IDLE}
+    kept = {path: value for path, value in _flat(_full(record)).items() if path not in _IDLE}
     return json.dumps([[list(k), v] for k, v in sorted(kept.items())], sort_keys=True)
 
 
@@ -156,7 +184,7 @@ def _distinct(label: str, groups: Sequence[list[RunRecord]]) -> list[str]:
             ("method",): runs[0].run.method,
             ("preset",): runs[0].run.preset,
             ("files",): "recorded" if runs[0].protocol.data_fingerprint else UNKNOWN,
-            **_flat(runs[0].config),
+            **_flat(_full(runs[0])),
         }
         for runs in groups
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from andi_bench.metrics.compared import compared_per_subject, title_of
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import RANKING, RANKING_POINT
-from leaderboard.tables.comparability import modalities_of
+from leaderboard.tables.comparability import intensities_of, modalities_of
 from leaderboard.tables.table import Table
 
 
@@ -131,6 +131,7 @@ def heading_of(table: Table) -> str:
     modalities = modalities_of(table.runs[0]) if table.runs else ()
     if modalities:
         parts.append(f"modalities {', '.join(modalities)}")
+        parts.append(f"normalisation {intensities_of(table.runs[0])}")
     if protocol.median_mm is not None:
         window = "x".join(f"{value:.4g}" for value in protocol.median_mm)
         where = " on the working grid" if protocol.grid != "working" else ""

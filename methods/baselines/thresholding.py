@@ -30,6 +30,7 @@ class Thresholding(AnomalyDetector):
     Config = ThresholdingConfig
     recipe = 1
     requires = ("flair",)
+    reduces = False
     config: Any
 
     def score(self, volume: Volume, context: ScoreContext) -> NDArray[np.float32]:

@@ -5,6 +5,7 @@ import pytest
 from andi_bench import config
 from andi_bench.config import MethodEntry, RunConfig
 from andi_bench.errors import UserError
+from andi_bench.training_config import AugmentationConfig
 
 
 def test_later_layers_win_key_by_key():
@@ -30,13 +31,15 @@ def test_later_layers_win_key_by_key():
         ("training.steps=null", None),
         ("training.flip=true", True),
         ("preprocessing.modalities=[flair]", ["flair"]),
+        ("training.augmentation.gamma=3e-1", 0.3),
         ("detector.a.b=x", "x"),
     ],
 )
 def test_values_on_the_command_line_mean_what_a_person_means(text, value):
     parsed = config.parse_assignments([text])
-    section, _, field = text.partition("=")[0].partition(".")
-    assert parsed[section][field] == value
+    for part in text.partition("=")[0].split("."):
+        parsed = parsed[part]
+    assert parsed == value
 
 
 @pytest.mark.parametrize(
@@ -49,6 +52,8 @@ def test_values_on_the_command_line_mean_what_a_person_means(text, value):
         ("training.steps=-5", "training.steps = -5"),
         ("training.steps=many", "training.steps = 'many'"),
         ("evaluation.median=4", "odd"),
+        ("training.augmentation.gama=1", "did you mean 'training.augmentation.gamma'"),
+        ("training.augmentation.noise=2", "training.augmentation.noise = 2"),
         ("preprocessing.size=3", "preprocessing.size = 3"),
         ("preprocessing.modalities=[flare]", "modalities"),
         ("scoring.reduction=sum", "reduction"),
@@ -104,7 +109,12 @@ def test_every_shipped_dataset_file_is_valid(name):
 def test_every_field_of_the_configuration_is_described():
     undescribed = [
         key
-        for section in (config.PreprocessingConfig, config.EvaluationConfig, config.ScoringConfig)
+        for section in (
+            config.PreprocessingConfig,
+            config.EvaluationConfig,
+            config.ScoringConfig,
+            AugmentationConfig,
+        )
         for key, field in section.model_fields.items()
         if not field.description
     ]

@@ -56,6 +56,28 @@ def test_channels_stand_in_the_order_asked_for(tmp_path: Path) -> None:
     np.testing.assert_array_equal(two.image, all_four[[3, 0]])
 
 
+@pytest.mark.parametrize("axes", [(0,), (1, 2), (0, 1, 2)])
+def test_a_second_modality_that_is_stored_flipped_is_read_as_if_it_were_not(
+    tmp_path: Path, axes: tuple[int, ...]
+) -> None:
+    write_subject(tmp_path, "a")
+    adapter = FolderAdapter("folder", tmp_path)
+    (subject,) = adapter.subjects()
+    before = adapter.read(subject, SMALL)
+    for kind in ("t1", "t2"):
+        path = tmp_path / "a" / f"a_{kind}.nii.gz"
+        values, turn = np.asarray(nib.load(path).dataobj), np.eye(4)
+        for axis in axes:
+            turn[axis, axis], turn[axis, 3] = -1, values.shape[axis] - 1
+        write(path, np.flip(values, axes), BRATS_AFFINE @ turn)
+    np.testing.assert_array_equal(adapter.read(subject, SMALL).image, before.image)
+    np.testing.assert_array_equal(adapter.read(subject, SMALL).brain, before.brain)
+    # flipped without saying so it lies elsewhere
+    write(path, np.flip(values, axes), BRATS_AFFINE @ turn @ np.diag([1, 1, 1.2, 1]))
+    with pytest.raises(UserError, match="a_t2.nii.gz has affine .* one grid wanted"):
+        adapter.read(subject, SMALL)
+
+
 def test_masks_and_modalities_may_be_missing(tmp_path: Path) -> None:
     write_subject(tmp_path, "a", lesion=None)
     write_subject(tmp_path, "b", modalities=("flair", "t1"))

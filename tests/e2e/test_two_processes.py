@@ -11,13 +11,20 @@ from support.small_scans import SMALL
 
 from benchmark.scoring.map_store import MapStore
 
+CHANGED = [
+    "--set",
+    "training.augmentation={rotation: 10, elastic: 0.03, gamma: 0.3, noise: 0.05, modality_dropout: 0.2}",
+    *("--set", "training.sampling=balanced", "--set", "training.flip=true"),
+]
+"""Slices that are chosen and changed at random: whichever process they fall to, they are the same."""
+
 
 def launch(processes: int, scans: Path, workspace: Path, port: int) -> dict:
     """Run the command on so many processes (gloo) and return all maps by subject."""
     options = (
         f"run --method andi --alone --dataset folder --data-root {scans} --workspace {workspace}"
     )
-    command = [sys.executable, "-m", "benchmark", *options.split(), *SMALL]
+    command = [sys.executable, "-m", "benchmark", *options.split(), *SMALL, *CHANGED]
     started = []
     for rank in range(processes):
         ours = {"ACCELERATE_USE_CPU": "true", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}

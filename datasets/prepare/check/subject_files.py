@@ -26,12 +26,10 @@ from datasets.scans.nifti import (
     require_same_grid,
     turned_along,
 )
-from datasets.scans.scan import read_mask, require_contrast
+from datasets.scans.scan import has_few_values, read_mask, require_contrast
 
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 """Of each modality's foreground; the last one is what the benchmark divides by."""
-FEW_VALUES = 8
-"""An image with no more different values than this is a mask that took a scan's place."""
 
 
 @dataclass
@@ -233,14 +231,9 @@ def image_of_contrast(path: Path, subject: str) -> NiftiScan:
     """
     scan = read_nifti(path)
     require_contrast(scan, subject)
-    flat = scan.values.ravel("F")
-    if np.unique(flat[:: max(1, flat.size // 20_000)]).size <= FEW_VALUES:
-        different = np.unique(flat)
-        if different.size <= FEW_VALUES:
-            listed = ", ".join(f"{value:g}" for value in different)
-            raise UserError(
-                f"{path}: nothing but the values {listed}: a mask, where a scan is wanted"
-            )
+    if has_few_values(scan):
+        listed = ", ".join(f"{value:g}" for value in np.unique(scan.values))
+        raise UserError(f"{path}: nothing but the values {listed}: a mask, where a scan is wanted")
     return scan
 
 

@@ -83,7 +83,7 @@ class OwnScans:
         """
         meanings = parse_names(self.names)
         if self.csv is not None:
-            gathered = scan_table.from_csv(self.csv, self.source, meanings)
+            gathered = scan_table.from_csv(self.csv, self.source, meanings, output)
             return self._all_healthy(gathered)
         assert self.source is not None
         found = find_files([self.source], unpacked, skip=output)

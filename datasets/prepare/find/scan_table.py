@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from andi_bench.errors import UserError
 from datasets.names import KINDS, MASK, NIFTI, SYNONYMS
 from datasets.persons import person_of
 from datasets.prepare.find.grouping import ordered, unusable
-from datasets.prepare.find.sources import file_at
+from datasets.prepare.find.sources import file_at, scans_in
 from datasets.prepare.found import Gathered, Incoming, SourceFile
 from datasets.splits import PARTS
 from datasets.tables import SUBJECT_WORDS, nearly, plain_word, read_table
@@ -19,11 +20,18 @@ from datasets.volume import MODALITIES
 
 HEALTHY = "healthy"
 """In the column of masks: this subject has no lesion, and so needs no file; also a column of its own."""
+SHOWN = 12
+"""Scans that a table does not mention are named up to so many."""
 _OURS = ("split", "person", HEALTHY)
 _NAMES = ("subject", "flair", "t1ce", "mask", "brain", "lesion_mask", "brain_mask", *_OURS)
 
 
-def from_csv(table: Path, root: Path | None, names: Mapping[str, str] | None = None) -> Gathered:
+def from_csv(
+    table: Path,
+    root: Path | None,
+    names: Mapping[str, str] | None = None,
+    output: Path | None = None,
+) -> Gathered:
     """Read which files belong to whom from a CSV with a header: one row a subject.
 
     Columns: ``subject``; ``flair``, ``t1``, ``t1ce``, ``t2`` (at least one), ``mask`` (a file, empty for not known, or
@@ -38,6 +46,8 @@ def from_csv(table: Path, root: Path | None, names: Mapping[str, str] | None = N
         Paths are relative to it; None: to the table's folder.
     names : mapping or None
         What the user's names of columns mean, on top of :data:`datasets.names.SYNONYMS`.
+    output : Path or None
+        A folder whose scans are ours, and need not be mentioned.
 
     Raises
     ------
@@ -68,7 +78,26 @@ def from_csv(table: Path, root: Path | None, names: Mapping[str, str] | None = N
             )
     out.subjects.sort(key=lambda s: s.id)
     out.problems += _one_file_twice(out.subjects)
+    scans = {cell for _, cells in rows for cell in cells if NIFTI.search(cell)}
+    mentioned = {_path(root or table.parent, cell).resolve() for cell in scans}
+    out.notes += _not_mentioned(table, root, mentioned, output)
     return out
+
+
+def _not_mentioned(
+    table: Path, root: Path | None, mentioned: Collection[Path], output: Path | None
+) -> list[str]:
+    """Name the scans that lie in the folder, or without one beside those of the table, and that it does not mention."""
+    if root is not None:
+        found = scans_in(root, output)
+    else:
+        beside = sorted({path.parent for path in mentioned if path.parent.is_dir()})
+        there = [path for folder in beside for path in sorted(folder.iterdir())]
+        found = [p for p in there if NIFTI.search(p.name) and p.name[0] != "." and not p.is_dir()]
+    left = [path for path in found if path.resolve() not in mentioned]
+    shown = [f"{path}: not mentioned in {table.name}, and not used" for path in left[:SHOWN]]
+    more = len(left) - SHOWN
+    return shown if more <= 0 else [*shown, f"{more} more scans are not mentioned in {table.name}"]
 
 
 @dataclass(frozen=True)
@@ -144,8 +173,14 @@ def _row(
 
 
 def _path(root: Path, cell: str) -> Path:
-    path = root / Path(cell).expanduser()
-    if "\\" in cell and not path.exists():  # written on Windows
+    path = root / cell
+    with suppress(RuntimeError):  # there is no such user: a name that begins so
+        path = root / Path(cell).expanduser()
+    try:
+        there = path.exists()
+    except OSError:  # a name longer than the file system has them
+        there = False
+    if "\\" in cell and not there:  # written on Windows
         return root / Path(cell.replace("\\", "/"))
     return path
 

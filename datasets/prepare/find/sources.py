@@ -100,6 +100,19 @@ def _walk(folder: Path, skip: Path | None) -> Iterator[tuple[str, Path]]:
                 yield path.relative_to(folder).as_posix(), path
 
 
+def scans_in(folder: Path, skip: Path | None = None) -> list[Path]:
+    """Return every file below a folder that is named as NIfTI; archives are not looked into.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look.
+    skip : Path or None
+        As for :func:`find_files`.
+    """
+    return [path for _, path in _walk(folder, skip) if NIFTI.search(path.name)]
+
+
 def _take(path: Path, name: str, out: Finding, unpacked: Path) -> None:
     if ARCHIVE.search(path.name):
         _take_archive(path, out, unpacked)
@@ -124,7 +137,8 @@ def file_at(path: Path, name: str) -> SourceFile:
     try:
         found = path.stat()
     except OSError as error:
-        why = "a link to nothing" if path.is_symlink() else (error.strerror or str(error))
+        gone = isinstance(error, FileNotFoundError) and path.is_symlink()
+        why = "a link to nothing" if gone else (error.strerror or str(error))
         raise UserError(f"{path}: cannot be read ({why})") from error
     if not stat.S_ISREG(found.st_mode):
         raise UserError(f"{path}: not a regular file")

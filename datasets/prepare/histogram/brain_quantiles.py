@@ -26,6 +26,7 @@ from andi_bench.executor import Failure, each
 from datasets.adapters.base import DatasetAdapter, Progress
 from datasets.prepare.sidecar import MaskFile, Reference, ReferenceFile
 from datasets.scans.fingerprints import file_hash
+from datasets.scans.read_otherwise import reading_of_file
 from datasets.scans.scan import Scan
 from datasets.subject import Subject
 from datasets.volume import MODALITIES
@@ -172,7 +173,10 @@ def choose_reference(
         quantiles=QUANTILES,
         files={
             name: ReferenceFile(
-                path=str(Path(paths[name]).resolve()), hash=file_hash(paths[name]), values=values
+                path=str(Path(paths[name]).resolve()),
+                hash=file_hash(paths[name]),
+                values=values,
+                reading=reading_of_file(paths[name]),
             )
             for name, values in found[best].values.items()
         },

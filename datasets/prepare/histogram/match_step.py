@@ -15,6 +15,7 @@ from andi_bench.executor import Failure
 from andi_bench.files import sweep, whole_folder, write_atomically
 from datasets.adapters.base import Progress
 from datasets.prepare.histogram.brain_quantiles import brain_quantiles, match
+from datasets.prepare.made_with import current_reading
 from datasets.prepare.sidecar import (
     MatchRecord,
     Preparation,
@@ -26,6 +27,7 @@ from datasets.prepare.sidecar import (
 from datasets.prepare.step import FoundSubject, StepOutcome, made_unless_current, run_step
 from datasets.scans.fingerprints import file_hash
 from datasets.scans.nifti import write_nifti
+from datasets.scans.read_otherwise import reading_of_file
 from datasets.scans.scan import read_scan
 from datasets.subject import Subject
 from datasets.volume import MODALITIES
@@ -129,11 +131,13 @@ class _Match:
     def _current(self, found: Preparation, subject: FoundSubject, target: Path) -> bool:
         before = read_preparation(next(iter(subject.files.values())).parent)
         known = found.matching.reference if found.matching is not None else None
+        images = [path for kind, path in subject.files.items() if kind in MODALITIES]
         return (
             before is not None
             and (found.files, found.registration) == (before.files, before.registration)
             and known == self.reference
             and all((target / path.name).is_file() for path in subject.files.values())
+            and (known is None or current_reading(found, images, target))
         )
 
 
@@ -183,14 +187,19 @@ def read_reference(root: Path) -> Reference | None:
 
 
 def changed_files(reference: Reference) -> list[Path]:
-    """Return those files of a reference that hold something else than when its histogram was taken.
+    """Return those files of a reference that hold something else than when its histogram was taken, or are read otherwise.
 
     A file that is not there any more, or that this machine never had, says nothing: the histogram is kept.
     """
     known = [(Path(file.path), file.hash) for file in reference.files.values()]
     if reference.mask is not None:
         known.append((Path(reference.mask.path), reference.mask.hash))
-    return [path for path, hash_ in known if path.is_file() and file_hash(path) != hash_]
+    changed = [path for path, hash_ in known if path.is_file() and file_hash(path) != hash_]
+    images = [(Path(file.path), file.reading) for file in reference.files.values()]
+    otherwise = [
+        path for path, since in images if path.is_file() and reading_of_file(path) != since
+    ]
+    return changed + [path for path in otherwise if path not in changed]
 
 
 def write_reference(root: Path, reference: Reference) -> None:

@@ -12,8 +12,10 @@ from pathlib import Path
 from andi_bench.errors import UserError
 from datasets.names import MASK
 from datasets.prepare.found import Incoming, SourceFile
-from datasets.prepare.sidecar import Preparation, PreparedFile, read_whole
-from datasets.scans.fingerprints import file_hash
+from datasets.prepare.made_with import noted, read_alike
+from datasets.prepare.sidecar import WRITTEN, Preparation, PreparedFile, read_whole
+from datasets.scans.fingerprints import FingerprintCache, file_hash
+from datasets.volume import MODALITIES
 
 
 def is_done(subject: Incoming, found: Preparation | None) -> bool:
@@ -28,6 +30,21 @@ def is_done(subject: Incoming, found: Preparation | None) -> bool:
     if written != (subject.healthy and MASK not in subject.files):
         return False
     return all(_same(subject.files[kind], file) for kind, file in made_from.items())
+
+
+def reads_as_then(
+    subject: Incoming, found: Preparation, template: Path | None, hashes: FingerprintCache
+) -> bool:
+    """Whether the images that were written for a subject would be written so today, by how their sources are read.
+
+    Of a scan in an archive that is not known, and it is written again.
+    """
+    made = [kind for kind, file in found.files.items() if file.how.startswith(WRITTEN)]
+    sources = [subject.files[kind] for kind in made if kind in MODALITIES and kind in subject.files]
+    if not sources:
+        return True
+    paths = [source.container if source.kind == "file" else None for source in sources]
+    return read_alike(found, [*paths, *([template] if template is not None else [])], hashes)
 
 
 def _same(source: SourceFile, prepared: PreparedFile) -> bool:
@@ -49,6 +66,8 @@ def brought_up_to_date(subject: Incoming, found: Preparation) -> Preparation:
         else file
         for kind, file in found.files.items()
     }
+    if any(f.how.startswith(WRITTEN) for kind, f in files.items() if kind in MODALITIES):
+        found = noted(found)
     return found.model_copy(
         update={
             "person": subject.person or subject.id,
@@ -76,6 +95,6 @@ def refreshed(subjects: Sequence[Incoming], output: Path) -> list[str]:
         if now == found:
             continue
         now.write(output / subject.id)
-        if now.model_copy(update={"files": found.files}) != found:
+        if now.model_copy(update={"files": found.files, "versions": found.versions}) != found:
             changed.append(subject.id)
     return changed

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from andi_bench.errors import UserError
-from andi_bench.executor import Failure, each
+from andi_bench.executor import Failure, default_workers, each
 from andi_bench.files import links_work, sweep
 from datasets.adapters.base import Progress
 from datasets.prepare.found import Gathered, Incoming
-from datasets.prepare.place.currency import is_done, refreshed
+from datasets.prepare.place.currency import is_done, reads_as_then, refreshed
 from datasets.prepare.place.marker import MARKER, claim, write_marker
 from datasets.prepare.place.prepared_split import (
     make_split,
@@ -28,6 +29,7 @@ from datasets.prepare.place.subject_folder import (
     place_subject,
 )
 from datasets.prepare.sidecar import Preparation, read_whole
+from datasets.scans.fingerprints import FingerprintCache
 from datasets.splits import Split
 
 UNPACKED = ".unpacked"
@@ -168,7 +170,7 @@ def _gathered(request: ScansRequest) -> tuple[Gathered, list[Incoming]]:
     """Return what the sources hold, and the subjects of it that are not prepared yet."""
     unpacked = request.output / UNPACKED
     gathered = _gather(request, unpacked)
-    pending = _pending(gathered, request.output)
+    pending = _pending(gathered, request)
     if any(
         file.kind == "unpacked" and not file.container.exists()
         for subject in pending
@@ -177,7 +179,7 @@ def _gathered(request: ScansRequest) -> tuple[Gathered, list[Incoming]]:
         # Listed by an earlier command, and used up by it: the archive is read once more.
         shutil.rmtree(unpacked)
         gathered = _gather(request, unpacked)
-        pending = _pending(gathered, request.output)
+        pending = _pending(gathered, request)
     if not gathered.subjects and not gathered.problems:
         raise UserError(f"prepare {request.dataset}: no scan found in the sources")
     return gathered, pending
@@ -192,8 +194,18 @@ def _gather(request: ScansRequest, unpacked: Path) -> Gathered:
         raise UserError(f"{where}: {error.strerror or error}{left}") from error
 
 
-def _pending(gathered: Gathered, output: Path) -> list[Incoming]:
-    return [s for s in gathered.subjects if not is_done(s, read_whole(output / s.id))]
+def _pending(gathered: Gathered, request: ScansRequest) -> list[Incoming]:
+    hashes = FingerprintCache()
+
+    def done(subject: Incoming) -> bool:
+        found = read_whole(request.output / subject.id)
+        if found is None or not is_done(subject, found):
+            return False
+        return reads_as_then(subject, found, request.recipe.template, hashes)
+
+    with ThreadPoolExecutor(request.workers or default_workers()) as pool:
+        finished = list(pool.map(done, gathered.subjects))
+    return [s for s, whole in zip(gathered.subjects, finished, strict=True) if not whole]
 
 
 def _place_all(

@@ -18,7 +18,9 @@ from andi_bench.files import links_work, whole_folder
 from datasets.names import BRAIN, MASK, file_stem, is_of_2023
 from datasets.prepare.check.subject_files import Checked, check_subject
 from datasets.prepare.found import Incoming, SourceFile
+from datasets.prepare.made_with import noted
 from datasets.prepare.sidecar import (
+    WRITTEN,
     Original,
     Preparation,
     PreparedFile,
@@ -184,7 +186,8 @@ class _Contents:
                 voxels=checked.hashes.get(kind, ""),
                 original=self.originals.get(kind),
             )
-        Preparation(
+        made = any(way.startswith(WRITTEN) for kind, way in self.how.items() if kind in MODALITIES)
+        found = Preparation(
             subject=self.subject.id,
             person=self.subject.person or self.subject.id,
             part=self.subject.part,
@@ -195,7 +198,8 @@ class _Contents:
             registration=self.registration,
             warnings=(*self.warnings, *checked.warnings),
             versions=versions() if self.registration is not None else {},
-        ).write(self.folder)
+        )
+        (noted(found) if made else found).write(self.folder)
 
 
 def _fill(folder: Path, subject: Incoming, recipe: Recipe) -> list[str]:

@@ -91,18 +91,20 @@ def register_own_scans(
     out = Registered()
     scans: dict[str, NiftiScan] = {}
     labels: dict[str, NDArray[np.float32]] = {}
-    for kind, path in files.items():
+    for kind in sorted(files, key=lambda kind: kind != BRAIN):  # it tells the images' background
         try:
             if kind in MODALITIES:
-                scans[kind] = relative_to_background(image_of_contrast(path, subject))
+                stored = image_of_contrast(files[kind], subject)
+                scans[kind] = relative_to_background(stored, _given(stored, scans.get(BRAIN)))
             else:
-                scans[kind] = read_nifti(path)
+                scans[kind] = read_nifti(files[kind])
             if kind == MASK:
                 labels[kind] = _labels(scans[kind], rule)
             elif kind == BRAIN:
                 labels[kind] = (scans[kind].values > 0.5).astype(np.float32)
         except UserError as error:
             out.problems.append(str(error))
+    scans = {kind: scans[kind] for kind in files if kind in scans}
     if out.problems:
         return out
     out.warnings += file_notes(scans.values())
@@ -116,6 +118,14 @@ def register_own_scans(
     whole = Unregistered(subject, scans, labels, moving, registered, brain if applied else None)
     out.files, out.record = carry_to_template(whole, template, folder)
     return out
+
+
+def _given(scan: NiftiScan, brain: NiftiScan | None) -> NDArray[np.bool_] | None:
+    """Return the brain mask that is given on an image's grid; None where there is none, or it lies elsewhere."""
+    if brain is None:
+        return None
+    mask = _on_grid_of(scan, brain.values > 0.5, brain)
+    return mask if mask.any() else None
 
 
 def _labels(mask: NiftiScan, rule: LesionRule) -> NDArray[np.float32]:

@@ -14,6 +14,7 @@ from andi_bench.files import sweep, whole_folder
 from datasets.adapters.base import Progress
 from datasets.names import FOREGROUND, MASK
 from datasets.prepare.check.exchanged import exchanged
+from datasets.prepare.made_with import current_reading
 from datasets.prepare.register.carrying import Unregistered, carry_to_template
 from datasets.prepare.register.registration_template import RegistrationTemplate
 from datasets.prepare.sidecar import Preparation, read_preparation, versions
@@ -91,7 +92,7 @@ class _Register:
     def _current(self, found: Preparation, subject: FoundSubject, target: Path) -> bool:
         """Whether a prepared patient comes from these very files, and is all there."""
         originals = {kind: file.original for kind, file in found.files.items()}
-        return (
+        same = (
             found.registration is not None
             and found.registration.template_hash == self.template.hash
             and originals.keys() == subject.files.keys()
@@ -101,6 +102,8 @@ class _Register:
                 for kind, original in originals.items()
             )
         )
+        images = [path for kind, path in subject.files.items() if kind not in MASKS]
+        return same and current_reading(found, images, target)
 
 
 def register(

@@ -19,8 +19,9 @@ BRATS_SHAPE = (240, 240, 155)
 BRATS_AFFINE = np.array([[-1.0, 0, 0, 0], [0, -1.0, 0, 239.0], [0, 0, 1.0, 0], [0, 0, 0, 1.0]])
 """Voxel to world of the BraTS grid, mm: axes towards left, posterior, superior."""
 ICBM_NAME = "ICBM 2009a nonlinear symmetric T1, as shipped with nilearn, on the BraTS grid"
-# Whole millimetres, so that no voxel is interpolated: MNI (0, -17, -72) is the middle of the grid's lowest slice.
-_MNI_TO_BRATS = np.array([-120, 137, 72])
+MNI_TO_BRATS = np.array([-120, 137, 72])
+"""From MNI's world to the BraTS grid's. Whole millimetres, so that no voxel is interpolated: MNI (0, -17, -72) is the
+middle of the grid's lowest slice."""
 
 
 @dataclass(frozen=True, eq=False)  # one of a kind: found again by identity
@@ -56,7 +57,7 @@ def icbm_template() -> RegistrationTemplate:
     found = np.asarray(image.dataobj, dtype=np.float32)
     whole = np.zeros(BRATS_SHAPE, dtype=np.float32)
     inside = np.argwhere(found > 0)
-    world = inside @ image.affine[:3, :3].T + image.affine[:3, 3] + _MNI_TO_BRATS
+    world = inside @ image.affine[:3, :3].T + image.affine[:3, 3] + MNI_TO_BRATS
     back = np.linalg.inv(BRATS_AFFINE)
     places = np.rint(world @ back[:3, :3].T + back[:3, 3]).astype(np.intp)
     whole[tuple(places.T)] = found[tuple(inside.T)]

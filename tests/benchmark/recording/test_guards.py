@@ -1,11 +1,16 @@
 """The protocol's guards, each one tripped."""
 
+from pathlib import Path
+
+import numpy as np
 import pytest
+from support.small_scans import save
 
 from andi_bench.errors import UserError
 from andi_bench.place import package_data
 from benchmark.recording.guards import (
     each_scan_once,
+    no_image_of_two,
     no_overlap,
     other_persons,
     persons_apart,
@@ -76,3 +81,51 @@ def test_the_published_lists_are_named_and_not_refused() -> None:
     seen = unseen_in_training(split.ids("train"), split.ids("test"), True, persons, split)
     assert seen.passed is None
     assert "BraTS2021_00557" in seen.detail
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Two subjects of two images each, as their files and what these hold."""
+    found = {}
+    for name in "AB":
+        found[name] = {}
+        for kind in ("flair", "t1"):
+            path = tmp_path / f"{name}_{kind}.nii.gz"
+            save(path, np.arange(64, dtype=np.int16).reshape(4, 4, 4))
+            found[name][path] = f"{name} {kind}"
+    return found
+
+
+def place(images, subject, kind):
+    return next(path for path in images[subject] if path.name == f"{subject}_{kind}.nii.gz")
+
+
+@pytest.mark.parametrize("kind", ["flair", "t1"])
+def test_an_image_of_two_subjects_is_named_with_both_files(images, kind):
+    no_image_of_two(images)
+    images["B"][place(images, "B", kind)] = "A t1"
+    with pytest.raises(UserError, match=rf"A_t1.nii.gz \(A\) and .*B_{kind}.nii.gz \(B\)"):
+        no_image_of_two(images)
+
+
+def test_one_image_twice_in_a_subject_is_not_of_two(images):
+    images["A"][place(images, "A", "t1")] = "A flair"
+    no_image_of_two(images)
+
+
+def test_an_image_of_another_data_set_is_named(images):
+    others = {f"other/{name}": {Path("x"): f"X {name}"} for name in "AB"}
+    no_image_of_two(images, others)
+    others["other/B"] = {Path("x"): "A t1"}
+    with pytest.raises(UserError, match=r"x \(other/B\) and .*A_t1.nii.gz \(A\)"):
+        no_image_of_two(images, others)
+    twice = {**others, "other/A": {Path("x"): "A t1"}}
+    with pytest.raises(UserError, match=r"\(other/A\) and .*A_t1.nii.gz \(A\)"):
+        no_image_of_two(images, twice)
+
+
+def test_masks_in_the_place_of_a_scan_may_be_equal(images):
+    path = place(images, "B", "t1")
+    images["B"][path] = "A t1"
+    save(path, (np.arange(64).reshape(4, 4, 4) % 3).astype(np.uint8))
+    no_image_of_two(images)

@@ -3,9 +3,10 @@
 import dataclasses
 import shutil
 
+import numpy as np
 import pytest
 from support.small_runs import QUIET, request_of
-from support.small_scans import write_splits, write_subject
+from support.small_scans import SHAPE, save, write_splits, write_subject
 
 from andi_bench import config as configuration
 from andi_bench.errors import UserError
@@ -14,8 +15,9 @@ from benchmark.run.data import DataSets, build_store, contents, labelled
 FLAIR = ("flair",)
 
 
-def opened(request, learns=True, **needs):
-    return DataSets.find(request, learns=learns).open(QUIET, method="m", modalities=FLAIR, **needs)
+def opened(request, learns=True, modalities=FLAIR, **needs):
+    found = DataSets.find(request, learns=learns)
+    return found.open(QUIET, method="m", modalities=modalities, **needs)
 
 
 @pytest.fixture
@@ -61,6 +63,38 @@ def test_one_scan_under_two_names_is_found_by_its_voxels(copied, tmp_path):
         shutil.copyfile(copied / "A" / f"A_{kind}.nii.gz", copied / "C" / f"C_{kind}.nii.gz")
     with pytest.raises(UserError, match=r"A \(train\) and C \(test\) are the same scan"):
         opened(request_of(copied, tmp_path))
+
+
+@pytest.mark.parametrize(("first", "second"), [("A", "C"), ("C", "D"), ("B", "D")])
+def test_a_second_modality_of_another_subject_is_found_where_it_is_read(
+    copied, tmp_path, first, second
+):
+    whole = opened(request_of(copied, tmp_path), modalities=("flair", "t1"))
+    shutil.copyfile(copied / first / f"{first}_t1.nii.gz", copied / second / f"{second}_t1.nii.gz")
+    found = opened(request_of(copied, tmp_path))  # nobody reads the T1
+    assert found.fingerprints == whole.fingerprints
+    assert found.guards == whole.guards
+    with pytest.raises(UserError, match=f"{first}_t1.nii.gz .*{second}_t1.nii.gz .*same voxels"):
+        opened(request_of(copied, tmp_path), modalities=("flair", "t1"))
+
+
+def test_second_modalities_that_show_nothing_are_not_one_scan(copied, tmp_path):
+    for name in "CD":
+        save(copied / name / f"{name}_t1.nii.gz", np.zeros(SHAPE, np.int16))
+    assert opened(request_of(copied, tmp_path), modalities=("flair", "t1"))
+
+
+def test_a_second_modality_of_the_training_data_is_found_among_those_evaluated(
+    four_scans, tmp_path
+):
+    other = tmp_path / "other"
+    write_subject(other, "X", 20)
+    write_splits(other / "splits", {"train": ["X"], "val": [], "test": []})
+    asked = request_of(four_scans, tmp_path, train_on="brats21", train_root=other)
+    opened(asked, modalities=("flair", "t1"))
+    shutil.copyfile(four_scans / "C" / "C_t1.nii.gz", other / "X" / "X_t1.nii.gz")
+    with pytest.raises(UserError, match=r"\(brats21/X\) and .*C_t1.nii.gz \(C\)"):
+        opened(asked, modalities=("flair", "t1"))
 
 
 def test_scans_of_another_data_set_may_not_be_among_those_evaluated(four_scans, tmp_path):

@@ -57,6 +57,10 @@ def rolled(image):
     return nib.Nifti1Image(np.roll(np.asarray(image.dataobj), 3, axis=0), image.affine)
 
 
+def brightened(image):
+    return nib.Nifti1Image((np.asarray(image.dataobj) + 100).astype(np.int16), image.affine)
+
+
 def moved(image):
     affine = image.affine.copy()
     affine[:3, 3] += 7
@@ -159,6 +163,40 @@ def test_data_put_back_find_their_record_and_it_stands_again(run, scans, cli, tm
     third, said, _ = run()
     assert third == first
     assert f"{second.name}: older, files of S06 have changed since" in said
+
+
+def former_reading(monkeypatch):
+    """Let names be as the code before version 2 of reading gave them."""
+    for name in ("reading_of", "reading_of_file"):
+        monkeypatch.setattr(f"datasets.scans.fingerprints.{name}", lambda _: 1)
+
+
+def test_what_a_former_reading_left_is_found_for_ordinary_scans(run, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        former_reading(patch)
+        first, _, _ = run("voxel-statistics")
+    (tmp_path / "workspace" / "fingerprints.jsonl").unlink(missing_ok=True)
+    again, said, made = run("voxel-statistics")
+    assert again == first
+    assert "was there already" in said
+    assert [p.suffix for p in made] in ([], [".jsonl"])
+
+
+@pytest.mark.parametrize(("subject", "learns"), [("S01", True), ("S07", False)])
+def test_what_a_former_reading_left_is_made_again_for_a_scan_read_otherwise(
+    run, scans, tmp_path, monkeypatch, subject, learns
+):
+    change(scans / subject / f"{subject}_t1.nii.gz", brightened)
+    with monkeypatch.context() as patch:
+        former_reading(patch)
+        first, _, _ = run("voxel-statistics")
+    (tmp_path / "workspace" / "fingerprints.jsonl").unlink(missing_ok=True)
+    again, _, made = run("voxel-statistics")
+    assert again != first
+    maps = {p.name.split(".")[0] for p in made if "maps" in p.parts and p.suffix == ".npz"}
+    assert maps == ({"S04", "S05", "S06", "S07", "S08"} if learns else {"S07"})
+    for kept in ("slices", "trainings"):
+        assert bool([p for p in made if kept in p.parts]) == learns
 
 
 def test_two_places_with_the_same_data_share_a_record(run, scans, tmp_path):

@@ -13,9 +13,13 @@ from torch import nn
 from andi_bench.config import TrainingConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
+from andi_bench.randomness import SliceGenerator
+from andi_bench.training_config import AugmentationConfig
+from benchmark.training.augmentation.pipeline import augment
+from benchmark.training.slice_order import sample_order
 from benchmark.training.state import MovingAverage
 from benchmark.training.stored_slices import StoredSlices
-from benchmark.training.trainer import Trainer, learning_rate, sample_order
+from benchmark.training.trainer import Trainer, learning_rate
 from methods.base import DetectorConfig, ImageSpec, SliceDetector
 from methods.catalogue import build_detector
 
@@ -46,6 +50,9 @@ class Memory:
     def __init__(self, count=37, channels=2, size=16):
         rng = np.random.default_rng(5)
         self.images = rng.random((count, channels, size, size), dtype=np.float32)
+        parts = np.array_split(np.arange(count), 5)
+        self.subjects = np.repeat([f"s{k}" for k in range(5)], [len(part) for part in parts])
+        self.z = np.concatenate([3 + np.arange(len(part)) for part in parts])
 
     def __len__(self):
         return len(self.images)
@@ -93,12 +100,26 @@ def assert_equal_weights(first, second):
         assert torch.equal(a[key], b[key]), key
 
 
-def test_a_killed_training_goes_on_to_the_very_weights_it_would_have_had(tmp_path):
+AUGMENTED = {
+    "augmentation": {
+        "rotation": 10,
+        "elastic": 0.04,
+        "gamma": 0.3,
+        "bias": 0.2,
+        "noise": 0.05,
+        "modality_dropout": 0.2,
+    },
+    "sampling": "balanced",
+}
+
+
+@pytest.mark.parametrize("settings", [{}, AUGMENTED], ids=["plain", "augmented"])
+def test_a_killed_training_goes_on_to_the_very_weights_it_would_have_had(tmp_path, settings):
     (tmp_path / "whole").mkdir()
     (tmp_path / "cut").mkdir()
-    whole, _ = trained(tmp_path / "whole", checkpoint_minutes=1e-9)
-    trained(tmp_path / "cut", stop_at=13, checkpoint_minutes=1e-9)
-    resumed, trainer = trained(tmp_path / "cut", checkpoint_minutes=1e-9)
+    whole, _ = trained(tmp_path / "whole", checkpoint_minutes=1e-9, **settings)
+    trained(tmp_path / "cut", stop_at=13, checkpoint_minutes=1e-9, **settings)
+    resumed, trainer = trained(tmp_path / "cut", checkpoint_minutes=1e-9, **settings)
     assert trainer.state.step == 24
     assert_equal_weights(whole, resumed)
 
@@ -110,6 +131,28 @@ def test_the_same_training_twice_gives_the_same_weights_and_another_seed_gives_o
     other = build_detector(Denoiser, {}, SPEC, 4, torch.device("cpu"))
     start = build_detector(Denoiser, {}, SPEC, 3, torch.device("cpu"))
     assert not torch.equal(other.net[0].weight, start.net[0].weight)
+
+
+def test_what_the_loss_sees_is_flipped_by_its_own_stream_and_then_augmented(tmp_path):
+    seen = []
+
+    class Watched(Denoiser):
+        def loss(self, batch, generator):
+            seen.append((batch.clone(), generator.seeds))
+            return super().loss(batch, generator)
+
+    augmentation = AugmentationConfig(probability=1.0, brightness=0.5)
+    config = TrainingConfig(steps=2, batch_size=8, flip=True, augmentation=augmentation)
+    detector = build_detector(Watched, {}, SPEC, 3, torch.device("cpu"))
+    path = tmp_path / "progress.safetensors"
+    trainer = Trainer(Accelerator(cpu=True), config, 3, path, Console(quiet=True))
+    detector.fit(StoredSlices(Memory()), trainer)
+    for step, (batch, seeds) in enumerate(seen):
+        images = torch.from_numpy(Memory().images[sample_order(3, 37, 8 * step, 8 * step + 8)])
+        flipped = SliceGenerator(seeds).fork("flip").uniform() < 0.5
+        images[flipped] = images[flipped].flip(-2)
+        assert torch.equal(batch, augment(images, SliceGenerator(seeds), augmentation))
+        assert not torch.equal(batch, images)
 
 
 def test_training_lowers_the_loss_and_leaves_global_random_state_alone(tmp_path):
@@ -158,15 +201,6 @@ def test_learning_rate_warms_up_peaks_and_returns_to_its_start():
     assert learning_rate(config, 0.05, 1.0) == pytest.approx(1e-4)
     assert learning_rate(config, 0.525, 1.0) == pytest.approx(6e-5)
     assert learning_rate(config, 1.0, 1.0) == pytest.approx(2e-5)
-
-
-def test_every_pass_visits_every_slice_once_however_the_stream_is_cut():
-    whole = sample_order(7, 10, 0, 40)
-    for epoch in range(4):
-        assert sorted(whole[10 * epoch : 10 * epoch + 10]) == list(range(10))
-    parts = [sample_order(7, 10, start, min(start + 7, 40)) for start in range(0, 40, 7)]
-    assert np.array_equal(np.concatenate(parts), whole)
-    assert not np.array_equal(whole[:10], whole[10:20])
 
 
 def test_a_budget_in_minutes_ends_the_training_and_finishes_its_schedule(tmp_path, monkeypatch):

@@ -24,15 +24,25 @@ def test_equal_trainings_share_a_folder_however_often_they_save(tmp_path):
     assert folder(tmp_path) == folder(tmp_path, training=often)
 
 
+def test_options_that_are_off_leave_a_training_the_name_it_had(tmp_path):
+    """The name is that of a workspace that knew no augmentation."""
+    assert folder(tmp_path) == "ae__here__seed0__bec28024"
+    off = TrainingConfig(steps=5, augmentation={"probability": 0.9, "gamma": 0})
+    assert folder(tmp_path, training=off) == folder(tmp_path)
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"training": TrainingConfig(steps=6)},
+        {"training": TrainingConfig(steps=5, sampling="balanced")},
+        {"training": TrainingConfig(steps=5, augmentation={"gamma": 0.1})},
+        {"training": TrainingConfig(steps=5, augmentation={"gamma": 0.1, "probability": 0.1})},
         {"data": {**DATA, "slices": "abd"}},
         {"seed": 1},
         {"spec": ImageSpec(("flair", "t2"), (32, 32))},
     ],
-    ids=["steps", "slices", "seed", "modalities"],
+    ids=["steps", "sampling", "gamma", "probability", "slices", "seed", "modalities"],
 )
 def test_whatever_changes_what_is_learnt_has_a_folder_of_its_own(tmp_path, change):
     assert folder(tmp_path) != folder(tmp_path, **change)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from support.known_affines import angle_between, worst_landmark
 from support.raw_shifts import contents, raw_path, truth_of
+from support.small_scans import write_splits
 
 from datasets.adapters.shifts import ShiftsAdapter
 from datasets.prepare.sidecar import read_preparation
@@ -319,3 +320,42 @@ def test_a_mask_keeps_its_labels_and_a_resampled_one_is_cut_at_a_half(tmp_path, 
     cut = mask_labels(read_nifti(write(tmp_path / "b.nii", labels)))
     assert np.array_equal(cut[1, 1, :3], (0, 1, 1))
     assert cut.dtype == np.uint8
+
+
+RUN = (
+    "--alone",
+    "--device",
+    "cpu",
+    "--workers",
+    "1",
+    "--set",
+    "preprocessing.modalities=[flair,t1]",
+)
+
+
+def test_one_patient_under_two_kinds_is_not_in_two_parts(raw, prepare, cli, tmp_path):
+    for kind in ("flair", "t1"):  # the same patient once more, among those of another kind
+        first = raw_path(raw, ("best", "train", "1"), kind)
+        again = raw_path(raw, ("best", "eval_in", "4"), kind)
+        again.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(first, again)
+        if kind == "t1":
+            mask = raw_path(raw, ("best", "train", "1"), "gt")
+            other = raw_path(raw, ("best", "eval_in", "4"), "gt")
+            other.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(mask, other)
+    assert prepare("", "--raw", raw).code == 0
+    splits = tmp_path / "splits"
+    write_splits(splits, {"train": [], "val": ["best_train_1"], "test": ["ljubljana_dev_in_7"]})
+    command = f"run -m thresholding -d shifts --data-root {tmp_path / 'out'} --splits {splits}"
+    assert cli(command, *RUN).code == 0
+    write_splits(splits, {"test": ["best_eval_in_4", "ljubljana_dev_in_7"]})
+    answer = cli(command, *RUN)
+    assert answer.code == 2
+    assert "best_train_1 (val) and best_eval_in_4 (test) are the same scan" in answer.err
+    # two scans of one patient, which a column of the split tells
+    (splits / "scans_val.csv").write_text("id,person\nbest_train_1,P\n")
+    (splits / "scans_test.csv").write_text("id,person\nljubljana_dev_in_7,P\n")
+    answer = cli(command, *RUN)
+    assert answer.code == 2
+    assert "best_train_1 (val) and ljubljana_dev_in_7 (test) are scans of one person" in answer.err

@@ -290,7 +290,7 @@ def test_a_lesion_moves_a_training_scans_quantile_only_where_that_is_not_asked_a
     write(tmp_path / "a" / "a_flair.nii.gz", image)
     write(tmp_path / "a" / "a_seg.nii.gz", lesion)
     one = subject(tmp_path / "a", mask=True)
-    off = FLAIR.model_copy(update={"quantile_off_lesion": True})
+    off = FLAIR.model_copy(update={"normalisation": "p99-off-lesion"})
     plain = read_volume(one, FLAIR, training=True).image
     moved = read_volume(one, off, training=True).image
     ratio = np.quantile(image[image > 0], 0.99) / healthy

@@ -225,6 +225,43 @@ def test_a_table_that_cannot_be_understood_is_refused(folder, text, message):
         from_csv(table(folder, text), None)
 
 
+def test_scans_that_a_table_does_not_mention_are_listed(folder):
+    path = table(folder, "subject,t1,t2w_raw\nA,x.nii,m.nii\nB,./y.nii,\nC,absent.nii,\n")
+    folder("deep/z.nii", "deep/.hidden.nii", "deep/notes.txt", "out/ours.nii")
+    data = path.parent
+    (data / "link.nii").symlink_to(data / "y.nii")  # the same scan: it is mentioned
+    beside = from_csv(path, None)
+    assert [n for n in beside.notes if "not used" in n] == [
+        f"{path}: column 't2w_raw' names scans and is none of flair, t1, t1ce, t2, mask, brain: not used "
+        "(--modality KIND=t2w_raw says what it is)",
+        f"{data / 'z.nii'}: not mentioned in table.csv, and not used",
+    ]
+    whole = from_csv(path, data, output=data / "out")
+    assert [n.split(":")[0] for n in whole.notes if "not mentioned" in n] == [
+        str(data / "z.nii"),
+        str(data / "deep" / "z.nii"),
+    ]
+    assert sum("absent.nii" in line for line in whole.problems) == 1
+
+
+def test_of_many_scans_that_a_table_does_not_mention_some_are_named(folder):
+    path = table(folder, "subject,t1\nA,x.nii\n")
+    folder(*(f"more/{k:03d}.nii" for k in range(50)))
+    found = from_csv(path, path.parent).notes
+    assert len(found) == 13
+    assert found[-1] == "41 more scans are not mentioned in table.csv"
+
+
+def test_paths_in_a_table_that_cannot_be_are_problems_of_their_rows(folder):
+    path = table(
+        folder,
+        f"subject,t1\nA,~nobody-here/x.nii\nB,{'n' * 300}.nii\nC,a\\{'n' * 300}.nii\nD,x.nii\n",
+    )
+    found = from_csv(path, None)
+    assert [s.id for s in found.subjects] == ["D"]
+    assert len(found.problems) == 3
+
+
 def test_a_source_must_exist_and_be_able_to_hold_scans(folder, tmp_path):
     for path, message in [
         (tmp_path / "nowhere", "no such file or folder"),

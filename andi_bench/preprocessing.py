@@ -1,0 +1,152 @@
+"""The configuration of preprocessing, in named steps: bias field, normalisation, working grid."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import (
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from andi_bench.section import Section
+
+Normalisation = Literal["p99", "p99-off-lesion", "robust", "landmarks", "white-matter"]
+LANDMARKS = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
+"""Percentiles of the foreground that ``landmarks`` brings to common values (Nyul et al., 2000)."""
+EVERY_FIELD = "every field"
+"""Context of a dump that leaves nothing out."""
+_PARAMETERS = {
+    "robust": {"centre", "spread"},
+    "landmarks": {"landmarks"},
+    "white-matter": {"centre"},
+}
+_STEPS = {"bias", "normalisation", "quantile", "centre", "spread", "floor", "landmarks"}
+
+
+class PreprocessingConfig(Section):
+    """How a scan becomes slices; the same for training and scoring."""
+
+    size: int = Field(128, ge=16, le=1024, description="edge of the working grid's axial plane")
+    modalities: tuple[Literal["flair", "t1", "t1ce", "t2"], ...] = Field(
+        ("flair", "t1", "t1ce", "t2"), min_length=1, description="channels, in order"
+    )
+    bias: Literal["none", "n4"] = Field(
+        "none", description="n4: each modality is divided by its bias field before anything else"
+    )
+    normalisation: Normalisation = Field(
+        "p99",
+        description="p99: division by a quantile of the foreground, as published; p99-off-lesion: a training scan's "
+        "quantile without its lesion; robust: median and inter-quartile range; landmarks: percentiles brought to those "
+        "of the training split; white-matter: division by the white matter's peak",
+    )
+    quantile: float = Field(
+        0.99,
+        gt=0,
+        le=1,
+        description="p99: each modality is divided by this quantile of its voxels > 0",
+    )
+    centre: float = Field(
+        0.5,
+        gt=0,
+        description="robust: where the median comes to lie; white-matter: where the peak does",
+    )
+    spread: float = Field(0.2, gt=0, description="robust: what the inter-quartile range becomes")
+    floor: float = Field(
+        0.02, ge=0, description="all but p99: the darkest that tissue may be; the background is 0"
+    )
+    landmarks: tuple[tuple[float, ...], ...] | None = Field(
+        None,
+        description="landmarks: for each modality where the percentiles 1, 10, 20 ... 90, 99 come to lie; null: learnt "
+        "from the training split",
+    )
+    clip: float | None = Field(
+        None,
+        gt=0,
+        description="intensities above this are cut after the normalisation; null: no cut",
+    )
+    min_brain_fraction: float = Field(
+        0.0, ge=0, lt=1, description="least share of brain in a healthy training slice"
+    )
+    store_dtype: Literal["float32", "float16"] = Field(
+        "float32", description="number format of the slice store"
+    )
+
+    @field_validator("modalities")
+    @classmethod
+    def _once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(value)) < len(value):
+            raise ValueError("each modality once wanted")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _former_name(cls, values: Any) -> Any:
+        # Records of before say so what is a normalisation of its own now.
+        if isinstance(values, dict) and "quantile_off_lesion" in values:
+            values = dict(values)
+            if values.pop("quantile_off_lesion"):
+                values.setdefault("normalisation", "p99-off-lesion")
+        return values
+
+    @model_validator(mode="after")
+    def _agree(self) -> PreprocessingConfig:
+        if self.clip is not None and self.clip <= self.floor and not self.published:
+            raise ValueError(f"clip = {self.clip:g}: more than floor = {self.floor:g} wanted")
+        if self.landmarks is None:
+            return self
+        if len(self.landmarks) != len(self.modalities):
+            raise ValueError(
+                f"landmarks of {len(self.landmarks)} modalities: those of {', '.join(self.modalities)} wanted"
+            )
+        for name, values in zip(self.modalities, self.landmarks, strict=True):
+            if len(values) != len(LANDMARKS) or sorted(set(values)) != list(values):
+                raise ValueError(
+                    f"landmarks of {name} = {list(values)}: {len(LANDMARKS)} rising numbers wanted"
+                )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _named_as_before(
+        self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """Leave out what is not used: what was made before a field was there keeps its name."""
+        out: dict[str, Any] = handler(self)
+        if info.context == EVERY_FIELD:
+            return out
+        used = {"p99": {"quantile"}, "p99-off-lesion": {"quantile"}}.get(
+            self.normalisation,
+            {"normalisation", "floor"} | _PARAMETERS.get(self.normalisation, set()),
+        )
+        kept = {key: v for key, v in out.items() if key not in _STEPS or key in used}
+        if self.bias != "none":
+            kept["bias"] = self.bias
+        if self.published:
+            kept["quantile_off_lesion"] = self.normalisation == "p99-off-lesion"
+        return kept
+
+    @property
+    def published(self) -> bool:
+        """Whether intensities are divided by a quantile, as the ANDi publication does."""
+        return self.normalisation in ("p99", "p99-off-lesion")
+
+    def intensities(self) -> str:
+        """Return bias field and normalisation in words, with the parameters that are used."""
+        used = {
+            "robust": f"centre {self.centre:g}, spread {self.spread:g}",
+            "white-matter": f"peak at {self.centre:g}",
+        }.get(self.normalisation, "" if self.quantile == 0.99 else f"quantile {self.quantile:g}")
+        if not self.published:
+            used = ", ".join(filter(None, (used, f"floor {self.floor:g}")))
+        if self.clip is not None:
+            used = ", ".join(filter(None, (used, f"clip {self.clip:g}")))
+        name = f"{self.normalisation} ({used})" if used else self.normalisation
+        return name if self.bias == "none" else f"{self.bias}, {name}"
+
+    def described(self) -> dict[str, Any]:
+        """Return every field, for people and records; what names results is ``model_dump``."""
+        return self.model_dump(mode="json", context=EVERY_FIELD)

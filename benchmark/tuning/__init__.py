@@ -1,0 +1,1 @@
+"""``tune``: settings of a method searched on validation subjects alone."""
