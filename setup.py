@@ -28,6 +28,7 @@ setup(
         f"{INSIDE}.configs": ["**/*.yaml"],
         f"{INSIDE}.splits": ["**/*.csv", "*.md"],
         f"{INSIDE}.benchmark.conformance": ["*.json"],
+        f"{INSIDE}.leaderboard.statistics": ["*.json"],
         f"{INSIDE}.leaderboard.exports.page": ["templates/*"],
     },
 )

@@ -14,12 +14,8 @@ from andi_bench.metrics.points import RANKING
 from andi_bench.records.schema import RunRecord
 from andi_bench.records.search import find_records
 from andi_bench.records.states import superseded, why_older
-from leaderboard.statistics.families import (
-    Agreement,
-    TableStatistics,
-    between_datasets,
-    table_statistics,
-)
+from leaderboard.statistics.families import between_datasets, table_statistics
+from leaderboard.statistics.family import NOTHING_MORE, Agreement, Extra, TableStatistics
 from leaderboard.tables.subgroups import GroupTable, group_tables
 from leaderboard.tables.table import Table, build_tables, with_limits
 
@@ -64,8 +60,7 @@ def compare(
     by: str | None = None,
     metric: str = RANKING,
     seeds: Collection[int] | None = None,
-    *,
-    older: bool = False,
+    extra: Extra = NOTHING_MORE,
 ) -> Comparison:
     """Read the run records of a folder, or of several, and rank them. No volume is read.
 
@@ -85,9 +80,9 @@ def compare(
         What ranks; see :func:`andi_bench.metrics.compared.ranking_metric`.
     seeds : collection of int, optional
         Runs of these seeds alone.
-    older : bool
-        Also the records of a run that a later one stands for, because the data were corrected meanwhile
-        (:mod:`andi_bench.records.states`).
+    extra : Extra
+        What is shown on demand: among it the records of a run that a later one stands for, because the data were
+        corrected meanwhile (:mod:`andi_bench.records.states`).
 
     Raises
     ------
@@ -105,19 +100,21 @@ def compare(
         which = "" if runs == "*" else f" whose name matches '{runs}'"
         raise UserError(f"{named}: no run record{which}, at least one wanted{more}")
     records = _chosen(found.records, dataset, seeds)
-    if not older:
+    if not extra.older:
         records, left_out = _standing(records)
         skipped += tuple(_short(line, folders) for line in left_out)
-    built = build_tables(records, chain, metric, older=older)
-    tables, statistics = _tested(built)
+    built = build_tables(records, chain, metric, older=extra.older)
+    tables, statistics = _tested(built, extra)
     groups = group_tables(tables, by) if by is not None else ()
     return Comparison(tables, skipped, groups, statistics, between_datasets(tables, statistics))
 
 
-def _tested(built: Sequence[Table]) -> tuple[tuple[Table, ...], tuple[TableStatistics, ...]]:
+def _tested(
+    built: Sequence[Table], extra: Extra
+) -> tuple[tuple[Table, ...], tuple[TableStatistics, ...]]:
     # The products are small: a second thread would mostly wait, and rounds sums in another order.
     with threadpool_limits(1, "blas"):
-        statistics = tuple(map(table_statistics, built))
+        statistics = tuple(table_statistics(table, extra) for table in built)
     tables = (
         with_limits(table, found.pooled_intervals)
         for table, found in zip(built, statistics, strict=True)

@@ -24,6 +24,7 @@ def _stratified() -> Iterator[Metric]:
             key=f"lesions {stratum}",
             title=f"Lesions {stratum}",
             definition=f"Number of lesions {stratum}.",
+            counts=True,
             measure=partial(lesionwise.stratum_lesions, stratum=stratum),
             shown=frozenset(),
             counted=False,
@@ -32,6 +33,7 @@ def _stratified() -> Iterator[Metric]:
             key=f"lesions_found {stratum}",
             title=f"Lesions found {stratum}",
             definition=f"Number of lesions {stratum} that were found.",
+            counts=True,
             measure=partial(lesionwise.stratum_found, stratum=stratum),
             shown=frozenset(),
             counted=False,
@@ -84,7 +86,7 @@ _ENTRIES: tuple[Metric, ...] = (
         short="AP",
         definition=(
             "Average precision (step-wise) within each subject, mean over the subjects that have a lesion; in "
-            "brackets the 95 % interval over subjects."
+            "brackets the 95 % interval."
         ),
         over="lesion",
         at="map",
@@ -189,6 +191,7 @@ _ENTRIES: tuple[Metric, ...] = (
         key="lesions",
         title="Lesions",
         definition="Number of lesions, 26-connected.",
+        counts=True,
         measure=lesionwise.lesions,
         shown=frozenset(),
         counted=False,
@@ -197,6 +200,7 @@ _ENTRIES: tuple[Metric, ...] = (
         key="lesions_found",
         title="Lesions found",
         definition="Number of lesions of which a tenth is detected.",
+        counts=True,
         measure=lesionwise.lesions_found,
         shown=frozenset(),
         counted=False,
@@ -231,6 +235,7 @@ _ENTRIES: tuple[Metric, ...] = (
         key="false_positive_lesions",
         title="FP lesions",
         definition=f"Detections that touch no lesion, per volume, at {RANKING_POINT.name}.",
+        counts=True,
         higher_is_better=False,
         measure=lesionwise.false_positive_lesions,
         digits=1,

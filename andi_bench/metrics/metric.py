@@ -29,7 +29,9 @@ class Metric:
         What it means, a sentence or two, for the reader of a table. Of a metric that is shown at every point: what
         stands before "at the threshold ...".
     unit : str
-        Such as ``mm``; "" for a share.
+        Such as ``mm``; "" for a share or a number of things.
+    counts : bool
+        Whether it is a number of things: no share, though it has no unit. Intervals of shares stand on the logit of their mean.
     higher_is_better : bool
         Which way it points.
     unranked : str
@@ -73,6 +75,7 @@ class Metric:
     title: str
     definition: str
     unit: str = ""
+    counts: bool = False
     higher_is_better: bool = True
     unranked: str = ""
     over: Literal["lesion", "all", "lesion-free", "pooled"] = "all"
@@ -100,6 +103,11 @@ class Metric:
     def field(self) -> str:
         """Its column in ``subjects.csv``, or its field in the record's pooled part."""
         return self.column or self.key
+
+    @property
+    def share(self) -> bool:
+        """Whether it lies in [0, 1]."""
+        return not self.unit and not self.counts
 
     def is_at(self, point: OperatingPoint) -> bool:
         """Whether it is measured at a point."""

@@ -8,24 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 DRAW_SEED = 20231204
-"""Of all draws but those over seeds: every method and every pair is judged on the same resamples of the subjects. Any
-number would do, so long as it stays."""
-
-SEED_MEANS_SEED = 0
-"""Of the draws for rows of several seeds, kept from the first tables so that their intervals stay what they were."""
+"""Of all draws: every method and every pair is judged on the same resamples of the subjects. Any number would do, so
+long as it stays."""
 
 RESAMPLES = 1000
 """For the interval of one figure of one record: from one set of draws to another its ends then move by about a
 fiftieth of its length, which the two digits shown mostly hide. ``evaluation.bootstraps`` overrules it for a run."""
 
-SEED_MEANS_RESAMPLES = 2000
-"""For the interval of a mean over seeds: made when tables are, for one number a row, so twice as many cost nothing."""
-
-PAIR_RESAMPLES = 10_000
-"""For differences between rows: their p-values are corrected for many comparisons, so the tails have to be known."""
+MEAN_RESAMPLES = 2000
+"""For the bootstrap-t intervals of means that are no shares, and of differences: made when tables are, all in one product."""
 
 RANK_RESAMPLES = 1000
-"""For rankings: each resample repeats all tests, and the share of a rank is shown to a hundredth at most."""
+"""For rankings: the share of a rank is shown to a hundredth at most."""
 
 CURVE_RESAMPLES = 500
 """For the bands of precision-recall curves: a band's edge is drawn, not read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,16 @@ def _compare(
         bool,
         typer.Option("--older", help="also runs whose data were corrected since, and run again"),
     ] = False,
+    schemes: Annotated[
+        bool,
+        typer.Option("--schemes", help="also ranks by mean rank within subjects, and by tests"),
+    ] = False,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="also test which rows are equivalent: their difference within this margin"
+        ),
+    ] = None,
     records: Annotated[
         list[Path] | None,
         typer.Option(help="folder of run records; repeated: merged; default: the workspace's"),
@@ -52,7 +63,10 @@ def _compare(
     """Rank all runs of a data set; reads run records only, never a volume."""
     from andi_bench.workspace import Workspace
     from leaderboard.compare import compare as read_and_rank
+    from leaderboard.statistics.family import Extra
 
+    if margin is not None and not 0 < margin < math.inf:
+        raise UserError(f"--margin {margin:g}: a number above 0 wanted")
     place = Workspace.at(workspace)
     comparison = read_and_rank(
         records or [place.records],
@@ -61,7 +75,7 @@ def _compare(
         by=by,
         metric=metric,
         seeds=_seeds(seeds) if seeds is not None else None,
-        older=older,
+        extra=Extra(older=older, schemes=schemes, margin=margin),
     )
     drawn: list[Path] = []
     for export, path in in_order(exports):

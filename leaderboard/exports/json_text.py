@@ -7,10 +7,12 @@ import math
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from andi_bench.metrics.resampling import DRAW_SEED, PAIR_RESAMPLES, RANK_RESAMPLES
+from andi_bench.metrics.resampling import DRAW_SEED, MEAN_RESAMPLES, RANK_RESAMPLES
 from leaderboard.compare import Comparison
 from leaderboard.exports.plain_rows import flat, flat_groups
-from leaderboard.statistics.families import TableStatistics
+from leaderboard.statistics.family import TableStatistics
+from leaderboard.statistics.pooled_swaps import SWAPS
+from leaderboard.statistics.sign_flips import FLIPS
 from leaderboard.tables.columns import columns_of
 from leaderboard.words.notes import notes_of
 
@@ -36,7 +38,7 @@ def to_json(comparison: Comparison) -> str:
         for table in comparison.tables
     ]
     content: dict[str, Any] = {
-        "schema": 1,
+        "schema": 2,
         "tables": tables,
         "groups": [line for part in comparison.groups for line in flat_groups(part)],
         "agreements": _plain(comparison.agreements),
@@ -59,9 +61,11 @@ def _plain(value: Any) -> Any:
 
 
 def _statistics(statistics: TableStatistics) -> dict[str, Any]:
-    """Return the statistics of a table, with how its resamples were drawn."""
+    """Return the statistics of a table, with how often it was resampled."""
     return {
-        "resamples": PAIR_RESAMPLES,
+        "resamples": MEAN_RESAMPLES,
+        "flips": FLIPS,
+        "swaps": SWAPS,
         "rank_resamples": RANK_RESAMPLES,
         "draw_seed": DRAW_SEED,
         **_plain(statistics),

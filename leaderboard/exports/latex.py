@@ -8,19 +8,12 @@ from leaderboard.compare import Comparison
 from leaderboard.tables.cells import DASH, MAIN_PRIORITY, Column
 from leaderboard.tables.columns import columns_of
 from leaderboard.tables.table import Row, Table
-from leaderboard.words.differences import (
-    RANK_HEADS,
-    RANK_NUMBERS,
-    bold_rows,
-    rank_cells,
-    sentences,
-)
+from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
+from leaderboard.words.how import how_tested
 from leaderboard.words.notes import heading_of, notes_of
+from leaderboard.words.verdicts import bold_rows, sentences
 
-HEADER = """% Written by andi-bench; in the preamble: \\usepackage{booktabs}
-% Intervals: 95 % over subjects. Bold: significantly better than every other ranked row of the same
-% post-processing (paired Wilcoxon, or paired bootstrap for pooled AP; Holm within the chain, 5 %).
-"""
+HEADER = "% Written by andi-bench; in the preamble: \\usepackage{booktabs}\n"
 _MARKS = {
     "\\": r"\textbackslash{}",
     "&": r"\&",
@@ -55,19 +48,20 @@ _MARKS = {
 
 
 def to_latex(comparison: Comparison) -> str:
-    """Return the tables of a comparison as LaTeX: per table a leaderboard, and the ranks of each chain's methods.
+    """Return the tables of a comparison as LaTeX: per table a leaderboard, and ranks and groups of each chain's methods.
 
-    Compiles with pdfLaTeX and the ``booktabs`` package; in the given order of rows.
+    How differences are tested stands in comments. Compiles with pdfLaTeX and the ``booktabs`` package; in the given
+    order of rows.
     """
-    parts = [HEADER]
+    parts = [HEADER + "".join(f"% {text}\n" for text in how_tested())]
     for table in comparison.tables:
         parts.append(_leaderboard(comparison, table))
         for family in comparison.statistics_of(table).families:
             if family.rankings:
                 cells = [[escaped(cell) for cell in line] for line in rank_cells(family)]
-                caption = f"{table.title}: ranks of {family.name} under three schemes"
+                caption = f"{table.title}: ranks and groups of {family.name}"
                 notes = [*sentences(family), *family.warnings]
-                parts.append(_tabular(RANK_HEADS, RANK_NUMBERS, cells, caption, notes))
+                parts.append(_tabular(rank_heads(family), RANK_NUMBERS, cells, caption, notes))
     return "\n".join(parts)
 
 

@@ -15,7 +15,6 @@ from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Row, Table
-from leaderboard.words.differences import bold_rows
 from leaderboard.words.group_text import (
     GROUP_HEADS,
     GROUP_NUMBERS,
@@ -26,6 +25,7 @@ from leaderboard.words.group_text import (
     paper_cells,
 )
 from leaderboard.words.notes import heading_of, notes_of
+from leaderboard.words.verdicts import bold_rows
 
 
 def write_markdown(comparison: Comparison, path: Path, drawn: Sequence[Path] = ()) -> None:

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from leaderboard.compare import Comparison
-from leaderboard.statistics.families import Family, TableStatistics
+from leaderboard.statistics.family import Family, TableStatistics
 from leaderboard.words.differences import (
-    HOW,
-    PAIR_HEADS,
     PAIR_NUMBERS,
-    RANK_HEADS,
     RANK_NUMBERS,
-    agreements_text,
+    SPREAD_HEADS,
+    SPREAD_NUMBERS,
     matrix_cells,
     pair_cells,
+    pair_heads,
     rank_cells,
-    sentences,
+    rank_heads,
+    spread_cells,
 )
+from leaderboard.words.how import how_tested
+from leaderboard.words.verdicts import agreements_text, sentences
 
 Tabulate = Callable[[Sequence[str], list[list[str]], Sequence[str]], str]
 """Heads, cells and the heads of number columns to a table."""
@@ -26,7 +28,7 @@ Tabulate = Callable[[Sequence[str], list[list[str]], Sequence[str]], str]
 def statistics_parts(
     statistics: TableStatistics, tabulate: Tabulate, escape: Callable[[str], str]
 ) -> list[str]:
-    """Return the paragraphs that follow a table: ranks, significance matrix and all pairs, family by family."""
+    """Return the paragraphs that follow a table: ranks and groups, sources of variance, all pairs, family by family."""
     parts = []
     if statistics.warnings:
         parts.append(_warning(statistics.warnings, escape))
@@ -35,7 +37,7 @@ def statistics_parts(
         if family.warnings:
             parts.append(_warning(family.warnings, escape))
         if family.rankings:
-            parts.append(tabulate(RANK_HEADS, rank_cells(family), RANK_NUMBERS))
+            parts.append(tabulate(rank_heads(family), rank_cells(family), RANK_NUMBERS))
         parts += [escape(sentence) for sentence in sentences(family)]
         parts += _details(family, tabulate, escape)
     if statistics.agreements:
@@ -64,12 +66,15 @@ def method_parts(comparison: Comparison, escape: Callable[[str], str]) -> list[s
         ]
         text = "Kendall's tau between the rankings of two data sets (by the mean over subjects):"
         parts += ["## Agreement between data sets", text, "\n".join(lines)]
-    parts += ["## How differences are tested", "\n".join(f"- {escape(line)}" for line in HOW)]
+    parts += [
+        "## How differences are tested",
+        "\n".join(f"- {escape(line)}" for line in how_tested()),
+    ]
     return parts
 
 
 def _details(family: Family, tabulate: Tabulate, escape: Callable[[str], str]) -> list[str]:
-    if not family.wilcoxon:
+    if not family.tests:
         return []
     parts = []
     if family.rankings and len(family.keys) > 2:
@@ -77,15 +82,21 @@ def _details(family: Family, tabulate: Tabulate, escape: Callable[[str], str]) -
         parts += [
             "<details><summary>Significance matrix</summary>",
             escape(
-                "Adjusted p of the row against the column; +: the row is significantly better, -: worse."
+                "p (family) of the row against the column; +: the row is significantly better, -: worse."
             ),
             tabulate(heads, cells, heads[1:]),
             "</details>",
         ]
+    if family.rankings:
+        parts += [
+            "<details><summary>Where the spread comes from</summary>",
+            tabulate(SPREAD_HEADS, spread_cells(family), SPREAD_NUMBERS),
+            "</details>",
+        ]
     return [
         *parts,
-        f"<details><summary>All {len(family.wilcoxon)} comparisons</summary>",
-        tabulate(PAIR_HEADS, pair_cells(family), PAIR_NUMBERS),
+        f"<details><summary>All {len(family.tests)} comparisons</summary>",
+        tabulate(pair_heads(family), pair_cells(family), PAIR_NUMBERS),
         "</details>",
     ]
 

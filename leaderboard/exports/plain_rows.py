@@ -13,7 +13,7 @@ from leaderboard.tables.table import Row, Table
 def flat(table: Table, row: Row) -> dict[str, Any]:
     """Return a row as plain values by name, unrounded; None where undefined, seeds and runs as lists.
 
-    A figure ``x`` comes as ``x``, ``x_low``, ``x_high`` (95 % over subjects), ``x_median``, ``x_seed_sd``,
+    A figure ``x`` comes as ``x``, ``x_low``, ``x_high`` (95 %, over subjects and seeds), ``x_median``, ``x_seed_sd``,
     ``x_undefined`` (subjects).
     """
     out: dict[str, Any] = {
@@ -26,6 +26,7 @@ def flat(table: Table, row: Row) -> dict[str, Any]:
         "chain": row.chain,
         "preset": row.runs[0].run.preset,
         "seeds": list(row.seeds),
+        "chance": row.chance,
         "unranked": row.reason,
     }
     for name, found in compared().items():

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import IO, TYPE_CHECKING
 
 from leaderboard.compare import Comparison
-from leaderboard.statistics.families import TableStatistics
+from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
 from leaderboard.tables.table import Row, Table
-from leaderboard.words.differences import agreements_text, rank_cells
+from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
 from leaderboard.words.group_text import (
     GROUP_HEADS,
     GROUP_NUMBERS,
@@ -21,6 +21,7 @@ from leaderboard.words.group_text import (
     paper_cells,
 )
 from leaderboard.words.notes import heading_of, notes_of
+from leaderboard.words.verdicts import agreements_text, sentences
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,14 +29,6 @@ if TYPE_CHECKING:
 
 WIDTH = 100
 LONGEST_LABEL = 30
-_RANK_HEADS = (
-    "Method",
-    "Mean",
-    "Rank\nby mean",
-    "by mean\nrank",
-    "by\ntests",
-    "Significantly better than",
-)
 _GAP = 2
 
 
@@ -75,7 +68,7 @@ def print_comparison(comparison: Comparison, file: IO[str] | None = None) -> Non
 
 
 def _print_statistics(console: Console, statistics: TableStatistics) -> None:
-    """Print ranks and warnings of each family of methods; pairs are left to the exports."""
+    """Print ranks, groups, verdicts and warnings of each family of methods; pairs are left to the exports."""
     from rich.markup import escape
 
     shown = False
@@ -84,10 +77,12 @@ def _print_statistics(console: Console, statistics: TableStatistics) -> None:
             console.print()
             console.print(escape(_printable(f"Ranks of {family.name}")), style="bold")
             cells = [[*line[:-1], _shortened(line[-1])] for line in rank_cells(family)]
-            console.print(_grid(_RANK_HEADS, cells, _RANK_HEADS[1:5]))
-        elif family.wilcoxon:
-            found = sum(test.better is not None for test in family.wilcoxon)
-            text = f"{family.name}: {found} of {len(family.wilcoxon)} differences significant"
+            console.print(_grid(rank_heads(family), cells, RANK_NUMBERS))
+            for sentence in sentences(family):
+                console.print(f"  {escape(_printable(sentence))}", style="dim")
+        elif family.tests:
+            found = sum(test.better is not None for test in family.tests)
+            text = f"{family.name}: {found} of {len(family.tests)} differences significant"
             console.print()
             console.print(escape(_printable(text[0].upper() + text[1:])) + ".")
         for warning in family.warnings:
@@ -97,8 +92,8 @@ def _print_statistics(console: Console, statistics: TableStatistics) -> None:
         console.print(f"  {escape(_printable(warning))}.", style="yellow")
     if shown:
         text = (
-            "Ranks: in brackets 95 % over bootstraps of the subjects; by the mean, by the mean of the ranks within subjects, "
-            "by how many methods are significantly worse (paired Wilcoxon, Holm, 5 %). All pairs, effect sizes and pooled AP: "
+            "Rank by the mean, in brackets 95 % over bootstraps of subjects and seeds. Rows that share a letter are not told "
+            "apart (mean differences, sign flips, 5 % within the family). All pairs, sources of variance and how it is tested: "
             "--markdown, --json."
         )
         console.print(escape(text), style="dim")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from andi_bench.metrics.histograms.grouped import GroupedCounts
 from andi_bench.metrics.resampling import CURVE_RESAMPLES, draws_of
 from leaderboard.figures.style import legend_below, panels, short
-from leaderboard.statistics.pooled_resamples import counts_of
+from leaderboard.statistics.pooled_counts import counts_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -46,11 +46,7 @@ _ENTRIES = (
     Drawing("raw-filtered", "What the filter does", rows.chains_compared),
     Drawing("significance", "Which differences are significant", ranks.significance_matrix),
     Drawing("rank-blobs", "How stable the ranks are", ranks.rank_frequencies),
-    Drawing(
-        "critical-difference",
-        "Mean ranks and critical difference",
-        ranks.critical_difference_diagram,
-    ),
+    Drawing("groups", "Means, and groups that no test tells apart", ranks.groups_diagram),
 )
 
 FIGURES = {drawing.name: drawing for drawing in _ENTRIES}

@@ -43,7 +43,7 @@ def threshold_gap(scene: Scene) -> Figure | None:
     keys: list[tuple[dict[str, Any], str]] = [
         ({"marker": "o", "color": "#555555"}, f"{RANKING_POINT.name}: frozen on validation data"),
         ({"marker": "o", "mfc": "white", "mec": "#555555"}, f"{UPPER_BOUND.name}: never ranks"),
-        ({"color": "#555555", "alpha": 0.3, "lw": 3, "ls": "-"}, "95 % over subjects"),
+        ({"color": "#555555", "alpha": 0.3, "lw": 3, "ls": "-"}, "95 % interval"),
     ]
     for mark, label in keys:
         axes[0].plot([], [], **{"ls": "none", **mark}, label=label)

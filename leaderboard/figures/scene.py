@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leaderboard.figures.style import Looks
-from leaderboard.statistics.families import TableStatistics
+from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.table import Row, Table
 
 

@@ -1,7 +1,7 @@
-"""What the differences between the rows of a leaderboard are worth: tests, rankings and their stability.
+"""What the differences between the rows of a leaderboard are worth: tests, groups, ranks and their stability, power.
 
-All of it from run records alone. Subjects are the blocks; several seeds of a method are averaged within each subject
-first. A family is the set of comparisons among which Holm's method corrects for their number. A table has
+All of it from run records alone. Subjects are the blocks; with several seeds the trainings' variance counts too. A family
+is a set of comparisons that are corrected for their number together. A table has
 
 - one family for each chain of post-processing: all pairs of the ranked rows with that chain;
 - one family across chains, where there are several: each method's chains against each other.
@@ -11,195 +11,100 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.metrics.compared import metric_at, tested_metric, title_of
+from andi_bench.metrics.histograms.grouped import GroupedCounts
+from andi_bench.metrics.mean_intervals import share_interval, two_way
 from andi_bench.metrics.points import RANKING
-from andi_bench.metrics.resampling import PAIR_RESAMPLES, RANK_RESAMPLES, draws_of
-from leaderboard.statistics.pair_tests import (
-    FEW_SUBJECTS,
-    Key,
-    PairTest,
-    bootstrap_tests,
-    wilcoxon_tests,
+from andi_bench.metrics.resampling import MEAN_RESAMPLES, RANK_RESAMPLES, draws_of
+from leaderboard.statistics.family import (
+    BETWEEN_CHAINS,
+    BETWEEN_METHODS,
+    NOTHING_MORE,
+    Agreement,
+    Extra,
+    Family,
+    TableStatistics,
 )
-from leaderboard.statistics.pooled_resamples import resampled
+from leaderboard.statistics.letters import letters_of
+from leaderboard.statistics.pair_tests import Key, PairTest, mean_pair_tests, pooled_pair_tests
+from leaderboard.statistics.pooled_counts import counts_of, degrees_of, pseudo_values
+from leaderboard.statistics.pooled_swaps import on_common_grid
+from leaderboard.statistics.power import WANTED, power_of
 from leaderboard.statistics.rankings import (
-    ALPHA,
-    Friedman,
     Ranking,
-    friedman,
     kendall_tau,
-    rankings,
-    wins,
+    other_rankings,
+    ranking_by_mean,
 )
-from leaderboard.statistics.signed_ranks import smallest_adjusted
 from leaderboard.tables.table import Row, Table
 
-BETWEEN_METHODS, BETWEEN_CHAINS = "methods", "chains"
+FEW_SUBJECTS = 20
+"""With fewer, a reader is told that only large differences can be found."""
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How far two rankings of the same methods agree: Kendall's tau-b, None where one of them ties all.
-
-    ``first`` and ``second`` name the schemes, chains or data sets; ``chain`` the post-processing, "" for several.
-    """
-
-    first: str
-    second: str
-    chain: str
-    methods: int
-    tau: float | None
-
-
-@dataclass(frozen=True)
-class Family:
-    """Comparisons that are corrected together.
+class Pooled:
+    """What the histograms of a row give of pooled average precision.
 
     Parameters
     ----------
-    kind : str
-        ``methods`` (rows of one chain, all pairs) or ``chains`` (each method's chains against each other).
-    name : str
-        In words.
-    chain : str
-        The chain; "" across chains.
-    metric : str
-        Per-subject metric of the tests.
-    keys : tuple of (str, str)
-        Rows, in the order of the table.
-    subjects : tuple of str
-        Subjects for which every row has a value: the blocks.
-    left_out : int
-        Subjects for which some row has none.
-    wilcoxon, pooled : tuple of PairTest
-        Paired Wilcoxon tests of the metric, and paired bootstraps of pooled average precision; () where a record has no
-        histograms.
-    rankings : tuple of Ranking
-        One a scheme; () across chains.
-    agreements : tuple of Agreement
-        Between the schemes.
-    friedman : Friedman or None
-        With three methods or more.
-    warnings : tuple of str
-        What a reader must know before believing it.
+    figure : float
+        Mean over the seeds.
+    pseudo : float64 (S, T)
+        The jackknife's pseudo-values.
+    table : float32 (S, 2, G)
+        Counts on the common grid.
+    among : float
+        Degrees of freedom of subjects.
     """
 
-    kind: str
-    name: str
-    chain: str
-    metric: str
-    keys: tuple[Key, ...]
-    subjects: tuple[str, ...]
-    left_out: int
-    wilcoxon: tuple[PairTest, ...]
-    pooled: tuple[PairTest, ...]
-    rankings: tuple[Ranking, ...] = ()
-    agreements: tuple[Agreement, ...] = ()
-    friedman: Friedman | None = None
-    warnings: tuple[str, ...] = ()
-
-    def test(self, first: Key, second: Key, pooled: bool = False) -> PairTest | None:
-        """Return the test of two rows, in whatever order; None where there is none."""
-        for test in self.pooled if pooled else self.wilcoxon:
-            if {test.first, test.second} == {first, second}:
-                return test
-        return None
-
-    @property
-    def significantly_best(self) -> Key | None:
-        """The row that is significantly better than every other of a family of methods, where there is one."""
-        if self.kind != BETWEEN_METHODS:
-            return None
-        for key in self.keys:
-            if all(
-                test.better == key for test in self.wilcoxon if key in (test.first, test.second)
-            ):
-                return key
-        return None
+    figure: float
+    pseudo: NDArray[np.float64]
+    table: NDArray[np.float32]
+    among: float
 
 
-@dataclass(frozen=True)
-class TableStatistics:
-    """The statistics of one table.
-
-    Parameters
-    ----------
-    families : tuple of Family
-        In the order of the chains, the one across chains last.
-    agreements : tuple of Agreement
-        Between the chains' rankings (aggregate-then-rank) of the methods that they share.
-    pooled_intervals : dict
-        By row: the 95 % bootstrap limits of pooled average precision over subjects, all seeds together.
-    warnings : tuple of str
-        Of the table as a whole.
-    """
-
-    families: tuple[Family, ...] = ()
-    agreements: tuple[Agreement, ...] = ()
-    pooled_intervals: dict[Key, tuple[float, float]] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-
-    def family(self, chain: str) -> Family | None:
-        """Return the family of the methods of a chain."""
-        return next(
-            (one for one in self.families if one.kind == BETWEEN_METHODS and one.chain == chain),
-            None,
-        )
-
-
-def table_statistics(table: Table, resamples: int = PAIR_RESAMPLES) -> TableStatistics:
+def table_statistics(table: Table, extra: Extra = NOTHING_MORE) -> TableStatistics:
     """Compare the rows of a table.
 
     Parameters
     ----------
     table : Table
         From :func:`leaderboard.tables.table.build_tables`.
-    resamples : int
-        Draws of the subjects for the intervals of differences.
+    extra : Extra
+        What is asked for beside.
 
     Raises
     ------
     UserError
         When the histograms of a record cannot be read.
     """
+    pooled = {key: found for key, found in map(_pooled, table.rows) if found is not None}
+    limits = {key: share_interval(own.pseudo, own.figure, own.among) for key, own in pooled.items()}
+    known = {key: own for key, own in limits.items() if own is not None}
     rows = [row for row in table.rows if row.rank is not None]
-    if len(rows) < 2:
-        return TableStatistics()
-    pooled = _pooled(rows, resamples)
     families = []
     for chain in table.protocol.chains:
         part = [row for row in rows if row.chain == chain]
         if len(part) > 1:
-            pairs = list(itertools.combinations(range(len(part)), 2))
             name = f"all methods with {chain} maps"
-            families.append(
-                _family(table, BETWEEN_METHODS, name, chain, part, pairs, pooled, resamples)
-            )
-    across = [
-        (first, second)
-        for first, second in itertools.combinations(range(len(rows)), 2)
-        if rows[first].label == rows[second].label
-    ]
-    if across:
+            families.append(_family(table, (BETWEEN_METHODS, name, chain), part, pooled, extra))
+    if any(first.label == second.label for first, second in itertools.combinations(rows, 2)):
         name = f"chains of each method against each other ({', '.join(table.protocol.chains)})"
-        families.append(_family(table, BETWEEN_CHAINS, name, "", rows, across, pooled, resamples))
-    limits = {
-        key: tuple(np.percentile(values[np.isfinite(values)], [2.5, 97.5]).tolist())
-        for key, values in pooled.items()
-        if np.isfinite(values).any()
-    }
-    return TableStatistics(tuple(families), _between_chains(families), limits, _unequal(rows))
+        families.append(_family(table, (BETWEEN_CHAINS, name, ""), rows, pooled, extra))
+    return TableStatistics(tuple(families), _between_chains(families), known, _seeds_said(rows))
 
 
 def between_datasets(
     tables: Sequence[Table], statistics: Sequence[TableStatistics]
 ) -> tuple[Agreement, ...]:
-    """Compare the rankings (aggregate-then-rank) of the data sets' main tables, chain by chain.
+    """Compare the rankings (by mean) of the data sets' main tables, chain by chain.
 
     Only the methods that two data sets share count, three at least.
     """
@@ -218,64 +123,57 @@ def between_datasets(
     return tuple(found)
 
 
-def values_of(rows: Sequence[Row], metric: str) -> tuple[tuple[str, ...], NDArray[np.float64], int]:
-    """Return the subjects for which every row has a value, the values (S, K), and how many subjects lack one."""
-    sets = [set(row.values.get(metric, {})) for row in rows]
+def values_of(
+    rows: Sequence[Row],
+) -> tuple[tuple[str, ...], list[NDArray[np.float64]], int]:
+    """Return the subjects for which every row and seed has a value, the values (S, T) of each row, and how many lack one."""
+    sets = [set.intersection(*map(set, row.by_seed)) if row.by_seed else set() for row in rows]
     subjects = tuple(sorted(set.intersection(*sets))) if sets else ()
-    values = np.array([[row.values[metric][subject] for row in rows] for subject in subjects])
-    return (
-        subjects,
-        values.reshape(len(subjects), len(rows)),
-        len(set().union(*sets)) - len(subjects),
-    )
+    values = [
+        np.array([[seed[name] for seed in row.by_seed] for name in subjects]).reshape(
+            len(subjects), -1
+        )
+        for row in rows
+    ]
+    every = set().union(*(seed for row in rows for seed in row.by_seed))
+    return subjects, values, len(every) - len(subjects)
 
 
-def _pooled(rows: Sequence[Row], resamples: int) -> dict[Key, NDArray[np.float64]]:
-    """Resample the pooled average precision of all rows on the same draws."""
-    subjects = _all_subjects(rows)
-    if len(subjects) < 2:
-        return {}
-    draws = draws_of(len(subjects), resamples)
-    found = {row.key: resampled(row, subjects, draws) for row in rows}
-    return {key: values for key, values in found.items() if values is not None}
-
-
-def _all_subjects(rows: Sequence[Row]) -> list[str]:
-    return sorted(rows[0].values.get(RANKING, {}))
+def _pooled(row: Row) -> tuple[Key, Pooled | None]:
+    """Take what is needed of a row's histograms; None where a record has none of the same subjects."""
+    figure = row.figures["pooled_ap"].value
+    subjects = sorted(row.values.get(RANKING, {}))
+    counts: list[GroupedCounts] | None = None
+    if figure is not None and len(subjects) > 1:
+        counts = counts_of(row)
+    if counts is None or figure is None:
+        return row.key, None
+    pseudo, table = pseudo_values(counts, subjects), on_common_grid(counts, subjects)
+    if pseudo is None or table is None:
+        return row.key, None
+    return row.key, Pooled(figure, pseudo, table, degrees_of(counts[0]))
 
 
 def _family(
     table: Table,
-    kind: str,
-    name: str,
-    chain: str,
+    which: tuple[str, str, str],
     rows: Sequence[Row],
-    pairs: Sequence[tuple[int, int]],
-    pooled: dict[Key, NDArray[np.float64]],
-    resamples: int,
+    pooled: dict[Key, Pooled],
+    extra: Extra,
 ) -> Family:
     metric = tested_metric(table.metric)
-    subjects, values, left_out = values_of(rows, metric)
+    pairs = [
+        (i, j)
+        for i, j in itertools.combinations(range(len(rows)), 2)
+        if which[0] == BETWEEN_METHODS or rows[i].label == rows[j].label
+    ]
+    subjects, values, left_out = values_of(rows)
     keys = tuple(row.key for row in rows)
-    family = Family(kind, name, chain, metric, keys, subjects, left_out, (), ())
     warnings = []
-    tests: tuple[PairTest, ...] = ()
-    extra: dict[str, object] = {}
+    found: dict[str, Any] = {"tests": ()}
     if len(subjects) > 1:
-        worth = values * metric_at(metric).sign
-        draws = draws_of(len(subjects), resamples)
-        tests = wilcoxon_tests(keys, values, worth, pairs, draws)
-        differing = max(test.subjects - test.zeros for test in tests)
-        warnings += _power(len(subjects), differing, len(pairs))
-        if kind == BETWEEN_METHODS:
-            signs = np.sign([test.effect or 0.0 for test in tests])
-            worse = wins(np.array([test.adjusted for test in tests]), signs, len(rows))
-            ranked = rankings(worth, worse, draws[:RANK_RESAMPLES])
-            extra = {
-                "rankings": ranked,
-                "agreements": _between_schemes(ranked, chain),
-                "friedman": friedman(worth),
-            }
+        found = _tested(which, keys, values, pairs, metric, extra)
+        warnings += _few(len(subjects))
     else:
         warnings.append(f"fewer than two subjects have {title_of(metric)} for every row: no test")
     if left_out:
@@ -283,41 +181,90 @@ def _family(
             f"{left_out} subjects have no {title_of(metric)} for some row and are left out of the tests"
         )
     lacking = [key for key in keys if key not in pooled]
-    if lacking and len(_all_subjects(rows)) > 1:
+    if lacking and max(len(row.values.get(RANKING, {})) for row in rows) > 1:
         named = ", ".join(f"{label} ({own})" for label, own in lacking)
         warnings.append(f"no test of pooled average precision: no score histograms of {named}")
-    return replace(
-        family,
-        wilcoxon=tests,
-        pooled=() if lacking else bootstrap_tests(rows, pairs, pooled, len(_all_subjects(rows))),
+    own = [pooled[key] for key in keys if key in pooled]
+    same = len({len(one.pseudo) for one in own}) == 1
+    by_swaps: tuple[PairTest, ...] = ()
+    if not lacking and same:
+        by_swaps = pooled_pair_tests(
+            keys,
+            [one.figure for one in own],
+            [one.table for one in own],
+            [one.pseudo for one in own],
+            pairs,
+            min(one.among for one in own),
+        )
+    kind, name, chain = which
+    return Family(
+        kind=kind,
+        name=name,
+        chain=chain,
+        metric=metric,
+        keys=keys,
+        subjects=subjects,
+        left_out=left_out,
+        pooled=by_swaps,
+        chance=tuple(row.chance for row in rows),
         warnings=tuple(warnings),
-        **extra,  # type: ignore[arg-type]
+        **found,
     )
 
 
-def _power(subjects: int, differing: int, pairs: int) -> list[str]:
-    """Say so where there are too few subjects; ``differing``: the most that any two rows differ on."""
-    best = smallest_adjusted(differing, pairs)
-    if best >= ALPHA:
-        apart = "" if differing == subjects else f" ({differing} of them with a difference at most)"
-        return [
-            f"{subjects} subjects{apart} and {pairs} comparisons: the smallest p that a Wilcoxon test can reach here is "
-            f"{best:.2g} after Holm's correction, so no difference can be significant, however large"
-        ]
-    if subjects < FEW_SUBJECTS:
-        return [
-            f"{subjects} subjects are few: only large and consistent differences can be found, and 95 % intervals are "
-            "too narrow (with ten subjects they cover the truth 9 times in 10)"
-        ]
-    return []
+def _tested(
+    which: tuple[str, str, str],
+    keys: tuple[Key, ...],
+    values: Sequence[NDArray[np.float64]],
+    pairs: Sequence[tuple[int, int]],
+    metric: str,
+    extra: Extra,
+) -> dict[str, Any]:
+    """Return the fields of a family that follow from the subjects' values."""
+    found = metric_at(metric)
+    draws = draws_of(len(values[0]), MEAN_RESAMPLES)
+    tests, tested = mean_pair_tests(keys, values, found.sign, pairs, draws, extra.margin)
+    out: dict[str, Any] = {"tests": tests, "spread": tuple(map(two_way, values))}
+    if which[0] != BETWEEN_METHODS:
+        return out
+    worth = [own * found.sign for own in values]
+    ranked: tuple[Ranking, ...] = (ranking_by_mean(worth, draws[:RANK_RESAMPLES]),)
+    place = {key: k for k, key in enumerate(keys)}
+    apart = [(place[t.first], place[t.second]) for t in tests if t.better is not None]
+    order = sorted(range(len(keys)), key=lambda k: (ranked[0].ranks[k], k))
+    letters = letters_of(order, apart)
+    if extra.schemes:
+        worse = np.array([sum(test.better == key for test in tests) for key in keys])
+        means = np.stack([own.mean(axis=1) for own in worth], axis=1)
+        ranked += other_rankings(means, worse)
+    wanted = WANTED if found.metric.share else ()
+    return {
+        **out,
+        "letters": tuple(letters[k] for k in range(len(keys))),
+        "rankings": ranked,
+        "agreements": _between_schemes(ranked, which[2]),
+        "power": power_of(values, pairs, tested.critical, wanted),
+    }
 
 
-def _unequal(rows: Sequence[Row]) -> tuple[str, ...]:
-    counts = {len(row.runs) for row in rows}
-    if len(counts) < 2:
+def _few(subjects: int) -> list[str]:
+    """Say so where there are few subjects."""
+    if subjects >= FEW_SUBJECTS:
+        return []
+    return [f"{subjects} subjects are few: only large and consistent differences can be found"]
+
+
+def _seeds_said(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Say what intervals and tests are about: methods, or single trainings."""
+    single = [row for row in rows if row.chance and len(row.by_seed) == 1]
+    if not single:
         return ()
+    names = ", ".join(dict.fromkeys(row.label for row in single))
+    if len(single) == len(rows):
+        names = "all rows"
     return (
-        f"rows rest on different numbers of seeds ({min(counts)} to {max(counts)}): a mean over more seeds is steadier",
+        f"one seed of {names}: intervals and tests are about that training, and another training of the same method "
+        "may come out differently",
     )
 
 

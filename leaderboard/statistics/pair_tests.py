@@ -1,23 +1,47 @@
-"""Pairs of rows compared on the same subjects: by Wilcoxon's test, and by resampling pooled average precision."""
+"""Pairs of rows compared on the same subjects: by their means, by signed ranks, by pooled average precision."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from andi_bench.metrics.mean_intervals import studentised_quantiles, t_quantile
+from leaderboard.statistics.pooled_swaps import swap_tests
 from leaderboard.statistics.rankings import ALPHA
+from leaderboard.statistics.sign_flips import Tested, Trainings, mean_tests, training_variance
 from leaderboard.statistics.signed_ranks import holm, wilcoxon
-from leaderboard.tables.table import Row
 
 Key = tuple[str, str]
 """A row of a table: label and chain."""
 
-FEW_SUBJECTS = 30
-"""With fewer, a bootstrap is too sure of itself: its intervals are shown, but no difference of pooled average precision
-is called significant."""
+BY_MEAN, BY_SWAPS = "sign flips", "swaps"
+
+
+@dataclass(frozen=True)
+class SignedRanks:
+    """The second opinion on a pair: paired Wilcoxon.
+
+    Parameters
+    ----------
+    p, adjusted : float
+        Two-sided, and corrected by Holm's method within the family.
+    effect : float
+        Matched-pairs rank-biserial correlation, positive where the first is better.
+    zeros : int
+        Subjects without a difference, left out.
+    better : (str, str) or None
+        The row that it favours, where it is significant at 5 % within the family.
+    """
+
+    p: float
+    adjusted: float
+    effect: float
+    zeros: int
+    better: Key | None
 
 
 @dataclass(frozen=True)
@@ -29,138 +53,221 @@ class PairTest:
     first, second : (str, str)
         Labels and chains.
     difference : float
-        First less second: of the means over subjects, or of pooled average precision.
-    low, high : float
-        95 % paired bootstrap interval of it over subjects (percentile).
+        First less second: of the means over subjects and seeds, or of pooled average precision.
+    low, high : float or None
+        95 % interval of this one difference, over subjects and seeds; None where nothing tells.
+    error, degrees : float
+        Standard error of the difference, and its degrees of freedom.
     p, adjusted : float
-        Two-sided, and corrected by Holm's method within the family.
-    effect : float or None
-        Matched-pairs rank-biserial correlation, positive where the first is better; None for pooled figures.
-    subjects, zeros : int
-        Subjects compared, and how many of them show no difference.
+        Two-sided, and corrected step-down within the family.
+    floor : float
+        The smallest p that there can be: one that equals it is "at most".
     how : str
-        ``exact`` or ``approximate`` (Wilcoxon), ``bootstrap``.
+        ``sign flips`` or ``swaps``; with ``, all`` where all were listed.
+    subjects : int
+        How many were compared.
+    favoured : (str, str) or None
+        The row with the better figure, significant or not; None where both have the same.
     better : (str, str) or None
-        The better of the two where the difference is significant at 5 % within the family; never for pooled
-        figures of fewer than :data:`FEW_SUBJECTS` subjects.
+        It, where the difference is significant at 5 % within the family.
+    ranks : SignedRanks or None
+        None for pooled figures.
+    equivalent : float or None
+        Where a margin was given: Holm's p of the two one-sided tests that the difference is within it.
     """
 
     first: Key
     second: Key
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
+    error: float
+    degrees: float
     p: float
     adjusted: float
-    effect: float | None
-    subjects: int
-    zeros: int
+    floor: float
     how: str
+    subjects: int
+    favoured: Key | None
     better: Key | None
+    ranks: SignedRanks | None = None
+    equivalent: float | None = None
+
+    @property
+    def discordant(self) -> Key | None:
+        """The row that the signed ranks call significantly better though its mean is not the better one."""
+        if self.ranks is None or self.ranks.better is None:
+            return None
+        return None if self.ranks.better == self.favoured else self.ranks.better
 
 
-def wilcoxon_tests(
+def mean_pair_tests(
     keys: Sequence[Key],
-    values: NDArray[np.float64],
-    worth: NDArray[np.float64],
+    values: Sequence[NDArray[np.float64]],
+    sign: int,
     pairs: Sequence[tuple[int, int]],
     draws: NDArray[np.int64],
-) -> tuple[PairTest, ...]:
-    """Test pairs of rows by their subjects' values.
+    margin: float | None = None,
+) -> tuple[tuple[PairTest, ...], Tested]:
+    """Test pairs of rows by the means of their subjects' values.
 
     Parameters
     ----------
     keys : sequence of (str, str)
         K rows.
-    values : float64 (S, K)
-        A value per subject and row.
-    worth : float64 (S, K)
-        The same with higher = better.
+    values : sequence of float64 (S, T)
+        Of every row by subject and seed.
+    sign : int
+        1 where more is better, -1 where less is.
     pairs : sequence of (int, int)
         Which rows to compare; one family.
     draws : int (R, S)
         Resamples of the subjects, for the intervals.
+    margin : float, optional
+        Differences up to this count as none: equivalence is tested too.
     """
-    means = draws.astype(np.float64) @ values / len(values)
-    found = [wilcoxon(worth[:, first] - worth[:, second]) for first, second in pairs]
-    adjusted = holm([test.p for test in found])
+    tested = mean_tests(values, pairs)
+    means = np.stack([own.mean(axis=1) for own in values], axis=1)
+    first, second = (list(side) for side in zip(*pairs, strict=True))
+    differences = means[:, first] - means[:, second]
+    limits = _limits(differences, tested, draws)
+    ranks = _signed_ranks(keys, sign * differences, pairs)
+    centre = differences.mean(axis=0)
+    equivalent = None if margin is None else equivalence(centre, tested, margin)
     out = []
-    for (first, second), test, p in zip(pairs, found, adjusted, strict=True):
-        low, high = np.percentile(means[:, first] - means[:, second], [2.5, 97.5])
-        winner = None
-        if p < ALPHA and test.effect:
-            winner = keys[first] if test.effect > 0 else keys[second]
+    for place, (i, j) in enumerate(pairs):
+        difference = float(centre[place])
+        favoured = _favoured(sign * difference, keys[i], keys[j])
         out.append(
             PairTest(
-                first=keys[first],
-                second=keys[second],
-                difference=float((values[:, first] - values[:, second]).mean()),
-                low=float(low),
-                high=float(high),
-                p=test.p,
-                adjusted=float(p),
-                effect=test.effect,
-                subjects=len(values),
-                zeros=test.zeros,
-                how=test.how,
-                better=winner,
+                first=keys[i],
+                second=keys[j],
+                difference=difference,
+                low=limits[place][0],
+                high=limits[place][1],
+                error=float(tested.errors[place]),
+                degrees=float(tested.degrees[place]),
+                p=float(tested.p[place]),
+                adjusted=float(tested.adjusted[place]),
+                floor=tested.floor,
+                how=BY_MEAN + (", all" if tested.exact else ""),
+                subjects=len(means),
+                better=favoured if tested.adjusted[place] < ALPHA else None,
+                ranks=ranks[place],
+                equivalent=None if equivalent is None else float(equivalent[place]),
+                favoured=favoured,
             )
         )
-    return tuple(out)
+    return tuple(out), tested
 
 
-def bootstrap_tests(
-    rows: Sequence[Row],
+def pooled_pair_tests(
+    keys: Sequence[Key],
+    figures: Sequence[float],
+    tables: Sequence[NDArray[np.float32]],
+    pseudo: Sequence[NDArray[np.float64]],
     pairs: Sequence[tuple[int, int]],
-    pooled: dict[Key, NDArray[np.float64]],
-    subjects: int,
+    among: float,
 ) -> tuple[PairTest, ...]:
     """Test pairs of rows by their pooled average precision.
 
     Parameters
     ----------
-    rows : sequence of Row
-        Of the leaderboard.
+    keys : sequence of (str, str)
+        K rows.
+    figures : sequence of float
+        Pooled average precision of each, mean over its seeds.
+    tables : sequence of float32 (S, 2, G)
+        From :func:`leaderboard.statistics.pooled_swaps.on_common_grid`.
+    pseudo : sequence of float64 (S, T)
+        Pseudo-values, from :func:`leaderboard.statistics.pooled_counts.pseudo_values`.
     pairs : sequence of (int, int)
         Which rows to compare; one family.
-    pooled : dict
-        By row: its pooled average precision on the same resamples of the subjects, float64 (R,).
-    subjects : int
-        How many there are.
+    among : float
+        Degrees of freedom of subjects, for the intervals.
     """
-    found = []
-    for first, second in pairs:
-        drawn = pooled[rows[first].key] - pooled[rows[second].key]
-        drawn = drawn[np.isfinite(drawn)]
-        low, high = np.percentile(drawn, [2.5, 97.5])
-        # the share of the resamples on the wrong side of 0; never 0 with finitely many
-        tail = min(int((drawn <= 0).sum()), int((drawn >= 0).sum()))
-        found.append((float(low), float(high), min(1.0, 2 * (tail + 1) / (len(drawn) + 1))))
-    adjusted = holm([p for _, _, p in found])
+    variances = np.array([training_variance(own) for own in pseudo])
+    seeds = np.array([own.shape[1] for own in pseudo])
+    first, second = (np.array(side, dtype=np.intp) for side in zip(*pairs, strict=True))
+    trainings = Trainings(variances, seeds, first, second)
+    tested = swap_tests(tables, pairs, trainings)
+    number = len(pseudo[0])
+    means = np.stack([own.mean(axis=1) for own in pseudo], axis=1)
+    own = (means[:, first] - means[:, second]).var(axis=0, ddof=1) / number
+    errors = np.sqrt(own + variances[first] + variances[second])
+    freedom = trainings.degrees(own, variances, among)
     out = []
-    for (first, second), (low, high, p), corrected in zip(pairs, found, adjusted, strict=True):
-        one, other = rows[first], rows[second]
-        values = one.figures["pooled_ap"].value, other.figures["pooled_ap"].value
-        assert values[0] is not None
-        assert values[1] is not None
-        difference = values[0] - values[1]
-        winner = None
-        if corrected < ALPHA and difference and subjects >= FEW_SUBJECTS:
-            winner = one.key if difference > 0 else other.key
+    for place, (i, j) in enumerate(pairs):
+        difference, error = figures[i] - figures[j], float(errors[place])
+        reach = t_quantile(float(freedom[place])) * error
+        favoured = _favoured(difference, keys[i], keys[j])
         out.append(
             PairTest(
-                first=one.key,
-                second=other.key,
+                first=keys[i],
+                second=keys[j],
                 difference=difference,
-                low=low,
-                high=high,
-                p=p,
-                adjusted=float(corrected),
-                effect=None,
-                subjects=subjects,
-                zeros=0,
-                how="bootstrap",
-                better=winner,
+                low=difference - reach if error else None,
+                high=difference + reach if error else None,
+                error=error,
+                degrees=float(freedom[place]),
+                p=float(tested.p[place]),
+                adjusted=float(tested.adjusted[place]),
+                floor=tested.floor,
+                how=BY_SWAPS + (", all" if tested.exact else ""),
+                subjects=number,
+                better=favoured if tested.adjusted[place] < ALPHA else None,
+                favoured=favoured,
             )
         )
     return tuple(out)
+
+
+def equivalence(
+    differences: NDArray[np.float64], tested: Tested, margin: float
+) -> NDArray[np.float64]:
+    """Return Holm's p that differences are within a margin: two one-sided t tests (Schuirmann, 1987), float64 (P,)."""
+    from scipy.special import stdtr
+
+    room = margin - np.abs(differences)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(tested.errors > 0, room / tested.errors, np.sign(room) * np.inf)
+    return holm(1 - stdtr(tested.degrees, t))
+
+
+def _limits(
+    differences: NDArray[np.float64], tested: Tested, draws: NDArray[np.int64]
+) -> list[tuple[float, float] | tuple[None, None]]:
+    """Return bootstrap-t intervals of the differences, widened by the trainings' part of the standard error."""
+    known = np.ones(differences.shape, dtype=bool)
+    low, high = studentised_quantiles(differences, known, draws)
+    out: list[tuple[float, float] | tuple[None, None]] = []
+    for place, centre in enumerate(differences.mean(axis=0).tolist()):
+        error = float(tested.errors[place])
+        if not error or not math.isfinite(low[place]):
+            out.append((None, None))
+            continue
+        wider = t_quantile(float(tested.degrees[place])) / t_quantile(len(differences) - 1)
+        begin, end = (float(high[place]) * wider * error, float(low[place]) * wider * error)
+        out.append((centre - begin, centre - end))
+    return out
+
+
+def _signed_ranks(
+    keys: Sequence[Key], worth: NDArray[np.float64], pairs: Sequence[tuple[int, int]]
+) -> list[SignedRanks]:
+    found = [wilcoxon(column) for column in worth.T]
+    adjusted = holm([test.p for test in found])
+    out = []
+    for (i, j), test, p in zip(pairs, found, adjusted, strict=True):
+        better = None
+        if p < ALPHA and test.effect:
+            better = keys[i] if test.effect > 0 else keys[j]
+        out.append(SignedRanks(test.p, float(p), test.effect, test.zeros, better))
+    return out
+
+
+def _favoured(worth: float, first: Key, second: Key) -> Key | None:
+    """Return the better of two rows; None where rounding alone is between them."""
+    if abs(worth) <= 1e-12:
+        return None
+    return first if worth > 0 else second

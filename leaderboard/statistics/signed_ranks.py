@@ -1,8 +1,7 @@
-"""Tests of paired values, the subjects being the blocks: Wilcoxon, Holm, effect size, and all that on resamples."""
+"""Tests of paired values by their signed ranks, the subjects being the blocks: Wilcoxon, Holm, effect size."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -113,54 +112,3 @@ def holm(p: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
     out = np.empty_like(values)
     np.put_along_axis(out, order, np.minimum(stepped, 1.0), -1)
     return out
-
-
-def resampled_wilcoxon(
-    differences: NDArray[np.float64], draws: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Test paired differences on resamples of the subjects, by the normal approximation.
-
-    A resample repeats subjects, so it has ties: the approximation is the one that :func:`wilcoxon` takes for them. The
-    absolute differences are sorted once; mean ranks in a resample follow from how often each occurs.
-
-    Parameters
-    ----------
-    differences : float64 (S,)
-        One a subject.
-    draws : int (R, S)
-        How often each subject occurs in each resample.
-
-    Returns
-    -------
-    p, sign : float64 (R,)
-        Two-sided, 1 where every difference is 0; and the sign of W+ - W-.
-    """
-    from scipy.special import erfc
-
-    rounded = np.round(np.asarray(differences, dtype=np.float64), _DIGITS)
-    kept = np.flatnonzero(rounded)
-    if not len(kept):
-        return np.ones(len(draws)), np.zeros(len(draws))
-    kept = kept[np.argsort(np.abs(rounded[kept]), kind="stable")]
-    size = np.abs(rounded[kept])
-    # subjects along the first axis: sums over them then run through memory in order
-    count = draws.T[kept].astype(np.float64)
-    positive = count * (rounded[kept] > 0)[:, None]
-    first = np.flatnonzero(np.concatenate([[True], size[1:] != size[:-1]]))
-    if len(first) < len(kept):
-        count, positive = (np.add.reduceat(part, first, axis=0) for part in (count, positive))
-    rank = np.cumsum(count, axis=0)
-    total = rank[-1].copy()
-    rank -= (count - 1) / 2
-    above = np.einsum("sr,sr->r", positive, rank) - total * (total + 1) / 4
-    ties = np.einsum("sr,sr,sr->r", count, count, count) - total
-    variance = total * (total + 1) * (2 * total + 1) / 24 - ties / 48
-    with np.errstate(invalid="ignore", divide="ignore"):
-        z = np.maximum(np.abs(above) - 0.5, 0.0) / np.sqrt(variance)
-    p = np.where(variance > 0, erfc(z / math.sqrt(2)), 1.0)
-    return p, np.sign(above)
-
-
-def smallest_adjusted(subjects: int, pairs: int) -> float:
-    """Return the smallest Holm-adjusted p that one of so many exact two-sided tests can reach."""
-    return min(1.0, pairs * 2.0 ** (1 - subjects))

@@ -9,6 +9,8 @@ from leaderboard.tables.seeds import Estimate
 from leaderboard.tables.table import Row, Table
 
 DASH = "–"
+NO_SEED = "no seed"
+"""Of a method without chance: another seed gives the same maps."""
 
 MAIN_PRIORITY = 3
 """Columns of a higher number are left to exports that have room for all."""

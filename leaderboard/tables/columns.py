@@ -10,8 +10,8 @@ from andi_bench.metrics.catalogue import CATALOGUE
 from andi_bench.metrics.compared import compared_of, compared_rates, metric_at, title_of
 from andi_bench.metrics.metric import Metric, MetricAt
 from andi_bench.metrics.points import RANKING, RANKING_POINT, UPPER_BOUND
-from andi_bench.metrics.resampling import SEED_MEANS_RESAMPLES
 from leaderboard.tables.cells import (
+    NO_SEED,
     NOTHING,
     Cell,
     Column,
@@ -70,7 +70,14 @@ def _of_row(metric: str) -> Iterator[Column]:
         0,
         number=False,
     )
-    yield Column("Seeds", "Seeds of the runs behind the row.", _seeds, 8, number=False)
+    yield Column(
+        "Seeds",
+        "Seeds of the runs behind the row; with one, intervals and tests are about that training alone. "
+        f"'{NO_SEED}': nothing in the method is left to chance.",
+        _seeds,
+        8,
+        number=False,
+    )
 
 
 def _of_metric(metric: Metric) -> Iterator[Column]:
@@ -102,9 +109,9 @@ def _of_ranking(found: MetricAt) -> Iterator[Column]:
     metric, title, name = found.metric, found.title, RANKING_POINT.name
     yield Column(
         title,
-        f"Mean per-subject {metric.definition} at {RANKING_POINT.where}; in brackets the 95 % interval over subjects "
-        f"(bootstrap). {metric.empty} Ranks. With several seeds: the mean over seeds, and the interval of the subjects' "
-        f"values averaged over seeds ({SEED_MEANS_RESAMPLES:,} resamples).",
+        f"Mean per-subject {metric.definition} at {RANKING_POINT.where}; in brackets the 95 % interval "
+        f"(Student's t on the logit). {metric.empty} Ranks. With several seeds: the mean over seeds, and the interval of the method, over subjects "
+        "and seeds; with one seed that of this training, over subjects.",
         _interval(found),
         RANKING_POINT.priority,
         narrow=_narrowed(title),
@@ -113,10 +120,11 @@ def _of_ranking(found: MetricAt) -> Iterator[Column]:
     )
     yield Column(
         "SD over seeds",
-        f"Standard deviation of {title} over the seeds; no part of the interval over subjects.",
-        lambda row: _value(row.figures[RANKING].seed_sd),
+        f"Standard deviation of {title} over the seeds: a part of the interval. '{NO_SEED}': nothing in the method is left "
+        "to chance.",
+        _seed_sd,
         2,
-        only=lambda table: any(len(row.runs) > 1 for row in table.rows),
+        only=lambda table: any(len(row.by_seed) > 1 for row in table.rows),
         narrow="SD over\nseeds",
         points=(name,),
     )
@@ -173,7 +181,7 @@ def _of_limits(found: MetricAt) -> Column:
         limits = limits_of(figure) if figure.value is not None else ""
         return Cell(limits, figure.low) if limits else NOTHING
 
-    text = "Its interval over subjects (bootstrap); with several seeds that of their mean."
+    text = "Its 95 % interval: Student's t on the logit, the standard error by the jackknife over subjects; with several seeds over these too."
     return Column(header, text, cell, 11, narrow=_narrowed(header))
 
 
@@ -236,7 +244,11 @@ def _rank(row: Row) -> Cell:
 
 
 def _seeds(row: Row) -> Cell:
-    return Cell(", ".join(str(seed) for seed in row.seeds))
+    return Cell(", ".join(str(seed) for seed in row.seeds) if row.chance else NO_SEED)
+
+
+def _seed_sd(row: Row) -> Cell:
+    return _value(row.figures[RANKING].seed_sd) if row.chance else Cell(NO_SEED)
 
 
 def _upper_bound(row: Row) -> Cell:

@@ -1,4 +1,4 @@
-"""One row from the runs of one method with several seeds: mean, spread over seeds, interval over subjects."""
+"""One row from the runs of one method with several seeds: mean, spread over seeds, interval."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
+from andi_bench.metrics.mean_intervals import amount_intervals, share_interval
 from andi_bench.metrics.metric import MetricAt
-from andi_bench.metrics.resampling import SEED_MEANS_RESAMPLES, SEED_MEANS_SEED, draws_of
+from andi_bench.metrics.resampling import MEAN_RESAMPLES, draws_of
 from andi_bench.records.store import Pooled, RunRecord, SubjectSummary
 from leaderboard.tables.subject_values import SubjectTable, over_the_seeds
 
@@ -23,7 +25,7 @@ class Estimate:
     value : float or None
         Mean over the seeds; None as soon as one seed lacks it.
     low, high : float or None
-        95 % interval over subjects.
+        95 % interval over subjects and seeds, of the same subjects as the value; over subjects alone for one seed.
     seed_sd : float or None
         Standard deviation over the seeds (n - 1); None for one seed.
     undefined : int
@@ -50,59 +52,97 @@ def over_seeds(values: Sequence[float | None]) -> Estimate:
 
 
 def pooled_estimate(seeds: Sequence[Pooled], name: str) -> Estimate:
-    """Return a field of the records' pooled parts; with one seed the limits are the record's own, where it has any."""
+    """Return a field of the records' pooled parts, without limits.
+
+    Those of average precision follow from its histograms (:func:`leaderboard.tables.table.with_limits`); of AUROC they
+    are the record's own, with one seed.
+    """
     found = over_seeds([getattr(seed, name) for seed in seeds])
-    if len(seeds) > 1:
+    if len(seeds) > 1 or name != "auroc":
         return found
-    low, high = (getattr(seeds[0], f"{name}_{end}", None) for end in ("low", "high"))
-    return replace(found, low=low, high=high)
+    return replace(found, low=seeds[0].auroc_low, high=seeds[0].auroc_high)
 
 
-def subject_estimate(
-    runs: Sequence[RunRecord], tables: Sequence[SubjectTable], chain: str, found: MetricAt
-) -> Estimate:
-    """Return a per-subject metric's mean over subjects and seeds.
+def subject_estimates(
+    runs: Sequence[RunRecord],
+    tables: Sequence[SubjectTable],
+    chain: str,
+    metrics: Sequence[MetricAt],
+) -> dict[str, Estimate]:
+    """Return the means over subjects and seeds of per-subject metrics, by key.
 
-    With one seed the interval is the record's own. With several, every subject's values are first averaged over
-    the seeds, and the subjects are resampled (percentile bootstrap, :data:`~andi_bench.metrics.resampling.SEED_MEANS_RESAMPLES` resamples): the interval says
-    how much the choice of subjects matters, the spread over seeds stands apart.
+    With several seeds, value, interval and spread are of the subjects for which every seed has a value. The interval is
+    that of :mod:`andi_bench.metrics.mean_intervals`, the same construction for one seed and for several; all amounts
+    share one product of resampling weights (:data:`~andi_bench.metrics.resampling.MEAN_RESAMPLES` resamples).
 
     Parameters
     ----------
     runs : sequence of RunRecord
         The seeds.
     tables : sequence of SubjectTable
-        From :func:`leaderboard.tables.subject_values.subject_tables`.
+        From :func:`leaderboard.tables.subject_values.subject_tables`; without them there is no interval.
     chain : str
         Post-processing.
-    found : MetricAt
-        A metric of the subjects.
+    metrics : sequence of MetricAt
+        Metrics of the subjects.
     """
+    out: dict[str, Estimate] = {}
+    amounts: dict[str, dict[str, list[float]]] = {}
+    for found in metrics:
+        by_seed = [table.values(chain, found) for table in tables]
+        out[found.key], shared = _of_subjects(runs, chain, found, by_seed)
+        if not shared or out[found.key].value is None:
+            continue
+        values = np.array(list(shared.values()))
+        if found.metric.share and values.min() >= 0 and values.max() <= 1:
+            out[found.key] = _limited(out[found.key], share_interval(values))
+        else:
+            amounts[found.key] = shared
+    names = sorted(set().union(*amounts.values()))
+    if names:
+        columns = [_column(shared, names, len(runs)) for shared in amounts.values()]
+        limits = amount_intervals(columns, draws_of(len(names), MEAN_RESAMPLES))
+        for key, own in zip(amounts, limits, strict=True):
+            out[key] = _limited(out[key], own)
+    return out
+
+
+def _of_subjects(
+    runs: Sequence[RunRecord], chain: str, found: MetricAt, by_seed: Sequence[dict[str, float]]
+) -> tuple[Estimate, dict[str, list[float]]]:
+    """Return a metric without its interval, and the values of each seed of the subjects that all seeds have."""
     summaries = [_summary(run, chain, found.key) for run in runs]
     mean = over_seeds([summary.mean for summary in summaries])
     undefined = max(summary.undefined for summary in summaries)
-    low, high, median = summaries[0].low, summaries[0].high, summaries[0].median
-    if len(tables) > 1 and mean.value is not None:
-        values = over_the_seeds([table.values(chain, found) for table in tables])
-        median = statistics.median(values.values()) if values else None
-        if low is not None:
-            low, high = _interval(list(values.values()))
-    return Estimate(mean.value, low, high, mean.seed_sd, undefined, median)
+    median = summaries[0].median
+    if mean.value is None or len(by_seed) < len(runs):
+        return replace(mean, undefined=undefined, median=median), {}
+    common = set.intersection(*(set(values) for values in by_seed))
+    shared = {name: [values[name] for values in by_seed] for name in sorted(common)}
+    if len(runs) > 1 and shared:
+        averaged = over_the_seeds(by_seed)
+        median = statistics.median(averaged.values())
+        if any(len(values) > len(shared) for values in by_seed):
+            mean = over_seeds(
+                [statistics.fmean(column) for column in zip(*shared.values(), strict=True)]
+            )
+            undefined = max(summary.n + summary.undefined for summary in summaries) - len(shared)
+    return replace(mean, undefined=undefined, median=median), shared
+
+
+def _column(
+    shared: dict[str, list[float]], names: Sequence[str], seeds: int
+) -> NDArray[np.float64]:
+    """Return values by subject and seed, float64 (S, T), NaN for subjects that have none."""
+    nothing = [np.nan] * seeds
+    return np.array([shared.get(name, nothing) for name in names])
+
+
+def _limited(estimate: Estimate, limits: tuple[float, float] | None) -> Estimate:
+    return estimate if limits is None else replace(estimate, low=limits[0], high=limits[1])
 
 
 def _summary(run: RunRecord, chain: str, metric: str) -> SubjectSummary:
     results = run.summary.get(chain)
     found = results.subjects.get(metric) if results is not None else None
     return found or SubjectSummary()
-
-
-def _interval(values: list[float]) -> tuple[float | None, float | None]:
-    if not values:
-        return None, None
-    means = (
-        draws_of(len(values), SEED_MEANS_RESAMPLES, SEED_MEANS_SEED)
-        @ np.asarray(values)
-        / len(values)
-    )
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from andi_bench.errors import unknown_name
 from andi_bench.metrics.compared import compared_in_groups, compared_pooled
 from andi_bench.records.store import Group, Pooled, RunRecord
-from leaderboard.tables.seeds import Estimate, pooled_estimate, subject_estimate
+from leaderboard.tables.seeds import Estimate, pooled_estimate, subject_estimates
 from leaderboard.tables.subject_values import SubjectTable, subject_tables
 from leaderboard.tables.table import Row, Table
 
@@ -26,7 +26,8 @@ class GroupRow:
     label, chain : str
         As in the leaderboard.
     figures : dict of Estimate
-        By the keys of :func:`andi_bench.metrics.compared.compared_in_groups`, and pooled ones; without limits where there are fewer than three subjects.
+        By the keys of :func:`andi_bench.metrics.compared.compared_in_groups`, and pooled ones, which have no limits here; none has
+        limits where there are fewer than three subjects.
     """
 
     group: str
@@ -112,9 +113,7 @@ def _row(row: Row, groups: Sequence[Group], tables: Sequence[SubjectTable]) -> G
         for run, group in zip(row.runs, groups, strict=True)
     ]
     lines = [table.only(members) for table in tables]
-    figures = {
-        found.key: subject_estimate(runs, lines, row.chain, found) for found in compared_in_groups()
-    }
+    figures = subject_estimates(runs, lines, row.chain, compared_in_groups())
     pooled = [
         group.results[row.chain].pooled if row.chain in group.results else Pooled()
         for group in groups

@@ -13,13 +13,14 @@ from andi_bench.metrics.compared import (
     compared_pooled,
     compared_rates,
     metric_at,
+    tested_metric,
     title_of,
 )
 from andi_bench.metrics.points import RANKING, UPPER_BOUND
 from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import Pooled, Protocol, RunRecord
 from leaderboard.tables.comparability import DATA, MODALITIES, comparability, comparable, methods_of
-from leaderboard.tables.seeds import Estimate, over_seeds, pooled_estimate, subject_estimate
+from leaderboard.tables.seeds import Estimate, over_seeds, pooled_estimate, subject_estimates
 from leaderboard.tables.subject_values import SubjectTable, over_the_seeds, subject_tables
 
 _MEAN_COSTS = (
@@ -52,6 +53,11 @@ class Row:
     values : mapping of str to mapping of str to float
         By per-subject metric: each subject's value, averaged over the seeds; without undefined ones. Also
         ``lesion_ml``.
+    by_seed : tuple of mapping of str to float
+        Values of the metric that is tested, seed by seed; a single entry for a method without chance.
+    chance : bool
+        Whether another seed could have given other maps; False where all seeds agree in every subject's value, or where
+        a method learns nothing and applies no network.
     """
 
     rank: int | None
@@ -63,6 +69,8 @@ class Row:
     reason: str | None
     runs: tuple[RunRecord, ...]
     values: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
+    by_seed: tuple[dict[str, float], ...] = field(default=(), repr=False)
+    chance: bool = True
 
     @property
     def key(self) -> tuple[str, str]:
@@ -204,11 +212,11 @@ def _table(
 
 
 def with_limits(table: Table, limits: Mapping[tuple[str, str], tuple[float, float]]) -> Table:
-    """Fill in the limits of pooled average precision where a row of several seeds has none."""
+    """Fill in the limits of pooled average precision, which follow from the records' histograms."""
 
     def filled(row: Row) -> Row:
         figure = row.figures["pooled_ap"]
-        if figure.low is not None or row.key not in limits:
+        if figure.value is None or row.key not in limits:
             return row
         low, high = limits[row.key]
         return replace(
@@ -258,16 +266,47 @@ def _row(
         for found in compared_per_subject()
     }
     values[LESION_ML] = over_the_seeds([table.column(chain, LESION_ML) for table in tables])
+    tested = metric_at(tested_metric(metric))
+    by_seed = tuple(table.values(chain, tested) for table in tables)
+    chance = _by_chance(runs, tables, chain)
     reason = _reason(runs, chain)
     missing = next(filter(None, (_incomplete(run, chain) for run in runs)), None)
     if missing is not None:
         # what is there is not averaged: the missing subjects may be the hard ones
         figures, values = {name: Estimate() for name in figures}, {name: {} for name in values}
+        by_seed = ()
         reason = reason or missing
     elif reason is None and figures[metric].value is None:
         reason = _undefined(runs, chain, metric)
+    if not chance:  # several seeds are one: nothing spreads over them
+        by_seed = by_seed[:1]
+        figures = {key: replace(figure, seed_sd=None) for key, figure in figures.items()}
     return Row(
-        None, runs[0].run.method, label, chain, figures, _costs(runs), reason, tuple(runs), values
+        rank=None,
+        method=runs[0].run.method,
+        label=label,
+        chain=chain,
+        figures=figures,
+        costs=_costs(runs),
+        reason=reason,
+        runs=tuple(runs),
+        values=values,
+        by_seed=by_seed,
+        chance=chance,
+    )
+
+
+def _by_chance(runs: Sequence[RunRecord], tables: Sequence[SubjectTable], chain: str) -> bool:
+    """Whether another seed could have given other maps, as far as the records tell."""
+    if len(runs) > 1 and len(tables) == len(runs):
+        return any(
+            table.values(chain, found) != tables[0].values(chain, found)
+            for table in tables[1:]
+            for found in compared_per_subject()
+        )
+    return not all(
+        run.method.learns_from == "nothing" and run.costs.network_calls_per_slice == 0
+        for run in runs
     )
 
 
@@ -275,9 +314,7 @@ def _figures(
     runs: Sequence[RunRecord], tables: Sequence[SubjectTable], chain: str
 ) -> dict[str, Estimate]:
     """Return everything that tables compare, of one method with one chain."""
-    figures = {
-        found.key: subject_estimate(runs, tables, chain, found) for found in compared_per_subject()
-    }
+    figures = subject_estimates(runs, tables, chain, compared_per_subject())
     pooled = [run.summary[chain].pooled if chain in run.summary else Pooled() for run in runs]
     for found in compared_pooled():
         figures[found.key] = pooled_estimate(pooled, found.metric.field)

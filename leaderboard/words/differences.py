@@ -1,72 +1,68 @@
-"""Tests and rankings as rows of text, for the terminal, Markdown and LaTeX."""
+"""Tests, groups and ranks as rows of text, for the terminal, Markdown, LaTeX and the page."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from andi_bench.metrics.compared import title_of
-from andi_bench.metrics.resampling import PAIR_RESAMPLES, RANK_RESAMPLES
-from leaderboard.statistics.families import (
-    BETWEEN_METHODS,
-    Agreement,
-    Family,
-    Key,
-    PairTest,
-    TableStatistics,
-)
-from leaderboard.statistics.pair_tests import FEW_SUBJECTS
+from leaderboard.statistics.family import BETWEEN_METHODS, Family
+from leaderboard.statistics.pair_tests import Key, PairTest
 from leaderboard.statistics.rankings import Ranking
-from leaderboard.statistics.signed_ranks import EXACT_UP_TO
-from leaderboard.tables.cells import DASH
+from leaderboard.tables.cells import DASH, NO_SEED
 
-RANK_NUMBERS = ("Mean", "Rank by mean", "Rank by mean rank", "Rank by tests")
-RANK_HEADS = ("Method", *RANK_NUMBERS, "Significantly better than")
-PAIR_NUMBERS = ("Difference", "p", "p (Holm)", "Effect", title_of("pooled_ap"), "p (Holm), pooled")
-PAIR_HEADS = ("First", "Second", *PAIR_NUMBERS, "Better")
-
-HOW = (
-    "Subjects are the blocks of all tests; several seeds of a method are averaged within each subject first, and the "
-    "spread over seeds stands apart. Only ranked rows take part.",
-    "Families: all pairs of methods with the same post-processing make one family for each chain; each method's chains "
-    "against each other make another. Holm's method corrects the p-values for the number of comparisons within a family.",
-    "Wilcoxon: signed ranks of the paired differences, two-sided. Differences of 0 are left out, equal ones share their "
-    f"mean rank. Up to {EXACT_UP_TO} differences other than 0 the null distribution is exact, beyond it is normal with "
-    "correction for ties and continuity.",
-    "Effect: matched-pairs rank-biserial correlation, from -1 to 1; positive where the first is better.",
-    "Difference [95 %]: first less second, with the paired percentile bootstrap over subjects "
-    f"({PAIR_RESAMPLES:,} resamples, the same for all pairs). Pooled AP likewise, from the score histograms; its p is twice "
-    "the share of resamples on the wrong side of 0. In simulations with 10 subjects that p falls below 5 % between equal "
-    f"methods twice as often as it should: of fewer than {FEW_SUBJECTS} subjects no such difference is called significant.",
-    "Ranks by three schemes (challengeR): by the mean over subjects (aggregate-then-rank); by the mean of the ranks "
-    "within each subject (rank-then-aggregate); by how many methods are significantly worse (test-then-rank). Equal "
-    f"results share the better rank. In brackets 95 % of the ranks in {RANK_RESAMPLES:,} bootstraps of the subjects.",
-    "Friedman: do the methods differ at all, over subjects; CD is Nemenyi's critical difference of mean ranks at 5 %.",
-    "Kendall's tau-b: 1, two rankings agree; 0, they have nothing in common; -1, one is the other reversed; –: one of them ties all.",
-    "Bold: significantly better than every other ranked row with the same post-processing. No bold: nobody is.",
-    "Intervals are percentile bootstraps over subjects, as in the run records. In simulations of skewed Dice values with some "
-    "zeros they cover the true mean in 91 % of the cases with 10 subjects, 93 % with 20, 95 % with 50 or more (BCa "
-    "intervals: 93, 94 and 95 %).",
+RANK_HEADS = ("Method", "Mean", "Group", "Rank", "Significantly better than")
+RANK_NUMBERS = ("Mean", "Rank", "Rank by mean rank", "Rank by tests")
+SPREAD_HEADS = ("Method", "Seeds", "SD subjects", "SD seeds", "SD subject x seed")
+SPREAD_NUMBERS = SPREAD_HEADS[1:]
+PAIR_NUMBERS = (
+    "Difference",
+    "p",
+    "p (family)",
+    "Wilcoxon p (Holm)",
+    "Effect",
+    title_of("pooled_ap"),
+    "p (family), pooled",
+    "p equivalent (Holm)",
 )
-"""What a reader must know of the statistics, one item each."""
+_PAIR_HEADS = ("First", "Second", *PAIR_NUMBERS[:-1], "Better")
+
+
+def rank_heads(family: Family) -> tuple[str, ...]:
+    """Return the heads of :func:`rank_cells`: further schemes stand there where they were asked for."""
+    others = [f"Rank {ranking.scheme}" for ranking in family.rankings[1:]]
+    return (*RANK_HEADS[:-1], *others, RANK_HEADS[-1])
 
 
 def rank_cells(family: Family) -> list[list[str]]:
-    """Return the methods of a family under :data:`RANK_HEADS`, best mean first."""
-    places = list(range(len(family.keys)))
-    if family.rankings:
-        places = sorted(places, key=lambda place: family.rankings[0].ranks[place])
+    """Return the methods of a family under :func:`rank_heads`, best mean first; [] without a ranking."""
+    if not family.rankings:
+        return []
+    first = family.rankings[0]
     out = []
-    for place in places:
+    for place in sorted(range(len(family.keys)), key=lambda place: (first.ranks[place], place)):
         key = family.keys[place]
-        score = f"{abs(family.rankings[0].scores[place]):.3f}" if family.rankings else DASH
         ranks = [_rank(ranking, place) for ranking in family.rankings]
-        out.append([key[0], score, *ranks, _beaten(family, key)])
+        score = f"{abs(first.scores[place]):.3f}"
+        out.append(
+            [key[0], score, family.letters[place], ranks[0], *ranks[1:], _beaten(family, key)]
+        )
+    return out
+
+
+def spread_cells(family: Family) -> list[list[str]]:
+    """Return where the variance of each row's mean comes from, under :data:`SPREAD_HEADS`."""
+    within = family.kind == BETWEEN_METHODS
+    out = []
+    for key, found, chance in zip(family.keys, family.spread, family.chance, strict=False):
+        seeds = str(found.trainings) if chance else NO_SEED
+        apart = [f"{found.sd_of_trainings:.3f}", f"{found.sd_of_rest:.3f}"]
+        if found.trainings == 1:
+            apart = [DASH, DASH]
+        out.append([row_name(key, within), seeds, f"{found.sd_of_subjects:.3f}", *apart])
     return out
 
 
 def _beaten(family: Family, key: Key) -> str:
     """Name the methods that one is significantly better than; of one chain, labels suffice."""
-    worse = [test for test in family.wilcoxon if test.better == key]
+    worse = [test for test in family.tests if test.better == key]
     names = [(test.second if test.first == key else test.first)[0] for test in worse]
     others = len(family.keys) - 1
     return f"all {others}" if len(names) == others else ", ".join(names) or "none"
@@ -83,130 +79,57 @@ def matrix_cells(family: Family) -> tuple[list[str], list[list[str]]]:
         line = [f"{place} {key[0]}"]
         for other in family.keys:
             test = family.test(key, other) if other != key else None
-            line.append(DASH if test is None else mark_of(test, key) + p_text(test.adjusted))
+            line.append(
+                DASH if test is None else mark_of(test, key) + p_text(test.adjusted, test.floor)
+            )
         cells.append(line)
     return heads, cells
 
 
+def pair_heads(family: Family) -> tuple[str, ...]:
+    """Return the heads of :func:`pair_cells`."""
+    asked = any(test.equivalent is not None for test in family.tests)
+    return (*_PAIR_HEADS[:-1], PAIR_NUMBERS[-1], _PAIR_HEADS[-1]) if asked else _PAIR_HEADS
+
+
 def pair_cells(family: Family) -> list[list[str]]:
-    """Return every pair of a family under :data:`PAIR_HEADS`."""
+    """Return every pair of a family under :func:`pair_heads`."""
     within = family.kind == BETWEEN_METHODS
     out = []
-    for place, test in enumerate(family.wilcoxon):
+    for place, test in enumerate(family.tests):
         pooled = family.pooled[place] if family.pooled else None
-        out.append(
-            [
-                _name(test.first, within),
-                _name(test.second, within),
-                _difference(test),
-                p_text(test.p),
-                p_text(test.adjusted),
-                DASH if test.effect is None else f"{test.effect:+.2f}",
-                DASH if pooled is None else _difference(pooled),
-                DASH if pooled is None else p_text(pooled.adjusted),
-                _better(test, pooled, within),
-            ]
-        )
+        ranks = test.ranks
+        line = [
+            row_name(test.first, within),
+            row_name(test.second, within),
+            _difference(test),
+            p_text(test.p, test.floor),
+            p_text(test.adjusted, test.floor),
+            DASH if ranks is None else p_text(ranks.adjusted),
+            DASH if ranks is None else f"{ranks.effect:+.2f}",
+            DASH if pooled is None else _difference(pooled),
+            DASH if pooled is None else p_text(pooled.adjusted, pooled.floor),
+        ]
+        if test.equivalent is not None:
+            line.append(p_text(test.equivalent))
+        out.append([*line, _better(test, pooled, within)])
     return out
 
 
-def sentences(family: Family) -> list[str]:
-    """Return what a family's tests say beside their tables: the blocks, Friedman's test, agreement, warnings."""
-    lines = [*_of_tests(family), *_of_pooled(family)]
-    test = family.friedman
-    if test is not None:
-        degrees = len(family.keys) - 1
-        f = "" if test.f is None else f"; F = {test.f:.2f}, p {p_is(test.f_p)} (Iman and Davenport)"
-        ranks = ", ".join(
-            f"{key[0]} {rank:.2f}"
-            for key, rank in zip(family.keys, test.average_ranks, strict=True)
-        )
-        lines.append(
-            f"Friedman: chi-squared = {test.chi2:.2f} ({degrees} degrees of freedom), p {p_is(test.p)}{f}. Mean ranks: "
-            f"{ranks}; CD {test.critical_difference:.2f}."
-        )
-    if family.agreements:
-        lines.append(f"Kendall's tau between schemes: {agreements_text(family.agreements)}.")
-    return lines
-
-
-def _of_tests(family: Family) -> list[str]:
-    if not family.wilcoxon:
-        return []
-    exact = sum(test.how == "exact" for test in family.wilcoxon)
-    how = "exact" if exact == len(family.wilcoxon) else "approximate"
-    if 0 < exact < len(family.wilcoxon):
-        how = f"{exact} exact, {len(family.wilcoxon) - exact} approximate"
-    found = sum(test.better is not None for test in family.wilcoxon)
-    return [
-        f"{title_of(family.metric)} over {len(family.subjects)} subjects, {len(family.wilcoxon)} comparisons "
-        f"({how}), {found} significant at 5 %."
-    ]
-
-
-def _of_pooled(family: Family) -> list[str]:
-    if not family.pooled:
-        return []
-    title = title_of("pooled_ap")
-    if family.pooled[0].subjects < FEW_SUBJECTS:
-        return [
-            f"{title}: intervals only. Of fewer than {FEW_SUBJECTS} subjects a bootstrap is too sure of itself: no "
-            "difference is called significant, whatever its p."
-        ]
-    found = sum(test.better is not None for test in family.pooled)
-    return [f"{title}: {found} of {len(family.pooled)} differences significant at 5 %."]
-
-
-def agreements_text(agreements: Sequence[Agreement]) -> str:
-    """Return agreements in words, separated by commas."""
-    return ", ".join(
-        f"{one.first} and {one.second} {DASH if one.tau is None else format(one.tau, '.2f')}"
-        for one in agreements
-    )
-
-
-def bold_rows(metric: str, statistics: TableStatistics) -> dict[str, set[Key]]:
-    """Return, by the key of a metric, the rows whose value is bold: significantly best of their chain.
+def p_text(p: float, floor: float = 0.0) -> str:
+    """Return a p-value: ``.031``, ``<.001``, ``1``; as "below" where it is the smallest that there can be.
 
     Parameters
     ----------
-    metric : str
-        What ranks.
-    statistics : TableStatistics
-        The table's.
+    p : float
+        In [0, 1].
+    floor : float
+        The smallest p that a test by resampling can give; 0 where there is none.
     """
-    by_metric, by_pooled = bold_keys(statistics)
-    return {metric: by_metric, "pooled_ap": by_pooled}
-
-
-def bold_keys(statistics: TableStatistics) -> tuple[set[Key], set[Key]]:
-    """Return the rows that are significantly best of their chain: by the metric, and by pooled average precision."""
-    by_metric, by_pooled = set(), set()
-    for family in statistics.families:
-        best = family.significantly_best
-        if best is not None:
-            by_metric.add(best)
-        if family.kind != BETWEEN_METHODS or not family.pooled:
-            continue
-        for key in family.keys:
-            tests = [test for test in family.pooled if key in (test.first, test.second)]
-            if all(test.better == key for test in tests):
-                by_pooled.add(key)
-    return by_metric, by_pooled
-
-
-def p_text(p: float) -> str:
-    """Return a p-value: ``.031``, ``<.001``, ``1``."""
     if p < 0.001:
         return "<.001"
-    return "1" if p > 0.9995 else f"{p:.3f}".removeprefix("0")
-
-
-def p_is(p: float | None) -> str:
-    """Return a p-value with its sign of comparison, for a sentence."""
-    if p is None:
-        return DASH
-    return "< .001" if p < 0.001 else f"= {p_text(p)}"
+    sign = "≤" if 0 < p <= floor * 1.000001 else ""
+    return "1" if p > 0.9995 else sign + f"{p:.3f}".removeprefix("0")
 
 
 def mark_of(test: PairTest, key: Key) -> str:
@@ -217,20 +140,26 @@ def mark_of(test: PairTest, key: Key) -> str:
 
 
 def _rank(ranking: Ranking, place: int) -> str:
-    low, high = ranking.low[place], ranking.high[place]
-    return f"{ranking.ranks[place]} [{low}, {high}]"
+    rank = str(ranking.ranks[place])
+    return f"{rank} [{ranking.low[place]}, {ranking.high[place]}]" if ranking.low else rank
 
 
-def _name(key: Key, within: bool) -> str:
+def row_name(key: Key, within: bool) -> str:
+    """Name a row: of one chain its label suffices."""
     return key[0] if within else f"{key[0]} ({key[1]})"
 
 
 def _difference(test: PairTest) -> str:
-    return f"{test.difference:+.3f} [{test.low:+.2f}, {test.high:+.2f}]".replace("0.", ".")
+    text = f"{test.difference:+.3f}"
+    if test.low is not None and test.high is not None:
+        text += f" [{test.low:+.2f}, {test.high:+.2f}]"
+    return text.replace("0.", ".")
 
 
 def _better(test: PairTest, pooled: PairTest | None, within: bool) -> str:
-    words = [] if test.better is None else [_name(test.better, within)]
+    words = [] if test.better is None else [row_name(test.better, within)]
+    if test.discordant is not None:
+        words.append(f"Wilcoxon names {row_name(test.discordant, within)}")
     if pooled is not None and pooled.better is not None and pooled.better != test.better:
-        words.append(f"{_name(pooled.better, within)} (pooled)")
+        words.append(f"{row_name(pooled.better, within)} (pooled)")
     return ", ".join(words) or DASH

@@ -16,13 +16,12 @@ from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
 from leaderboard.exports.page.recall_curves import recall_curve
 from leaderboard.exports.page.tests_and_ranks import statistics_content
-from leaderboard.statistics.families import TableStatistics
+from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
 from leaderboard.tables.seeds import Estimate
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Row, Table
-from leaderboard.words.differences import HOW, agreements_text
 from leaderboard.words.group_text import (
     GROUP_HEADS,
     PAPER_HEADS,
@@ -30,8 +29,10 @@ from leaderboard.words.group_text import (
     group_cells,
     paper_cells,
 )
+from leaderboard.words.how import how_tested
 from leaderboard.words.notes import heading_of, notes_of
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
+from leaderboard.words.verdicts import agreements_text
 
 
 def page_content(comparison: Comparison) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
             for k, table in enumerate(comparison.tables)
         ],
         "agreement": plain(agreements_text(comparison.agreements)) if comparison.agreements else "",
-        "how": list(HOW),
+        "how": list(how_tested()),
         "runs": [_run(run) for run in runs.values()],
         "skipped": [plain(reason) for reason in comparison.skipped],
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from andi_bench.records.store import RunRecord
-from leaderboard.statistics.pooled_resamples import grouped_counts
+from leaderboard.statistics.pooled_counts import grouped_counts
 
 
 def recall_curve(run: RunRecord, chain: str) -> dict[str, list[float]] | None:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from andi_bench.metrics.compared import title_of
-from leaderboard.statistics.families import Family, Key, PairTest, TableStatistics
+from leaderboard.statistics.family import Family, TableStatistics
+from leaderboard.statistics.pair_tests import Key, PairTest
 from leaderboard.tables.table import Table
 from leaderboard.words.differences import (
-    PAIR_HEADS,
-    RANK_HEADS,
-    agreements_text,
-    bold_keys,
+    SPREAD_HEADS,
     pair_cells,
+    pair_heads,
     rank_cells,
-    sentences,
+    rank_heads,
+    spread_cells,
 )
 from leaderboard.words.run_facts import plain
+from leaderboard.words.verdicts import agreements_text, bold_keys, sentences
 
 
 def statistics_content(table: Table, found: TableStatistics) -> dict[str, Any]:
@@ -48,9 +49,10 @@ def _family(family: Family, places: dict[Key, int]) -> dict[str, Any]:
         "subjects": len(family.subjects),
         "sentences": [plain(text) for text in sentences(family)],
         "warnings": [plain(text) for text in family.warnings],
-        "ranks": _cells(RANK_HEADS, rank_cells(family)) if family.rankings else None,
-        "pairs": _cells(PAIR_HEADS, pair_cells(family)) if family.wilcoxon else None,
-        "tests": [_test(test, places) for test in family.wilcoxon],
+        "ranks": _cells(rank_heads(family), rank_cells(family)) if family.rankings else None,
+        "spread": _cells(SPREAD_HEADS, spread_cells(family)) if family.rankings else None,
+        "pairs": _cells(pair_heads(family), pair_cells(family)) if family.tests else None,
+        "tests": [_test(test, places) for test in family.tests],
         "pooled": [_test(test, places) for test in family.pooled],
         "rankings": [
             {
@@ -74,8 +76,8 @@ def _test(test: PairTest, places: dict[Key, int]) -> dict[str, Any]:
         "first": places[test.first],
         "second": places[test.second],
         "difference": float(f"{test.difference:.5g}"),
-        "low": float(f"{test.low:.5g}"),
-        "high": float(f"{test.high:.5g}"),
+        "low": None if test.low is None else float(f"{test.low:.5g}"),
+        "high": None if test.high is None else float(f"{test.high:.5g}"),
         "p": float(f"{test.adjusted:.4g}"),
         "better": None if test.better is None else places[test.better],
     }

@@ -12,7 +12,7 @@ from leaderboard.compare import compare
 from leaderboard.figures.curves import precision_recall
 from leaderboard.figures.gallery import FIGURES, figure_links
 from leaderboard.figures.ranks import (
-    critical_difference_diagram,
+    groups_diagram,
     rank_frequencies,
     significance_matrix,
 )
@@ -126,36 +126,39 @@ def test_what_a_filter_does_is_a_line_a_method(scene):
         assert lines[label].get_ydata() == pytest.approx(values)
 
 
-def test_effects_of_a_pair_are_each_others_opposites(scene):
-    for axis in panels_of(significance_matrix(scene)):
+def test_differences_of_a_pair_are_each_others_opposites(scene):
+    families = [family for family in scene.statistics.families if family.rankings]
+    for axis, family in zip(panels_of(significance_matrix(scene)), families, strict=True):
         (image,) = axis.get_images()
-        effects = image.get_array()
-        assert effects.shape == (3, 3)
-        assert np.ma.getmaskarray(np.ma.masked_invalid(effects)).diagonal().all()
+        shown = image.get_array()
+        assert shown.shape == (3, 3)
+        assert np.ma.getmaskarray(np.ma.masked_invalid(shown)).diagonal().all()
         for first, second in itertools.combinations(range(3), 2):
-            assert effects[first, second] == pytest.approx(-effects[second, first])
+            assert shown[first, second] == pytest.approx(-shown[second, first])
+            test = family.test(family.keys[first], family.keys[second])
+            assert abs(shown[first, second]) == pytest.approx(abs(test.difference))
         assert len(axis.texts) == 6
 
 
 def test_shares_of_the_ranks_fill_a_method_s_line(scene):
     figure = rank_frequencies(scene)
     family = next(f for f in scene.statistics.families if f.rankings)
-    assert len(panels_of(figure)) == 2 * len(family.rankings)
+    assert len(panels_of(figure)) == 2
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     best = min(range(3), key=lambda k: family.rankings[0].ranks[k])
     assert names[0] == family.keys[best][0]
 
 
-def test_a_critical_difference_is_as_long_as_it_says(scene):
-    figure = critical_difference_diagram(scene)
-    families = [f for f in scene.statistics.families if f.friedman is not None]
-    for axis, family in zip(figure.axes, families, strict=True):
-        said = [text.get_text() for text in axis.texts if "Nemenyi" in text.get_text()]
-        assert said[0].endswith(f"{family.friedman.critical_difference:.2f}")
-        lengths = [np.ptp(line.get_xdata()) for line in axis.get_lines()]
-        assert any(
-            length == pytest.approx(family.friedman.critical_difference) for length in lengths
-        )
+def test_groups_stand_beside_the_names_best_first_with_the_means_of_the_table(scene):
+    families = [family for family in scene.statistics.families if family.rankings]
+    for axis, family in zip(groups_diagram(scene).axes, families, strict=True):
+        order = sorted(range(3), key=lambda k: family.rankings[0].ranks[k])
+        names = [label.get_text() for label in axis.get_yticklabels()]
+        assert names == [f"{family.keys[k][0]}  {family.letters[k]}" for k in order]
+        drawn = {x for line in axis.get_lines() for x in np.atleast_1d(line.get_xdata())}
+        for row in scene.rows(family.chain):
+            figure = row.figures[RANKING]
+            assert {figure.value, figure.low, figure.high} <= drawn
 
 
 def test_one_chain_is_a_panel_and_two_chains_are_not_compared(records):

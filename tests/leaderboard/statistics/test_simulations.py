@@ -2,97 +2,102 @@
 
 from __future__ import annotations
 
-import itertools
-
-import numpy as np
 import pytest
 
-from andi_bench.metrics.histograms.binning import score_histogram
-from andi_bench.metrics.histograms.grouped import GroupedCounts
-from andi_bench.metrics.uncertainty import bootstrap_mean, resample_counts
-from leaderboard.statistics.signed_ranks import holm, wilcoxon
+from leaderboard.words.promises import GOOD, simulations
+from perf.coverage import (
+    AMOUNTS,
+    SEED_SDS,
+    SHARES,
+    SUBJECTS,
+    covered_amounts,
+    covered_pooled,
+    covered_shares,
+    family_errors,
+    pooled_errors,
+    twice,
+)
 
 pytestmark = pytest.mark.slow
 
-MEAN = 0.9 * 1.2 / 2.8
+CASES = 600
+NOISE = 3.5 * (0.05 * 0.95 / CASES) ** 0.5
 
 
-def dice(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Draw values as skewed as Dice: a tenth are 0, the others a beta distribution; the mean is MEAN."""
-    return np.where(rng.random(shape) < 0.1, 0.0, rng.beta(1.2, 1.6, shape))
+def said(kind, **setting):
+    """Return what the committed file says of a setting."""
+    (cell,) = [
+        cell
+        for cell in simulations()[kind]
+        if all(cell[key] == value for key, value in setting.items())
+    ]
+    return cell
 
 
-@pytest.mark.parametrize("subjects", [50, 150])
-def test_intervals_of_a_mean_cover_the_truth_in_95_percent(subjects):
-    rng = np.random.default_rng(subjects)
-    hits, cases = 0, 1500
-    for _ in range(cases):
-        found = bootstrap_mean(dice(rng, subjects).tolist(), rng)
-        hits += found.low <= MEAN <= found.high
-    assert hits / cases == pytest.approx(0.95, abs=0.02)
+@pytest.mark.parametrize("sd", [None, *SEED_SDS])
+@pytest.mark.parametrize("subjects", SUBJECTS)
+@pytest.mark.parametrize("shape", SHARES)
+def test_intervals_of_shares_cover_the_truth_as_the_file_says(shape, subjects, sd):
+    seeds = 1 if sd is None else 3
+    covered = covered_shares(shape, subjects, seeds, sd or 0.0, CASES)
+    cell = said("shares", shape=shape, subjects=subjects, seeds=seeds, sd=sd or 0.0)
+    assert covered == pytest.approx(cell["covered"], abs=NOISE)
+    if GOOD[0] <= cell["covered"] <= GOOD[1]:
+        assert GOOD[0] - NOISE <= covered <= GOOD[1] + NOISE
 
 
-def test_intervals_of_a_paired_difference_cover_the_truth_in_95_percent():
-    rng = np.random.default_rng(1)
-    hits, cases = 0, 1500
-    for _ in range(cases):
-        difficulty = rng.normal(0, 1, 60)
-        first, second = (
-            1 / (1 + np.exp(-(difficulty + shift + rng.normal(0, 0.5, 60)))) for shift in (0.3, 0.3)
-        )
-        draws = resample_counts(60, 1000, rng)
-        low, high = np.percentile(draws @ (first - second) / 60, [2.5, 97.5])
-        hits += low <= 0 <= high
-    assert hits / cases == pytest.approx(0.95, abs=0.02)
+@pytest.mark.parametrize("sd", [None, *SEED_SDS])
+@pytest.mark.parametrize("subjects", SUBJECTS)
+@pytest.mark.parametrize("shape", AMOUNTS)
+def test_intervals_of_amounts_cover_the_truth_as_the_file_says(shape, subjects, sd):
+    seeds = 1 if sd is None else 3
+    covered = covered_amounts(shape, subjects, seeds, sd or 0.0, CASES)
+    cell = said("amounts", shape=shape, subjects=subjects, seeds=seeds, sd=sd or 0.0)
+    assert covered == pytest.approx(cell["covered"], abs=1.5 * NOISE)
 
 
-def test_intervals_of_a_difference_in_pooled_average_precision_cover_the_truth_in_95_percent():
-    """Two methods of equal quality on the same subjects: the truth is 0."""
-    rng = np.random.default_rng(2)
-    subjects, voxels, cases = 40, 400, 400
-    hits = 0
-    for _ in range(cases):
-        lesions = [np.arange(voxels) < rng.integers(5, 60) for _ in range(subjects)]
-        worth = rng.normal(1.5, 0.5, subjects)
-        names = [str(k) for k in range(subjects)]
-        draws = resample_counts(subjects, 1000, rng)
-        resampled = []
-        for _ in range(2):
-            maps = [
-                np.exp(rng.normal(0, 1, voxels) + (own + rng.normal(0, 0.3)) * lesion)
-                for own, lesion in zip(worth, lesions, strict=True)
-            ]
-            histograms = [
-                score_histogram(scores.astype(np.float32), np.ones(voxels, dtype=bool), lesion)
-                for scores, lesion in zip(maps, lesions, strict=True)
-            ]
-            resampled.append(GroupedCounts.of(names, histograms).average_precision(draws))
-        low, high = np.percentile(resampled[0] - resampled[1], [2.5, 97.5])
-        hits += low <= 0 <= high
-    assert hits / cases == pytest.approx(0.95, abs=0.035)  # three standard errors of so few cases
+@pytest.mark.parametrize("subjects", SUBJECTS)
+def test_intervals_of_pooled_average_precision_cover_the_truth_as_the_file_says(subjects):
+    covered = covered_pooled(subjects, 400)
+    assert covered == pytest.approx(said("pooled", subjects=subjects)["covered"], abs=0.06)
 
 
-@pytest.mark.parametrize("subjects", [15, 80])
-def test_among_equal_methods_a_family_finds_a_difference_in_at_most_5_percent(subjects):
-    rng = np.random.default_rng(subjects)
-    methods, cases = 5, 600
-    wrong = single = 0
-    for _ in range(cases):
-        values = dice(rng, subjects, methods)
-        p = [
-            wilcoxon(values[:, first] - values[:, second]).p
-            for first, second in itertools.combinations(range(methods), 2)
-        ]
-        wrong += min(holm(p)) < 0.05
-        single += p[0] < 0.05
-    assert wrong / cases <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / cases)
-    assert single / cases == pytest.approx(0.05, abs=3 * np.sqrt(0.05 * 0.95 / cases))
+@pytest.mark.parametrize("noise", [0.02, 0.1])
+@pytest.mark.parametrize("sd", SEED_SDS)
+@pytest.mark.parametrize("subjects", [10, 30, 250])
+def test_one_method_trained_twice_is_two_in_at_most_7_percent(subjects, sd, noise):
+    assert twice(subjects, sd, noise, CASES) <= 0.07 + NOISE / 2
+
+
+@pytest.mark.parametrize("differing", [0, 2])
+@pytest.mark.parametrize("seeds", [1, 3])
+@pytest.mark.parametrize("subjects", [8, 30, 250])
+def test_a_family_finds_a_difference_that_is_none_in_about_5_percent(subjects, seeds, differing):
+    assert family_errors(subjects, seeds, differing, CASES) <= 0.05 + NOISE
+
+
+@pytest.mark.parametrize("subjects", [8, 10, 30, 60])
+def test_equal_methods_differ_in_pooled_average_precision_in_about_5_percent(subjects):
+    assert pooled_errors(subjects, CASES) <= 0.05 + NOISE
 
 
 def test_a_true_difference_is_found():
-    rng = np.random.default_rng(3)
-    found = 0
+    """Power of what ranks, where Wilcoxon with Holm has none: ten subjects, ten comparisons."""
+    import itertools
+
+    import numpy as np
+
+    from leaderboard.statistics.sign_flips import mean_tests
+    from leaderboard.statistics.signed_ranks import holm, wilcoxon
+
+    rng = np.random.default_rng(0)
+    pairs = list(itertools.combinations(range(7), 2))
+    found = by_ranks = 0
     for _ in range(100):
-        first = dice(rng, 80)
-        found += wilcoxon(first - np.clip(first - rng.normal(0.05, 0.05, 80), 0, 1)).p < 0.05
-    assert found >= 99
+        values = rng.random((10, 1)) + 0.1 * np.arange(7) + rng.normal(0, 0.05, (10, 7))
+        tested = mean_tests([values[:, [k]] for k in range(7)], pairs)
+        found += (tested.adjusted < 0.05).mean()
+        p = holm([wilcoxon(values[:, i] - values[:, j]).p for i, j in pairs])
+        by_ranks += (p < 0.05).mean()
+    assert found / 100 > 0.45
+    assert by_ranks / 100 < 0.05

@@ -6,13 +6,18 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import scipy.special
 import scipy.stats
+from support.synthetic_records import Size, write_benchmark
 
 from andi_bench.errors import UserError
+from andi_bench.metrics.mean_intervals import share_interval
 from andi_bench.records.search import find_records
-from andi_bench.records.store import GuardResult, RecordedThreshold
+from andi_bench.records.store import GuardResult, MethodInfo, RecordedThreshold
 from leaderboard.compare import compare
+from leaderboard.tables.columns import all_columns
 from leaderboard.tables.table import build_tables
 from leaderboard.words.notes import notes_of
 
@@ -76,19 +81,72 @@ def test_seeds_of_a_method_make_one_row_with_their_spread_apart_from_the_interva
     assert row.seeds == (0, 1, 2)
     assert figure.value == pytest.approx(dice.mean())
     assert figure.seed_sd == pytest.approx(np.std(dice.mean(axis=1), ddof=1))
-    independent = scipy.stats.bootstrap(
-        (dice.mean(axis=0),), np.mean, method="percentile", rng=np.random.default_rng(1)
-    ).confidence_interval
-    assert figure.low == pytest.approx(independent.low, abs=0.02)
-    assert figure.high == pytest.approx(independent.high, abs=0.02)
+    assert (figure.low, figure.high) == pytest.approx(share_interval(dice.T))
     assert row.costs["seconds_per_volume"] == pytest.approx(2.25)
     assert row.costs["peak_memory_mb"] == 1002
 
 
-def test_one_seed_keeps_the_interval_of_its_record(make_run, records_dir):
-    make_run("andi", {"raw": [0.2, 0.8], "median5": [0.2, 0.8]})
-    figure = rows(records_dir, chain="raw")[0].figures["dice@val-dice"]
-    assert (figure.low, figure.high, figure.seed_sd) == (0.2, 0.8, None)
+def test_one_seed_has_the_interval_of_its_subjects_by_the_same_construction(make_run, records_dir):
+    values = [0.2, 0.8, 0.5, 0.4]
+    make_run("andi", {"raw": values, "median5": values[:2]})
+    raw, filtered = (row.figures["dice@val-dice"] for row in rows(records_dir))
+    if raw.low is None:
+        raw, filtered = filtered, raw
+    logit = np.log(np.mean(values) / (1 - np.mean(values)))
+    error = scipy.stats.sem(values) / (np.mean(values) * (1 - np.mean(values)))
+    wanted = scipy.special.expit(scipy.stats.t.interval(0.95, 3, logit, error))
+    assert (raw.low, raw.high) == pytest.approx(tuple(wanted))
+    assert raw.seed_sd is None
+    assert (filtered.low, filtered.high) == (None, None)  # two subjects tell nothing
+
+
+def test_a_method_that_gives_the_same_maps_for_every_seed_has_no_seed(make_run, records_dir):
+    for seed in range(3):
+        make_run("fixed", {"raw": [0.2, 0.5, 0.7], "median5": [0.1, 0.2, 0.4]}, seed=seed)
+        noisy = [0.2, 0.5, 0.6 + seed / 50]
+        make_run("trained", {"raw": noisy, "median5": [0.1, 0.2, 0.3]}, seed=seed)
+    found = {row.method: row for row in rows(records_dir, chain="raw")}
+    assert found["trained"].chance
+    assert len(found["trained"].by_seed) == 3
+    assert not found["fixed"].chance
+    assert found["fixed"].figures["dice@val-dice"].seed_sd is None
+    columns = {column.header: column for column in all_columns()}
+    assert columns["Seeds"].cell(found["fixed"]).text == "no seed"
+    assert columns["SD over seeds"].cell(found["fixed"]).text == "no seed"
+    assert columns["Seeds"].cell(found["trained"]).text == "0, 1, 2"
+
+
+def test_a_method_that_learns_nothing_and_applies_no_network_has_no_seed(make_run, records_dir):
+    make_run("plain", {"raw": [0.2, 0.4, 0.3], "median5": [0.1, 0.1, 0.2]})
+    (record,) = find_records(records_dir).records
+    costs = record.costs.model_copy(update={"network_calls_per_slice": 0})
+    for learns_from, calls, chance in (
+        ("nothing", costs, False),
+        ("nothing", record.costs, True),
+        ("healthy slices", costs, True),
+    ):
+        method = MethodInfo(learns_from=learns_from)
+        run = record.model_copy(update={"method": method, "costs": calls})
+        assert build_tables([run])[0].rows[0].chance is chance
+
+
+def test_value_and_interval_rest_on_the_subjects_that_every_seed_has(tmp_path):
+    """HD95 is undefined where nothing was detected, and that differs from seed to seed."""
+    write_benchmark(tmp_path, Size(1, 20, 2, 2, 2_000))
+    records = find_records(tmp_path).records
+    names = ["S0000", "S0001"]
+    for name, record in zip(names, records, strict=True):
+        lines = pd.read_csv(record.folder / "subjects.csv")
+        lines.loc[lines["subject"] == name, "hd95"] = np.nan
+        lines.to_csv(record.folder / "subjects.csv", index=False)
+    (table,) = build_tables(records)
+    for row in table.rows:
+        figure, values = row.figures["hd95@val-dice"], row.values["hd95@val-dice"]
+        assert names[0] not in values
+        assert names[1] not in values
+        assert figure.value == pytest.approx(np.mean(list(values.values())))
+        assert figure.low < figure.value < figure.high
+        assert figure.undefined == 20 - len(values)
 
 
 def test_a_seed_without_a_value_leaves_the_mean_undefined(make_run, records_dir):

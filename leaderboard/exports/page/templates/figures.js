@@ -193,7 +193,7 @@
     },
     {
       name: "tests", title: () => "Which differences are significant", family: true,
-      text: "A cell compares its row with its column: ▲ better, ▼ worse, significant at 5 % after Holm's correction within the family; the number is the adjusted p. No mark is no proof that two methods are equal.",
+      text: "A cell compares its row with its column: ▲ better, ▼ worse, significant at 5 % within the family (mean differences, sign flips); the number is the p of the family. No mark is no proof that two methods are equal.",
       draw(rows, pair, family) {
         if (!family || !family.tests.length) return { traces: [], empty: "No tests: they need two ranked rows and two subjects." };
         const table = bench.table();
@@ -207,8 +207,9 @@
           for (const [a, b, own, sign] of [[i, j, test.first, 1], [j, i, test.second, -1]]) {
             z[a][b] = test.better === null ? 0 : test.better === own ? 1 : -1;
             words[a][b] = `${["▼ ", "", "▲ "][z[a][b] + 1]}${shortP(test.p)}`;
-            const limits = [sign * test.low, sign * test.high].sort((x, y) => x - y);
-            hover[a][b] = `${label(table.rows[own])}<br>less ${label(table.rows[own === test.first ? test.second : test.first])}<br>${safe(family.metric)} ${sign * test.difference > 0 ? "+" : ""}${bench.number(sign * test.difference)} [${bench.number(limits[0])}, ${bench.number(limits[1])}]<br>p (Holm) ${shortP(test.p)}`;
+            const limits = test.low === null ? null : [sign * test.low, sign * test.high].sort((x, y) => x - y);
+            const between = limits === null ? "" : ` [${bench.number(limits[0])}, ${bench.number(limits[1])}]`;
+            hover[a][b] = `${label(table.rows[own])}<br>less ${label(table.rows[own === test.first ? test.second : test.first])}<br>${safe(family.metric)} ${sign * test.difference > 0 ? "+" : ""}${bench.number(sign * test.difference)}${between}<br>p (family) ${shortP(test.p)}`;
           }
         }
         const places = family.rows.map((_, k) => k);
@@ -236,7 +237,7 @@
     },
     {
       name: "ranks", title: () => "How stable the ranks are", family: true,
-      text: "Each mark is a rank under one scheme, with the interval that holds 95 % of the ranks when the subjects are resampled. Circle: by the mean over subjects; square: by the mean of ranks within subjects; diamond: by tests won. Schemes that disagree: the order depends on how one counts.",
+      text: "Each mark is a rank. Circle: by the mean over subjects, which ranks, with the interval that holds 95 % of the ranks when subjects and seeds are resampled; where further schemes were asked for, square: by the mean of ranks within subjects; diamond: by tests won.",
       draw(rows, pair, family) {
         if (!family || !family.rankings.length) return { traces: [], empty: "No rankings: they need two ranked rows and two subjects." };
         const table = bench.table();
@@ -244,9 +245,9 @@
         const looks = [["circle", "--c0", 0.22], ["square", "--c1", 0], ["diamond", "--c2", -0.22]];
         const traces = family.rankings.map((ranking, s) => ({
           x: order.map((k) => ranking.ranks[k]), y: order.map((_, place) => -place + looks[s % 3][2]), mode: "markers", type: "scatter", name: safe(ranking.scheme), hoverinfo: "text",
-          text: order.map((k) => `${label(table.rows[family.rows[k]])}<br>${safe(ranking.scheme)}: rank ${ranking.ranks[k]} [${ranking.low[k]}, ${ranking.high[k]}]`),
+          text: order.map((k) => `${label(table.rows[family.rows[k]])}<br>${safe(ranking.scheme)}: rank ${ranking.ranks[k]}${ranking.low.length ? ` [${ranking.low[k]}, ${ranking.high[k]}]` : ""}`),
           marker: { symbol: looks[s % 3][0], size: 9, color: bench.theme.color(looks[s % 3][1]) },
-          error_x: { type: "data", symmetric: false, array: order.map((k) => ranking.high[k] - ranking.ranks[k]), arrayminus: order.map((k) => ranking.ranks[k] - ranking.low[k]), color: bench.theme.color(looks[s % 3][1]), thickness: 2, width: 4 },
+          error_x: { type: "data", symmetric: false, array: order.map((k) => (ranking.low.length ? ranking.high[k] - ranking.ranks[k] : 0)), arrayminus: order.map((k) => (ranking.low.length ? ranking.ranks[k] - ranking.low[k] : 0)), color: bench.theme.color(looks[s % 3][1]), thickness: 2, width: 4 },
         }));
         const shown = order.map((k) => ({ row: table.rows[family.rows[k]] }));
         return { traces, layout: { height: tall(shown, 40, 280) + 40, showlegend: true, legend: { orientation: "h", y: 1, yanchor: "bottom", x: 0, font: { size: 11 } }, xaxis: { title: "rank", dtick: 1, range: [0.5, family.rows.length + 0.5] }, yaxis: rowAxis(shown) } };
@@ -254,7 +255,7 @@
     },
     {
       name: "blobs", title: () => "How often each rank", family: true,
-      text: "Share of 1,000 resamples of the subjects in which a method had each rank, by the mean over subjects; the area of a mark is its share, the ring is the rank itself.",
+      text: "Share of 1,000 resamples of subjects and seeds in which a method had each rank, by the mean over subjects; the area of a mark is its share, the ring is the rank itself.",
       draw(rows, pair, family) {
         if (!family || !family.rankings.length) return { traces: [], empty: "No rankings: they need two ranked rows and two subjects." };
         const table = bench.table();

@@ -332,7 +332,7 @@ def test_the_page_says_what_the_differences_are_worth(tmp_path):
     }
     family = comparison.statistics[0].family("raw")
     (shown,) = [one for one in table["statistics"]["families"] if one["chain"] == "raw"]
-    for test, found in zip(family.wilcoxon, shown["tests"], strict=True):
+    for test, found in zip(family.tests, shown["tests"], strict=True):
         assert (names[found["first"]], names[found["second"]]) == (test.first, test.second)
         assert found["p"] == pytest.approx(test.adjusted, rel=1e-3)
         assert (found["better"] is None) == (test.better is None)

@@ -1,0 +1,150 @@
+"""What is found of the rows of a table: families of comparisons, and the statistics of the table as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from andi_bench.metrics.mean_intervals import TwoWay
+from leaderboard.statistics.pair_tests import Key, PairTest
+from leaderboard.statistics.power import Power
+from leaderboard.statistics.rankings import Ranking
+
+BETWEEN_METHODS, BETWEEN_CHAINS = "methods", "chains"
+
+
+@dataclass(frozen=True)
+class Extra:
+    """What is computed on demand.
+
+    Parameters
+    ----------
+    older : bool
+        Also rows of runs whose data were corrected since.
+    schemes : bool
+        Also ranks by mean rank and by tests.
+    margin : float or None
+        Differences up to this count as none: equivalence is tested.
+    """
+
+    older: bool = False
+    schemes: bool = False
+    margin: float | None = None
+
+
+NOTHING_MORE = Extra()
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two rankings of the same methods agree: Kendall's tau-b, None where one of them ties all.
+
+    ``first`` and ``second`` name the schemes, chains or data sets; ``chain`` the post-processing, "" for several.
+    """
+
+    first: str
+    second: str
+    chain: str
+    methods: int
+    tau: float | None
+
+
+@dataclass(frozen=True)
+class Family:
+    """Comparisons that are corrected together.
+
+    Parameters
+    ----------
+    kind : str
+        ``methods`` (rows of one chain, all pairs) or ``chains`` (each method's chains against each other).
+    name : str
+        In words.
+    chain : str
+        The chain; "" across chains.
+    metric : str
+        Per-subject metric of the tests.
+    keys : tuple of (str, str)
+        Rows, in the order of the table.
+    subjects : tuple of str
+        Subjects for which every row has a value: the blocks.
+    left_out : int
+        Subjects for which some row has none.
+    tests, pooled : tuple of PairTest
+        Of the metric's means, and of pooled average precision; () where a record has no histograms.
+    letters : tuple of str
+        Of each row: rows that share a letter are not told apart; () across chains.
+    spread : tuple of TwoWay
+        Of each row: where its mean's variance comes from.
+    chance : tuple of bool
+        Of each row: whether another seed could have given other maps.
+    rankings : tuple of Ranking
+        The one that ranks, others on demand; () across chains.
+    agreements : tuple of Agreement
+        Between the schemes.
+    power : Power or None
+        Of a family of methods.
+    warnings : tuple of str
+        What a reader must know before believing it.
+    """
+
+    kind: str
+    name: str
+    chain: str
+    metric: str
+    keys: tuple[Key, ...]
+    subjects: tuple[str, ...]
+    left_out: int
+    tests: tuple[PairTest, ...]
+    pooled: tuple[PairTest, ...]
+    letters: tuple[str, ...] = ()
+    spread: tuple[TwoWay, ...] = ()
+    chance: tuple[bool, ...] = ()
+    rankings: tuple[Ranking, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+    power: Power | None = None
+    warnings: tuple[str, ...] = ()
+
+    def test(self, first: Key, second: Key, pooled: bool = False) -> PairTest | None:
+        """Return the test of two rows, in whatever order; None where there is none."""
+        for test in self.pooled if pooled else self.tests:
+            if {test.first, test.second} == {first, second}:
+                return test
+        return None
+
+    @property
+    def significantly_best(self) -> Key | None:
+        """The row that is significantly better than every other of a family of methods, where there is one."""
+        if self.kind != BETWEEN_METHODS:
+            return None
+        for key in self.keys:
+            if all(test.better == key for test in self.tests if key in (test.first, test.second)):
+                return key
+        return None
+
+
+@dataclass(frozen=True)
+class TableStatistics:
+    """The statistics of one table.
+
+    Parameters
+    ----------
+    families : tuple of Family
+        In the order of the chains, the one across chains last.
+    agreements : tuple of Agreement
+        Between the chains' rankings (by mean) of the methods that they share.
+    pooled_intervals : dict
+        By row: the 95 % limits of pooled average precision, over subjects and seeds.
+    warnings : tuple of str
+        Of the table as a whole.
+    """
+
+    families: tuple[Family, ...] = ()
+    agreements: tuple[Agreement, ...] = ()
+    pooled_intervals: dict[Key, tuple[float, float]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def family(self, chain: str) -> Family | None:
+        """Return the family of the methods of a chain."""
+        return next(
+            (one for one in self.families if one.kind == BETWEEN_METHODS and one.chain == chain),
+            None,
+        )

@@ -1,0 +1,53 @@
+"""How differences are tested and intervals are made: what a reader must know, one item each."""
+
+from __future__ import annotations
+
+from andi_bench.metrics.compared import title_of
+from andi_bench.metrics.mean_intervals import FEWEST
+from andi_bench.metrics.resampling import MEAN_RESAMPLES, RANK_RESAMPLES
+from leaderboard.statistics.pooled_swaps import SWAPS
+from leaderboard.statistics.sign_flips import FLIPS, LISTED_UP_TO
+from leaderboard.statistics.signed_ranks import EXACT_UP_TO
+from leaderboard.words.promises import promises
+
+_POOLED = title_of("pooled_ap")
+
+
+def how_tested() -> tuple[str, ...]:
+    """Return the items, in the order of reading."""
+    return (
+        "Intervals are 95 %. With several seeds they are about the method: other subjects and other trainings (two-way "
+        "random effects, t with Satterthwaite's degrees of freedom). With one seed they are about that one training: "
+        "other subjects alone. A method without chance has no seed. Of fewer than "
+        f"{FEWEST} subjects there is none.",
+        "Means in [0, 1] have Student's t on the logit of the mean, its standard error by the delta method; other means "
+        f"bootstrap-t over subjects ({MEAN_RESAMPLES:,} resamples), widened for the trainings; {_POOLED} has Student's t on its "
+        "logit, its standard error by the jackknife over subjects, the degrees of freedom those of as many subjects as "
+        "would weigh the same with equal lesions.",
+        *promises(),
+        "Subjects are the blocks of all tests. Only ranked rows take part. Families: all pairs of methods with the same "
+        "post-processing make one family for each chain; each method's chains against each other make another. "
+        "p (family) is corrected for the number of comparisons within a family.",
+        "What ranks is what is tested: the mean difference over subjects, divided by its standard error, with the "
+        "trainings' variance in it where there are several seeds. The signs of a subject's differences are flipped, of all pairs "
+        f"together: all flips of up to {LISTED_UP_TO} subjects, else {FLIPS:,} at random (with seeds always at random), and p is how often the "
+        "largest statistic of the family is as large, step-down (Westfall and Young). ≤ before p: the smallest that so many flips can give.",
+        "Wilcoxon, a second opinion: signed ranks of the paired differences, two-sided, Holm's method within the family. "
+        "Differences of 0 are left out, equal ones share their mean rank; exact with up to "
+        f"{EXACT_UP_TO} differences other than 0. It judges how many subjects favour a row, not by how much; where it names another "
+        "winner than the mean, the row says so. Effect: matched-pairs rank-biserial correlation, from -1 to 1; positive "
+        "where the first is better.",
+        "Difference [95 %]: first less second, the interval that of this one pair: bootstrap-t.",
+        f"{_POOLED}: two methods' histograms are swapped within subjects, scores replaced by their place in each method's own "
+        f"ranking, {SWAPS:,} swaps at random or all there are; corrected within the family like the means. "
+        "With several seeds the swapped histograms are the seeds' mean, and the trainings' variance counts as above.",
+        "Group: rows that share a letter are not told apart by the tests (5 % within the family); that is no proof that they are equal.",
+        "Rank: by the mean over subjects; equal means share the better rank. In brackets 95 % of the ranks in "
+        f"{RANK_RESAMPLES:,} bootstraps of subjects and seeds. By mean rank, and by how many rows are significantly worse: --schemes.",
+        "SD subjects, SD seeds, SD subject x seed: where the spread of single values comes from, estimated from the mean squares; "
+        "subject x seed holds whatever else varies.",
+        "Power: for the typical pair of the family (median variances) at 5 % within the family. Equivalence within a margin (--margin): "
+        "two one-sided t tests, Holm's method within the family.",
+        "Kendall's tau-b: 1, two rankings agree; 0, they have nothing in common; -1, one is the other reversed; –: one of them ties all.",
+        "Bold: significantly better than every other ranked row with the same post-processing. No bold: nobody is.",
+    )

@@ -1,0 +1,141 @@
+"""What the tests of a table say, in sentences, and which rows have earned bold type."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from andi_bench.metrics.compared import title_of
+from leaderboard.statistics.family import BETWEEN_METHODS, Agreement, Family, TableStatistics
+from leaderboard.statistics.pair_tests import Key
+from leaderboard.statistics.power import Need, Power
+from leaderboard.statistics.rankings import ALPHA
+from leaderboard.tables.cells import DASH
+from leaderboard.words.differences import row_name
+
+
+def sentences(family: Family) -> list[str]:
+    """Return what a family's tests say beside their tables: how many differ, discordance, power, agreement."""
+    lines = [*_of_tests(family), *_of_discordance(family), *_of_pooled(family)]
+    lines += _of_equivalence(family)
+    if family.power is not None:
+        lines += _of_power(family.power, title_of(family.metric))
+    if family.agreements:
+        lines.append(f"Kendall's tau between schemes: {agreements_text(family.agreements)}.")
+    return lines
+
+
+def _of_tests(family: Family) -> list[str]:
+    if not family.tests:
+        return []
+    how = "all sign flips" if family.tests[0].how.endswith("all") else "random sign flips"
+    found = sum(test.better is not None for test in family.tests)
+    return [
+        f"{title_of(family.metric)} over {len(family.subjects)} subjects, {_comparisons(family)} ({how}), "
+        f"{found} significant at 5 %."
+    ]
+
+
+def _of_discordance(family: Family) -> list[str]:
+    """Say where the second opinion names another winner than the mean."""
+    found = [test for test in family.tests if test.discordant is not None]
+    if not found:
+        return []
+    within = family.kind == BETWEEN_METHODS
+    pairs = "; ".join(
+        f"{row_name(test.discordant, within)}, though the mean favours {row_name(test.favoured, within)}"
+        if test.favoured is not None
+        else f"{row_name(test.discordant, within)}, though the means are equal"
+        for test in found
+        if test.discordant is not None
+    )
+    return [
+        f"In {len(found)} of {len(family.tests)} pairs Wilcoxon's signed ranks call another row better than the mean "
+        f"does: {pairs}. The mean ranks and is what is tested."
+    ]
+
+
+def _of_pooled(family: Family) -> list[str]:
+    if not family.pooled:
+        return []
+    how = "all swaps" if family.pooled[0].how.endswith("all") else "random swaps"
+    found = sum(test.better is not None for test in family.pooled)
+    title = title_of("pooled_ap")
+    return [f"{title}: {found} of {len(family.pooled)} differences significant at 5 % ({how})."]
+
+
+def _of_equivalence(family: Family) -> list[str]:
+    asked = [test for test in family.tests if test.equivalent is not None]
+    if not asked:
+        return []
+    found = sum((test.equivalent or 0.0) < ALPHA for test in asked)
+    return [f"Equivalent within the margin asked for: {found} of {len(asked)} pairs."]
+
+
+def _of_power(power: Power, title: str) -> list[str]:
+    have = f"{power.subjects} subjects" + (f" and {power.seeds} seeds" if power.seeds > 1 else "")
+    lines = [
+        f"Power: with {have} a difference of {power.detectable:.3f} in {title} between two typical rows is found in 4 of "
+        "5 repetitions" + "".join(f"; {_needed(need, power)}" for need in power.needs) + "."
+    ]
+    if power.ratio is not None:
+        lines.append(
+            f"The rows' means spread {power.ratio:.1f} times as far as the standard error of one of them in comparison "
+            "(about 1: no more than chance)."
+        )
+    return lines
+
+
+def _needed(need: Need, power: Power) -> str:
+    text = f"{need.difference:g} takes "
+    seeds = f" with {power.seeds} seeds" if power.seeds > 1 else ""
+    if need.subjects is not None:
+        text += f"{need.subjects:,} subjects{seeds}"
+        if need.seeds == power.seeds:
+            return text
+        return f"{text}, or {need.subjects_then:,} with {need.seeds}"
+    return (
+        f"{text}more seeds: no number of subjects suffices{seeds}, {need.subjects_then:,} do with "
+        f"{need.seeds}"
+    )
+
+
+def agreements_text(agreements: Sequence[Agreement]) -> str:
+    """Return agreements in words, separated by commas."""
+    return ", ".join(
+        f"{one.first} and {one.second} {DASH if one.tau is None else format(one.tau, '.2f')}"
+        for one in agreements
+    )
+
+
+def bold_rows(metric: str, statistics: TableStatistics) -> dict[str, set[Key]]:
+    """Return, by the key of a metric, the rows whose value is bold: significantly best of their chain.
+
+    Parameters
+    ----------
+    metric : str
+        What ranks.
+    statistics : TableStatistics
+        The table's.
+    """
+    by_metric, by_pooled = bold_keys(statistics)
+    return {metric: by_metric, "pooled_ap": by_pooled}
+
+
+def bold_keys(statistics: TableStatistics) -> tuple[set[Key], set[Key]]:
+    """Return the rows that are significantly best of their chain: by the metric, and by pooled average precision."""
+    by_metric, by_pooled = set(), set()
+    for family in statistics.families:
+        best = family.significantly_best
+        if best is not None:
+            by_metric.add(best)
+        if family.kind != BETWEEN_METHODS or not family.pooled:
+            continue
+        for key in family.keys:
+            tests = [test for test in family.pooled if key in (test.first, test.second)]
+            if all(test.better == key for test in tests):
+                by_pooled.add(key)
+    return by_metric, by_pooled
+
+
+def _comparisons(family: Family) -> str:
+    return "1 comparison" if len(family.tests) == 1 else f"{len(family.tests)} comparisons"

@@ -1,0 +1,56 @@
+"""Pairs of rows: discordant winners, intervals, equivalence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from andi_bench.metrics.resampling import draws_of
+from leaderboard.statistics.pair_tests import mean_pair_tests
+
+KEYS = (("a", "raw"), ("b", "raw"))
+
+
+def pair_of(first, second, margin=None):
+    values = [np.asarray(first, dtype=float), np.asarray(second, dtype=float)]
+    values = [own.reshape(len(own), -1) for own in values]
+    (test,), _ = mean_pair_tests(KEYS, values, 1, [(0, 1)], draws_of(len(values[0]), 1000), margin)
+    return test
+
+
+def test_a_row_that_most_subjects_favour_but_the_mean_does_not_is_named():
+    """Version 1 called it better than all, below a row with a higher mean."""
+    rng = np.random.default_rng(0)
+    second = rng.uniform(0.4, 0.6, 40)
+    first = second - 0.02 - rng.uniform(0, 0.001, 40)
+    first[:4] = second[:4] + 0.4
+    test = pair_of(first, second)
+    assert test.difference > 0
+    assert test.favoured == KEYS[0]
+    assert test.ranks.better == KEYS[1]
+    assert test.discordant == KEYS[1]
+    assert test.better is None
+
+
+def test_the_interval_of_a_difference_is_near_scipys_for_symmetric_values():
+    rng = np.random.default_rng(1)
+    first, second = rng.normal(0.5, 0.1, (2, 50))
+    test = pair_of(first, second)
+    wanted = stats.ttest_rel(first, second).confidence_interval()
+    assert (test.low, test.high) == pytest.approx((wanted.low, wanted.high), abs=0.006)
+    assert test.error == pytest.approx(stats.sem(first - second))
+
+
+def test_equivalence_is_two_one_sided_t_tests():
+    from statsmodels.stats.weightstats import ttost_paired
+
+    rng = np.random.default_rng(2)
+    first = rng.random(30)
+    second = first + rng.normal(0.005, 0.03, 30)
+    wanted = ttost_paired(first, second, -0.02, 0.02)[0]
+    assert pair_of(first, second, margin=0.02).equivalent == pytest.approx(wanted)
+    assert pair_of(first, second).equivalent is None
+    same = pair_of(first, first, margin=0.02)
+    assert same.equivalent == 0
+    assert (same.low, same.high, same.p) == (None, None, 1.0)

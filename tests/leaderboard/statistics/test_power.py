@@ -1,0 +1,49 @@
+"""Power and need against statsmodels and simulation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from statsmodels.stats.power import TTestPower
+
+from leaderboard.statistics.power import power_of
+
+
+def test_the_detectable_difference_and_the_subjects_needed_are_statsmodels():
+    rng = np.random.default_rng(0)
+    values = rng.normal(0.5, 0.1, (200, 2, 1))
+    found = power_of([values[:, 0], values[:, 1]], [(0, 1)], 1.959964)
+    sd = (values[:, 0, 0] - values[:, 1, 0]).std(ddof=1)
+    own = TTestPower()
+    wanted = own.solve_power(nobs=200, alpha=0.05, power=0.8) * sd
+    assert found.detectable == pytest.approx(wanted, rel=0.01)
+    for need in found.needs:
+        number = own.solve_power(effect_size=need.difference / sd, alpha=0.05, power=0.8)
+        assert need.subjects == pytest.approx(number, rel=0.05)
+        assert need.seeds == 1
+
+
+def test_where_trainings_vary_much_no_number_of_subjects_suffices_but_more_seeds_do():
+    rng = np.random.default_rng(1)
+    own = rng.random((50, 1))
+    noise = rng.normal(0, 0.01, (2, 50, 3))
+    shift = np.array([0.04, 0.0, -0.04])
+    found = power_of([own + shift + noise[0], own + shift + noise[1]], [(0, 1)], 1.96)
+    need = found.needs[1]
+    assert need.difference == 0.02
+    assert need.subjects is None
+    assert need.seeds > 3
+    # at these the trainings take at most half of the squared standard error there may be
+    allowed = (0.02 / (1.96 + 0.8416)) ** 2
+    assert 2 * 0.04**2 / need.seeds <= allowed / 2 * 1.05
+
+
+def test_methods_that_differ_by_chance_alone_have_a_ratio_near_one():
+    rng = np.random.default_rng(2)
+    ratios = []
+    for _ in range(60):
+        values = rng.random((40, 1, 1)) + rng.normal(0, 0.1, (40, 6, 1))
+        pairs = [(i, j) for i in range(6) for j in range(i)]
+        ratios.append(power_of([values[:, k] for k in range(6)], pairs, 2.0).ratio)
+    assert np.sqrt(np.mean(np.square(ratios))) == pytest.approx(1, abs=0.15)
+    assert power_of([np.ones((5, 1))] * 2, [(0, 1)], 2.0) is None
