@@ -36,8 +36,10 @@ class ScoringConfig(Section):
         description="slices scored at once",
         json_schema_extra={"separates_tables": False},
     )
-    reduction: Literal["max", "mean", "flair", "t1", "t1ce", "t2"] = Field(
-        "max", description="over modalities: their highest score, their mean, or the score of one"
+    reduction: Literal["max", "mean", "first", "flair", "t1", "t1ce", "t2"] = Field(
+        "max",
+        description="over modalities: their highest score, their mean, the score of the first that is read (FLAIR, where "
+        "preprocessing.modalities does not say otherwise), or that of one by name",
     )
     calibration: Literal["none", "quantile"] = Field(
         "none",

@@ -25,7 +25,9 @@ _PARAMETERS = {
     "landmarks": {"landmarks"},
     "white-matter": {"centre"},
 }
-_STEPS = {"bias", "normalisation", "quantile", "centre", "spread", "floor", "landmarks"}
+_PUBLISHED = {"quantile", "clip"}
+_OTHERS = {"normalisation", "floor", "ceiling"}
+_STEPS = {"bias", "centre", "spread", "landmarks"} | _PUBLISHED | _OTHERS
 
 
 class PreprocessingConfig(Section):
@@ -59,6 +61,7 @@ class PreprocessingConfig(Section):
     floor: float = Field(
         0.02, ge=0, description="all but p99: the darkest that tissue may be; the background is 0"
     )
+    ceiling: float = Field(1.6, gt=0, description="all but p99: the brightest that tissue may be")
     landmarks: tuple[tuple[float, ...], ...] | None = Field(
         None,
         description="landmarks: for each modality where the percentiles 1, 10, 20 ... 90, 99 come to lie; null: learnt "
@@ -67,7 +70,7 @@ class PreprocessingConfig(Section):
     clip: float | None = Field(
         None,
         gt=0,
-        description="intensities above this are cut after the normalisation; null: no cut",
+        description="p99: intensities above this are cut after the division; null: no cut",
     )
     min_brain_fraction: float = Field(
         0.0, ge=0, lt=1, description="least share of brain in a healthy training slice"
@@ -95,8 +98,8 @@ class PreprocessingConfig(Section):
 
     @model_validator(mode="after")
     def _agree(self) -> PreprocessingConfig:
-        if self.clip is not None and self.clip <= self.floor and not self.published:
-            raise ValueError(f"clip = {self.clip:g}: more than floor = {self.floor:g} wanted")
+        if self.ceiling <= self.floor:
+            raise ValueError(f"ceiling = {self.ceiling:g}: more than floor = {self.floor:g} wanted")
         if self.landmarks is None:
             return self
         if len(self.landmarks) != len(self.modalities):
@@ -118,10 +121,7 @@ class PreprocessingConfig(Section):
         out: dict[str, Any] = handler(self)
         if info.context == EVERY_FIELD:
             return out
-        used = {"p99": {"quantile"}, "p99-off-lesion": {"quantile"}}.get(
-            self.normalisation,
-            {"normalisation", "floor"} | _PARAMETERS.get(self.normalisation, set()),
-        )
+        used = _PUBLISHED if self.published else _OTHERS | _PARAMETERS[self.normalisation]
         kept = {key: v for key, v in out.items() if key not in _STEPS or key in used}
         if self.bias != "none":
             kept["bias"] = self.bias
@@ -141,8 +141,8 @@ class PreprocessingConfig(Section):
             "white-matter": f"peak at {self.centre:g}",
         }.get(self.normalisation, "" if self.quantile == 0.99 else f"quantile {self.quantile:g}")
         if not self.published:
-            used = ", ".join(filter(None, (used, f"floor {self.floor:g}")))
-        if self.clip is not None:
+            used = ", ".join(filter(None, (used, f"{self.floor:g} to {self.ceiling:g}")))
+        elif self.clip is not None:
             used = ", ".join(filter(None, (used, f"clip {self.clip:g}")))
         name = f"{self.normalisation} ({used})" if used else self.normalisation
         return name if self.bias == "none" else f"{self.bias}, {name}"

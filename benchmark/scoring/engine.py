@@ -85,7 +85,7 @@ class ScoreEngine:
             return scores.amax(dim=1)
         if how == "mean":
             return scores.mean(dim=1)
-        if scores.shape[1] == 1:
+        if how == "first" or scores.shape[1] == 1:
             return scores[:, 0]
         if scores.shape[1] != len(self.modalities):
             raise UserError(

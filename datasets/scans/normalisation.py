@@ -84,7 +84,7 @@ def normalised(
     Returns
     -------
     float32 (X, Y, Z)
-        In Fortran order; 0 in the background, from ``config.floor`` to ``config.clip`` in the foreground.
+        In Fortran order; 0 in the background, from ``config.floor`` to ``config.ceiling`` in the foreground.
 
     Raises
     ------
@@ -98,7 +98,7 @@ def normalised(
     foreground = flat[inside]
     curve = curve_of(foreground, modality, config, subject)
     out = np.zeros(flat.shape, dtype=np.float32)
-    out[inside] = np.clip(curve(foreground), config.floor, config.clip)
+    out[inside] = np.clip(curve(foreground), config.floor, config.ceiling)
     return out.reshape(values.shape, order="F")
 
 

@@ -188,7 +188,7 @@ def _images(
     for channel, raw, scale in zip(image, found.images, found.scales, strict=True):
         resized = grid.to_working(raw, placed.native, config.size, slices, scan.extent)
         np.multiply(resized, np.float32(1 / scale), out=channel)
-    if config.clip is not None:
+    if config.published and config.clip is not None:
         np.minimum(image, np.float32(config.clip), out=image)
     return image
 

@@ -34,7 +34,7 @@ def test_every_step_is_named_that_is_not_as_published() -> None:
             {"normalisation": "robust", "centre": 0.4},
             {"normalisation": "robust", "spread": 0.3},
             {"normalisation": "robust", "floor": 0.01},
-            {"normalisation": "robust", "clip": 1.6},
+            {"normalisation": "robust", "ceiling": 1.5},
             {"normalisation": "white-matter"},
             {"normalisation": "white-matter", "centre": 0.4},
             {"normalisation": "landmarks"},
@@ -46,11 +46,13 @@ def test_every_step_is_named_that_is_not_as_published() -> None:
 
 def test_what_is_not_used_names_nothing() -> None:
     plain = PreprocessingConfig().model_dump_json()
-    assert PreprocessingConfig(centre=0.4, spread=0.1, floor=0.3).model_dump_json() == plain
+    assert (
+        PreprocessingConfig(centre=0.4, spread=0.1, floor=0.3, ceiling=2).model_dump_json() == plain
+    )
 
 
 @pytest.mark.parametrize(
-    "values", [{}, {"normalisation": "robust", "bias": "n4", "clip": 1.6}, {"quantile": 0.98}]
+    "values", [{}, {"normalisation": "robust", "bias": "n4", "ceiling": 1.5}, {"quantile": 0.98}]
 )
 def test_a_record_gives_the_configuration_back(values: dict[str, object]) -> None:
     config = PreprocessingConfig(**values)
@@ -69,7 +71,10 @@ def test_a_former_record_is_understood() -> None:
     ("values", "said"),
     [
         ({"normalisation": "p98"}, "preprocessing.normalisation = 'p98'"),
-        ({"normalisation": "robust", "clip": 0.01}, "clip = 0.01: more than floor = 0.02 wanted"),
+        (
+            {"normalisation": "robust", "ceiling": 0.01},
+            "ceiling = 0.01: more than floor = 0.02 wanted",
+        ),
         ({"landmarks": [[0.0] * 11] * 4}, "landmarks of flair"),
         ({"landmarks": [[0.1 * k for k in range(11)]]}, "landmarks of 1 modalities"),
         ({"bias": "n3"}, "preprocessing.bias = 'n3'"),
@@ -84,5 +89,5 @@ def test_a_wrong_step_is_named(values: dict[str, object], said: str) -> None:
 
 def test_words_say_what_was_done() -> None:
     assert PreprocessingConfig().intensities() == "p99"
-    robust = PreprocessingConfig(normalisation="robust", bias="n4", clip=1.6)
-    assert robust.intensities() == "n4, robust (centre 0.5, spread 0.2, floor 0.02, clip 1.6)"
+    robust = PreprocessingConfig(normalisation="robust", bias="n4")
+    assert robust.intensities() == "n4, robust (centre 0.5, spread 0.2, 0.02 to 1.6)"

@@ -53,6 +53,7 @@ def test_modalities_are_reduced_by_their_highest_score_or_their_mean():
     scores = torch.tensor([[[[1.0]], [[4.0]]]])
     assert engine(reduction="max").reduce(scores).tolist() == [[[4.0]]]
     assert engine(reduction="mean").reduce(scores).tolist() == [[[2.5]]]
+    assert engine(reduction="first").reduce(scores).tolist() == [[[float(scores[0, 0, 0, 0])]]]
 
 
 def test_a_map_is_float32_and_0_outside_the_brain():
