@@ -144,6 +144,21 @@ class RunConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     detector: dict[str, Any] = Field(default_factory=dict)
 
+    def described(self, detector: BaseModel | dict[str, Any]) -> dict[str, Any]:
+        """Return every field that has a value, with the detector's own; fit for ``--config``.
+
+        Parameters
+        ----------
+        detector : DetectorConfig or dict
+            Its hyper-parameters, defaults filled in.
+        """
+        settings = detector if isinstance(detector, dict) else detector.model_dump(mode="json")
+        return {
+            **self.model_dump(mode="json"),
+            "preprocessing": self.preprocessing.described(),
+            "detector": settings,
+        }
+
 
 class MethodEntry(Section):
     """What ``configs/methods/<name>.yaml`` says of a method."""

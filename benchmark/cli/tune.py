@@ -54,7 +54,7 @@ def tune(
         typer.Option(min=1, help="trials of the search in all, beside the preset as it stands"),
     ] = None,
     metric: Annotated[
-        str, typer.Option(help="what is searched by, such as ap, pooled_ap, dice@val-dice")
+        str, typer.Option(help="what is searched by: pooled_ap, or any metric of compare --metric")
     ] = _METRIC,
     pipeline: Annotated[
         Literal["raw", "filtered"], typer.Option(help="of the raw or of the filtered maps")

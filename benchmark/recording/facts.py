@@ -118,8 +118,4 @@ class RunFacts:
 
     def resolved_config(self) -> dict[str, Any]:
         """Return the configuration as it was used, every default filled in; fit for ``--config``."""
-        return {
-            **self.config.model_dump(mode="json"),
-            "preprocessing": self.config.preprocessing.described(),
-            "detector": self.method.settings,
-        }
+        return self.config.described(self.method.settings)

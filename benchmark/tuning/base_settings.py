@@ -38,8 +38,7 @@ class Resolved:
 
     def dump(self) -> dict[str, Any]:
         """Return it as ``--config`` takes it."""
-        detector = self.detector.model_dump(mode="json")
-        return {**self.run.model_dump(mode="json"), "detector": detector}
+        return self.run.described(self.detector)
 
 
 class Base:
