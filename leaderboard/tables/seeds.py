@@ -107,6 +107,33 @@ def subject_estimates(
     return out
 
 
+def counted_estimate(tables: Sequence[SubjectTable], chain: str, found: MetricAt) -> Estimate:
+    """Return a share that is counted over all subjects with a lesion: sums over them, divided.
+
+    The interval is that of a mean of shares (:func:`~andi_bench.metrics.mean_intervals.share_interval`), with the standard
+    error of a ratio of sums, linearised (Cochran, *Sampling Techniques*, 1977, 6.4): subjects, with all their lesions, are
+    what varies.
+
+    Parameters
+    ----------
+    tables : sequence of SubjectTable
+        Of the seeds.
+    chain : str
+        Post-processing.
+    found : MetricAt
+        A metric that has a ``ratio``.
+    """
+    sums = [table.sums(chain, found) for table in tables]
+    names = sorted(set.intersection(*(set(own) for own in sums))) if sums else []
+    if not names:
+        return Estimate()
+    counts = np.array([[own[name] for own in sums] for name in names])  # (subjects, seeds, 2)
+    part, whole = counts[..., 0], counts[..., 1]
+    shares = part.sum(axis=0) / whole.sum(axis=0)
+    limits = share_interval(shares + (part - shares * whole) / whole.mean(axis=0))
+    return _limited(over_seeds(shares.tolist()), limits)
+
+
 def _of_subjects(
     runs: Sequence[RunRecord], chain: str, found: MetricAt, by_seed: Sequence[dict[str, float]]
 ) -> tuple[Estimate, dict[str, list[float]]]:

@@ -50,6 +50,30 @@ class SubjectTable:
         volumes = self.column(chain, LESION_ML)
         return {name: value for name, value in values.items() if volumes.get(name) == 0}
 
+    def sums(self, chain: str, found: MetricAt) -> dict[str, tuple[float, float]]:
+        """Return for each subject with a lesion what a counted metric divides, and by what, where that is not 0.
+
+        Parameters
+        ----------
+        chain : str
+            Post-processing.
+        found : MetricAt
+            A metric that has a ``ratio``.
+        """
+        assert found.metric.ratio is not None
+        point = found.point.name if found.point is not None else ""
+        parts = [
+            [self.column(chain, name, point) for name in names] for names in found.metric.ratio
+        ]
+        known = set.intersection(*(set(column) for side in parts for column in side))
+        out = {}
+        for name, volume in self.column(chain, LESION_ML).items():
+            if volume > 0 and name in known:
+                part, whole = (math.fsum(column[name] for column in side) for side in parts)
+                if whole:
+                    out[name] = (part, whole)
+        return out
+
     def column(self, chain: str, name: str, point: str = "") -> dict[str, float]:
         """Return a column of numbers by subject, without undefined ones.
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from medpy.metric.binary import assd, hd95
 from scipy import ndimage
+from scipy.optimize import linear_sum_assignment
 from skimage.filters import threshold_yen
 from sklearn.metrics import average_precision_score, roc_auc_score
 
@@ -71,8 +72,17 @@ def check_by_hand(record, table, scores, brains, lesions, val, test, spacing):
         assert line["lesions"] == total
         covered = ndimage.mean(detection, labels, range(1, total + 1)) if total else np.array([])
         assert line["lesions_found"] == np.count_nonzero(np.asarray(covered) >= 0.1)
-        hit = len(set(np.unique(spots[lesion])) - {0})
-        assert line["false_positive_lesions"] == count - hit
+        near = np.zeros((total, count))
+        for one in range(total):
+            for other in range(count):
+                own, its = labels == one + 1, spots == other + 1
+                near[one, other] = (own & its).sum() / (own | its).sum() > 0.1
+        matches = near[linear_sum_assignment(near, maximize=True)].sum()
+        assert line["detections"] == count
+        assert line["lesions_matched"] == matches
+        if total:
+            assert line["matched_f1"] == pytest.approx(2 * matches / (total + count))
+            assert line["unmatched_detections"] == count - matches
         assert line["false_positive_ml"] == pytest.approx((detection & ~lesion).sum() * voxel_ml)
         if detection.any() and lesion.any():
             assert line["hd95"] == pytest.approx(hd95(detection, lesion, spacing))
