@@ -57,7 +57,8 @@ _ENTRIES: tuple[Metric, ...] = (
         key="dice",
         title="Dice",
         definition="Dice 2|P∩T|/(|P|+|T|)",
-        empty="Both masks empty: 1; one empty: 0.",
+        over="lesion",
+        empty="Over subjects with a lesion; nothing detected: 0.",
         at="every",
         measure=overlap.dice,
         interval="beside",
@@ -78,7 +79,9 @@ _ENTRIES: tuple[Metric, ...] = (
     Metric(
         key="precision",
         title="Precision",
-        definition="Share of the detection that is lesion, mean over subjects where something is detected.",
+        definition="Share of the detection that is lesion, mean over subjects with a lesion where something is detected.",
+        unranked="it rewards maps that find little",
+        over="lesion",
         at="every",
         measure=overlap.precision,
         shown=frozenset({"exports", "groups", "subjects"}),
@@ -149,9 +152,42 @@ _ENTRIES: tuple[Metric, ...] = (
         priority=9,
     ),
     Metric(
+        key="any_detection_lesion_free",
+        title="Any detection, lesion-free",
+        definition=f"Share of the subjects without a lesion in whom anything is detected at {RANKING_POINT.name}.",
+        higher_is_better=False,
+        unranked=_SILENCE,
+        over="lesion-free",
+        at="reachable",
+        measure=lesionwise.any_detection,
+        column="any_detection",
+        interval="beside",
+        shown=frozenset({"exports", "column"}),
+        priority=9,
+    ),
+    Metric(
+        key="false_positive_rate_lesion_free",
+        title="False-positive rate, lesion-free",
+        definition=(
+            f"Share of the brain voxels that is detected at {RANKING_POINT.name} in subjects without a lesion, mean over "
+            "them."
+        ),
+        higher_is_better=False,
+        unranked=_SILENCE,
+        over="lesion-free",
+        at="reachable",
+        measure=lesionwise.false_positive_rate,
+        column="false_positive_rate",
+        digits=4,
+        shown=frozenset({"exports", "column"}),
+    ),
+    Metric(
         key="false_positive_ml_lesion_free",
-        title="False-positive volume, lesion-free",
-        definition="Volume detected in subjects without a lesion, mean over them.",
+        title="False-positive ml, lesion-free",
+        definition=(
+            f"Volume detected at {RANKING_POINT.name} in subjects without a lesion, ml, mean over them; in brackets the "
+            "95 % interval."
+        ),
         unit="ml",
         higher_is_better=False,
         unranked=_SILENCE,
@@ -159,7 +195,10 @@ _ENTRIES: tuple[Metric, ...] = (
         at="reachable",
         measure=lesionwise.false_positive_volume,
         column="false_positive_ml",
-        shown=frozenset({"exports"}),
+        interval="beside",
+        digits=2,
+        shown=frozenset({"exports", "column"}),
+        priority=9,
     ),
     Metric(
         key="hd95",

@@ -235,6 +235,18 @@ def false_positive_volume(case: Case) -> float:
     return false_positive_ml(case.detection, case.lesion, case.voxel_ml)
 
 
+def any_detection(case: Case) -> float:
+    """Return 1 where anything is detected, else 0."""
+    return float(case.detection.any())
+
+
+def false_positive_rate(case: Case) -> float | None:
+    """Return the share of the lesion-free brain voxels that is detected, in [0, 1]; None without such a voxel."""
+    lesion_free = np.count_nonzero(case.brain & ~case.lesion)
+    found = np.count_nonzero(case.detection & ~case.lesion)
+    return found / lesion_free if lesion_free else None
+
+
 def stratum_lesions(case: Case, stratum: str) -> int:
     """Return the number of lesions of one of :data:`STRATA`."""
     return case.shared(matched).strata[stratum].lesions

@@ -57,7 +57,7 @@ class Metric:
     interval : {"none", "beside", "apart"}
         Whether the table's column has the 95 % interval over subjects beside the number, or in a column of its own.
     empty : str
-        What it is where masks are empty, a sentence; "" where ``undefined`` says it.
+        Whom it is over and what it is where masks are empty, a sentence; "" where ``undefined`` says it.
     undefined : str
         For which subjects it is undefined, to go on with "undefined for"; notes count them. "" without such a note.
     shown : set of {"exports", "column", "groups", "subjects"}

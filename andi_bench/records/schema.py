@@ -27,8 +27,9 @@ READABLE = (1, 2, 3, 4)
 the state of the data (:data:`IDENTITY`, ``asked``, ``former``, ``files``, ``data_fingerprint``), 4 the version of the protocol (:attr:`Protocol.version`)."""
 
 
-MATCHED_SINCE = 2
-"""Version of the protocol from which on lesions and detections are matched one to one, and Dice is over subjects with a lesion."""
+MATCHED_SINCE = LESION_FREE_APART = 2
+"""Version of the protocol from which on lesions and detections are matched one to one, and from which on thresholds and means
+are over subjects with a lesion, the others apart."""
 
 
 class Part(BaseModel):

@@ -136,7 +136,9 @@ def _counted(lines: pd.DataFrame, metric: Metric, bootstraps: int) -> SubjectSum
 
 def _values(lines: pd.DataFrame, metric: Metric) -> list[float | None]:
     """Return a metric's values of the subjects that it is a mean over, where it is defined."""
-    if metric.over == "lesion-free":
+    if metric.over == "lesion":
+        lines = lines[lines[LESION_ML] > 0]
+    elif metric.over == "lesion-free":
         lines = lines[lines[LESION_ML] == 0]
     values: list[float | None] = lines[metric.field].tolist()
     return values

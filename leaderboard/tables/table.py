@@ -18,7 +18,7 @@ from andi_bench.metrics.compared import (
     title_of,
 )
 from andi_bench.metrics.points import RANKING, UPPER_BOUND
-from andi_bench.records.schema import LESION_ML
+from andi_bench.records.schema import LESION_FREE_APART, LESION_ML
 from andi_bench.records.store import Pooled, Protocol, RunRecord
 from leaderboard.tables.comparability import (
     DATA,
@@ -36,6 +36,8 @@ from leaderboard.tables.seeds import (
     subject_estimates,
 )
 from leaderboard.tables.subject_values import SubjectTable, over_the_seeds, subject_tables
+
+_LESION_FREE = "any_detection_lesion_free"
 
 _MEAN_COSTS = (
     "seconds_per_volume",
@@ -385,12 +387,15 @@ def _incomplete(run: RunRecord, chain: str) -> str | None:
     results = run.summary.get(chain)
     if wanted is None or results is None:
         return None
-    counts = [
-        part.n + part.undefined
-        for name, part in results.subjects.items()
-        if name.startswith("dice@")  # never undefined: a mask that is empty has its Dice
-    ]
-    found = max(counts, default=0)
+    counts: dict[str, int] = defaultdict(int)
+    for name, part in results.subjects.items():
+        metric, _, point = name.partition("@")
+        # one over the subjects with a lesion, one over the others; records of before have all in the first
+        if metric == "dice" or (
+            metric == _LESION_FREE and run.protocol.version >= LESION_FREE_APART
+        ):
+            counts[point] += part.n + part.undefined
+    found = max(counts.values(), default=0)
     if found >= wanted:
         return None
     return f"incomplete: seed {run.run.seed} has {found} of {wanted} subjects"

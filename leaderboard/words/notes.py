@@ -5,7 +5,7 @@ from __future__ import annotations
 from andi_bench.metrics.compared import compared_per_subject, title_of
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import RANKING, RANKING_POINT
-from andi_bench.records.schema import MATCHED_SINCE
+from andi_bench.records.schema import LESION_ML, MATCHED_SINCE
 from leaderboard.tables.comparability import intensities_of, modalities_of
 from leaderboard.tables.table import Table
 
@@ -37,8 +37,8 @@ def _older_version(table: Table) -> list[str]:
         return []
     titles = " and ".join(title_of(key) for key in _MATCHED)
     return [
-        f"Measured by version {table.protocol.version} of the protocol: lesions and detections were not matched one to one, so "
-        f"{titles} are not shown. Run again: the maps that are there are measured anew."
+        f"Measured by version {table.protocol.version} of the protocol: thresholds were frozen over lesion-free subjects too, with Dice "
+        f"1 where nothing was detected; lesions and detections were not matched one to one, so {titles} are not shown. Run again: the maps that are there are measured anew."
     ]
 
 
@@ -159,6 +159,14 @@ def heading_of(table: Table) -> str:
     if protocol.min_component_ml:
         parts.append(f"detections below {protocol.min_component_ml:g} ml removed")
     parts.append(f"split {table.split}" + (f" (subjects: {counts})" if counts else ""))
+    volumes: dict[str, float] = {}
+    for row in table.rows:
+        volumes |= row.values.get(LESION_ML, {})
+    if volumes:
+        apart = sum(volume == 0 for volume in volumes.values())
+        parts.append(f"means over n = {len(volumes) - apart} with a lesion")
+        if apart:
+            parts.append(f"{apart} lesion-free apart")
     if table.metric != RANKING:
         wanted, usual = title_of(table.metric), title_of(RANKING)
         parts.append(f"RANKED BY {wanted}, asked for, instead of {usual}")

@@ -200,6 +200,8 @@ def _table(
                         "threshold": 1.5,
                         **found,
                         "false_positive_ml": rng.lognormal(1, 1, len(names)),
+                        "false_positive_rate": 0.02,
+                        "any_detection": 1.0,
                         **distance,
                         **lesion,
                         "grid": "working",
