@@ -37,8 +37,6 @@ from leaderboard.tables.seeds import (
 )
 from leaderboard.tables.subject_values import SubjectTable, over_the_seeds, subject_tables
 
-_LESION_FREE = "any_detection_lesion_free"
-
 _MEAN_COSTS = (
     "seconds_per_volume",
     "network_calls_per_slice",
@@ -392,7 +390,7 @@ def _incomplete(run: RunRecord, chain: str) -> str | None:
         metric, _, point = name.partition("@")
         # one over the subjects with a lesion, one over the others; records of before have all in the first
         if metric == "dice" or (
-            metric == _LESION_FREE and run.protocol.version >= LESION_FREE_APART
+            metric == "any_detection_lesion_free" and run.protocol.version >= LESION_FREE_APART
         ):
             counts[point] += part.n + part.undefined
     found = max(counts.values(), default=0)
