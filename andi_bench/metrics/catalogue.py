@@ -23,24 +23,19 @@ _ONE_TO_ONE = "26-connected, IoU > 0.1, one to one"
 def _stratified() -> Iterator[Metric]:
     """Yield what ``subjects.csv`` has of each size of lesion, and the sensitivity, counted over all lesions of the size."""
     for stratum in lesionwise.STRATA:
-        yield Metric(
-            key=f"lesions {stratum}",
-            title=f"Lesions {stratum}",
-            definition=f"Number of lesions {stratum}.",
-            counts=True,
-            measure=partial(lesionwise.stratum_lesions, stratum=stratum),
-            shown=frozenset(),
-            counted=False,
-        )
-        yield Metric(
-            key=f"lesions_found {stratum}",
-            title=f"Lesions found {stratum}",
-            definition=f"Number of lesions {stratum} that were found.",
-            counts=True,
-            measure=partial(lesionwise.stratum_found, stratum=stratum),
-            shown=frozenset(),
-            counted=False,
-        )
+        for key, which, measure in (
+            ("lesions", "", lesionwise.stratum_lesions),
+            ("lesions_found", " that were found", lesionwise.stratum_found),
+        ):
+            yield Metric(
+                key=f"{key} {stratum}",
+                title=f"Lesions{' found' if which else ''} {stratum}",
+                definition=f"Number of lesions {stratum}{which}.",
+                counts=True,
+                measure=partial(measure, stratum=stratum),
+                shown=frozenset(),
+                counted=False,
+            )
         yield Metric(
             key=f"lesion_sensitivity {stratum}",
             title=f"Lesion sensitivity {stratum}",
@@ -48,6 +43,19 @@ def _stratified() -> Iterator[Metric]:
             unranked=_COUNTED,
             over="lesion",
             ratio=((f"lesions_found {stratum}",), (f"lesions {stratum}",)),
+            shown=frozenset({"exports"}),
+        )
+
+
+def _near() -> Iterator[Metric]:
+    """Yield the normalised surface distance at each tolerance."""
+    for limit in surface.TOLERANCES_MM:
+        yield Metric(
+            key=f"nsd{limit:g}",
+            title=f"NSD {limit:g} mm",
+            definition=f"Share of the two surfaces' voxels within {limit:g} mm of the other surface; nothing detected: 0.",
+            over="lesion",
+            measure=partial(surface.nsd, tolerance=limit),
             shown=frozenset({"exports"}),
         )
 
@@ -209,6 +217,7 @@ _ENTRIES: tuple[Metric, ...] = (
         ),
         unit="mm",
         higher_is_better=False,
+        unranked="it leaves out the subjects in whom nothing is detected",
         over="lesion",
         measure=surface.hd95,
         digits=1,
@@ -224,11 +233,38 @@ _ENTRIES: tuple[Metric, ...] = (
         ),
         unit="mm",
         higher_is_better=False,
+        unranked="it leaves out the subjects in whom nothing is detected",
         over="lesion",
         measure=surface.assd,
         digits=1,
         undefined="whose lesion mask or detection is empty",
         shown=frozenset({"exports", "column"}),
+    ),
+    Metric(
+        key="hd95_penalised",
+        title="HD95, penalised",
+        definition=(
+            f"HD95 at {RANKING_POINT.name}, the diagonal of the image where nothing is detected: over all subjects with a "
+            "lesion in every row."
+        ),
+        unit="mm",
+        higher_is_better=False,
+        over="lesion",
+        measure=surface.hd95_penalised,
+        digits=1,
+        shown=frozenset({"exports", "column"}),
+    ),
+    *_near(),
+    Metric(
+        key="ndsc",
+        title="nDSC",
+        definition=(
+            f"Normalised Dice of the Shifts challenge at {RANKING_POINT.name}: false positives weighed as if lesions held 0.1 % "
+            "of every brain; nothing detected: 0."
+        ),
+        over="lesion",
+        measure=overlap.normalised_dice,
+        shown=frozenset({"exports"}),
     ),
     Metric(
         key="lesions",

@@ -89,6 +89,25 @@ def dice(case: Case) -> float | None:
     return found.dice if found.lesion else None
 
 
+NORMAL_SHARE = 0.001
+"""Share of the brain that is lesion to which :func:`normalised_dice` brings every subject."""
+
+
+def normalised_dice(case: Case) -> float | None:
+    """Return Dice with the false positives weighed as if the lesions held :data:`NORMAL_SHARE` of the brain, in [0, 1].
+
+    2 TP / (2 TP + FN + k FP) with k = (1 - r) L / (r (N - L)), r that share, L and N the lesion's and the brain's voxels: a
+    rate of false positives costs a large and a small lesion alike (Raina et al. 2023; Shifts challenge). None without a
+    lesion, and where all of the brain is one.
+    """
+    found, brain = case.shared(counts), int(np.count_nonzero(case.brain))
+    if not 0 < found.lesion < brain:
+        return None
+    weight = (1 - NORMAL_SHARE) * found.lesion / (NORMAL_SHARE * (brain - found.lesion))
+    twice = 2 * found.true_positives
+    return twice / (twice + found.false_negatives + weight * found.false_positives)
+
+
 def sensitivity(case: Case) -> float | None:
     """Return the share of the lesion that is detected, see :attr:`Overlap.sensitivity`."""
     return case.shared(counts).sensitivity
