@@ -15,36 +15,48 @@ from andi_bench.metrics.metric import Metric
 from andi_bench.metrics.points import RANKING_POINT, OperatingPoint
 
 _SATURATES = "it saturates where lesions are small"
+_COUNTED = "it is counted over lesions, and subjects are the blocks of the tests"
+_SILENCE = "it rewards maps that find nothing"
+_ONE_TO_ONE = "26-connected, IoU > 0.1, one to one"
 
 
 def _stratified() -> Iterator[Metric]:
-    """Yield what ``subjects.csv`` has of each size of lesion; the record summarises the sensitivity."""
+    """Yield what ``subjects.csv`` has of each size of lesion, and the sensitivity, counted over all lesions of the size."""
     for stratum in lesionwise.STRATA:
-        yield Metric(
-            key=f"lesions {stratum}",
-            title=f"Lesions {stratum}",
-            definition=f"Number of lesions {stratum}.",
-            counts=True,
-            measure=partial(lesionwise.stratum_lesions, stratum=stratum),
-            shown=frozenset(),
-            counted=False,
-        )
-        yield Metric(
-            key=f"lesions_found {stratum}",
-            title=f"Lesions found {stratum}",
-            definition=f"Number of lesions {stratum} that were found.",
-            counts=True,
-            measure=partial(lesionwise.stratum_found, stratum=stratum),
-            shown=frozenset(),
-            counted=False,
-        )
+        for key, which, measure in (
+            ("lesions", "", lesionwise.stratum_lesions),
+            ("lesions_found", " that were found", lesionwise.stratum_found),
+        ):
+            yield Metric(
+                key=f"{key} {stratum}",
+                title=f"Lesions{' found' if which else ''} {stratum}",
+                definition=f"Number of lesions {stratum}{which}.",
+                counts=True,
+                measure=partial(measure, stratum=stratum),
+                shown=frozenset(),
+                counted=False,
+            )
         yield Metric(
             key=f"lesion_sensitivity {stratum}",
             title=f"Lesion sensitivity {stratum}",
-            definition=f"Share of the lesions {stratum} that were found, mean over subjects that have one.",
+            definition=f"Share of all subjects' lesions {stratum} that were found (a tenth of one is detected).",
+            unranked=_COUNTED,
             over="lesion",
-            measure=partial(lesionwise.stratum_sensitivity, stratum=stratum),
-            shown=frozenset(),
+            ratio=((f"lesions_found {stratum}",), (f"lesions {stratum}",)),
+            shown=frozenset({"exports"}),
+        )
+
+
+def _near() -> Iterator[Metric]:
+    """Yield the normalised surface distance at each tolerance."""
+    for limit in surface.TOLERANCES_MM:
+        yield Metric(
+            key=f"nsd{limit:g}",
+            title=f"NSD {limit:g} mm",
+            definition=f"Share of the two surfaces' voxels within {limit:g} mm of the other surface; nothing detected: 0.",
+            over="lesion",
+            measure=partial(surface.nsd, tolerance=limit),
+            shown=frozenset({"exports"}),
         )
 
 
@@ -53,7 +65,8 @@ _ENTRIES: tuple[Metric, ...] = (
         key="dice",
         title="Dice",
         definition="Dice 2|P∩T|/(|P|+|T|)",
-        empty="Both masks empty: 1; one empty: 0.",
+        over="lesion",
+        empty="Over subjects with a lesion; nothing detected: 0.",
         at="every",
         measure=overlap.dice,
         interval="beside",
@@ -74,7 +87,9 @@ _ENTRIES: tuple[Metric, ...] = (
     Metric(
         key="precision",
         title="Precision",
-        definition="Share of the detection that is lesion, mean over subjects where something is detected.",
+        definition="Share of the detection that is lesion, mean over subjects with a lesion where something is detected.",
+        unranked="it rewards maps that find little",
+        over="lesion",
         at="every",
         measure=overlap.precision,
         shown=frozenset({"exports", "groups", "subjects"}),
@@ -145,17 +160,53 @@ _ENTRIES: tuple[Metric, ...] = (
         priority=9,
     ),
     Metric(
+        key="any_detection_lesion_free",
+        title="Any detection, lesion-free",
+        definition=f"Share of the subjects without a lesion in whom anything is detected at {RANKING_POINT.name}.",
+        higher_is_better=False,
+        unranked=_SILENCE,
+        over="lesion-free",
+        at="reachable",
+        measure=lesionwise.any_detection,
+        column="any_detection",
+        interval="beside",
+        shown=frozenset({"exports", "column"}),
+        priority=9,
+    ),
+    Metric(
+        key="false_positive_rate_lesion_free",
+        title="False-positive rate, lesion-free",
+        definition=(
+            f"Share of the brain voxels that is detected at {RANKING_POINT.name} in subjects without a lesion, mean over "
+            "them."
+        ),
+        higher_is_better=False,
+        unranked=_SILENCE,
+        over="lesion-free",
+        at="reachable",
+        measure=lesionwise.false_positive_rate,
+        column="false_positive_rate",
+        digits=4,
+        shown=frozenset({"exports", "column"}),
+    ),
+    Metric(
         key="false_positive_ml_lesion_free",
-        title="False-positive volume, lesion-free",
-        definition="Volume detected in subjects without a lesion, mean over them.",
+        title="False-positive ml, lesion-free",
+        definition=(
+            f"Volume detected at {RANKING_POINT.name} in subjects without a lesion, ml, mean over them; in brackets the "
+            "95 % interval."
+        ),
         unit="ml",
         higher_is_better=False,
-        unranked="it rewards maps that find nothing",
+        unranked=_SILENCE,
         over="lesion-free",
         at="reachable",
         measure=lesionwise.false_positive_volume,
         column="false_positive_ml",
-        shown=frozenset({"exports"}),
+        interval="beside",
+        digits=2,
+        shown=frozenset({"exports", "column"}),
+        priority=9,
     ),
     Metric(
         key="hd95",
@@ -166,6 +217,7 @@ _ENTRIES: tuple[Metric, ...] = (
         ),
         unit="mm",
         higher_is_better=False,
+        unranked="it leaves out the subjects in whom nothing is detected",
         over="lesion",
         measure=surface.hd95,
         digits=1,
@@ -181,11 +233,38 @@ _ENTRIES: tuple[Metric, ...] = (
         ),
         unit="mm",
         higher_is_better=False,
+        unranked="it leaves out the subjects in whom nothing is detected",
         over="lesion",
         measure=surface.assd,
         digits=1,
         undefined="whose lesion mask or detection is empty",
         shown=frozenset({"exports", "column"}),
+    ),
+    Metric(
+        key="hd95_penalised",
+        title="HD95, penalised",
+        definition=(
+            f"HD95 at {RANKING_POINT.name}, the diagonal of the image where nothing is detected: over all subjects with a "
+            "lesion in every row."
+        ),
+        unit="mm",
+        higher_is_better=False,
+        over="lesion",
+        measure=surface.hd95_penalised,
+        digits=1,
+        shown=frozenset({"exports", "column"}),
+    ),
+    *_near(),
+    Metric(
+        key="ndsc",
+        title="nDSC",
+        definition=(
+            f"Normalised Dice of the Shifts challenge at {RANKING_POINT.name}: false positives weighed as if lesions held 0.1 % "
+            "of every brain; nothing detected: 0."
+        ),
+        over="lesion",
+        measure=overlap.normalised_dice,
+        shown=frozenset({"exports"}),
     ),
     Metric(
         key="lesions",
@@ -206,38 +285,80 @@ _ENTRIES: tuple[Metric, ...] = (
         counted=False,
     ),
     Metric(
+        key="detections",
+        title="Detections",
+        definition="Number of detections, 26-connected.",
+        counts=True,
+        measure=lesionwise.detections,
+        shown=frozenset(),
+        counted=False,
+    ),
+    Metric(
+        key="lesions_matched",
+        title="Lesions matched",
+        definition=f"Number of lesions that match a detection: {_ONE_TO_ONE}.",
+        counts=True,
+        measure=lesionwise.lesions_matched,
+        shown=frozenset(),
+        counted=False,
+    ),
+    Metric(
         key="lesion_sensitivity",
         title="Lesion sensitivity",
-        definition="Share of the lesions found, mean over subjects with a lesion.",
+        definition=(
+            "Share of the lesions of which a tenth is detected, mean over subjects with a lesion. A detection of the whole "
+            "brain finds all of them."
+        ),
+        unranked="a detection of the whole brain has the best",
         over="lesion",
         measure=lesionwise.lesion_sensitivity,
         shown=frozenset({"exports", "groups"}),
     ),
     Metric(
-        key="lesion_precision",
+        key="matched_precision",
         title="Lesion precision",
-        definition="Share of the detections that touch a lesion, mean over subjects where something is detected.",
-        measure=lesionwise.lesion_precision,
+        definition=(
+            f"Share of the detections that match a lesion ({_ONE_TO_ONE}), mean over subjects with a lesion where something "
+            "is detected."
+        ),
+        unranked="it rewards maps that find little",
+        over="lesion",
+        measure=lesionwise.matched_precision,
         shown=frozenset({"exports"}),
     ),
     Metric(
-        key="lesion_f1",
+        key="matched_f1",
         title="Lesion F1",
         definition=(
-            "Harmonic mean of lesion-wise sensitivity (a lesion, 26-connected, is found when a tenth of it is detected) "
-            f"and precision (detections that touch a lesion) at {RANKING_POINT.name}, mean over subjects with a lesion."
+            f"F1 of lesions and detections at {RANKING_POINT.name}: 2TP/(2TP+FP+FN), TP lesions that match a detection "
+            f"({_ONE_TO_ONE}); mean over subjects with a lesion."
         ),
         over="lesion",
-        measure=lesionwise.lesion_f1,
+        measure=lesionwise.matched_f1,
         priority=8,
     ),
     Metric(
-        key="false_positive_lesions",
+        key="matched_f1_counted",
+        title="Lesion F1, counted",
+        definition=(
+            f"The same F1 at {RANKING_POINT.name} with TP, FP and FN summed over all subjects with a lesion: who has many "
+            "lesions weighs more."
+        ),
+        unranked=_COUNTED,
+        over="lesion",
+        ratio=(("lesions_matched", "lesions_matched"), ("lesions", "detections")),
+        shown=frozenset({"exports", "column"}),
+        priority=9,
+    ),
+    Metric(
+        key="unmatched_detections",
         title="FP lesions",
-        definition=f"Detections that touch no lesion, per volume, at {RANKING_POINT.name}.",
+        definition=f"Detections that match no lesion, per volume with a lesion, at {RANKING_POINT.name}.",
         counts=True,
         higher_is_better=False,
-        measure=lesionwise.false_positive_lesions,
+        unranked=_SILENCE,
+        over="lesion",
+        measure=lesionwise.unmatched_detections,
         digits=1,
         shown=frozenset({"exports", "column", "subjects"}),
     ),
@@ -262,6 +383,11 @@ CATALOGUE = {metric.key: metric for metric in _ENTRIES}
 def per_subject() -> list[Metric]:
     """Return the metrics that every subject has a value of, in the order of ``subjects.csv``."""
     return [metric for metric in CATALOGUE.values() if metric.measure is not None]
+
+
+def over_all_lesions() -> list[Metric]:
+    """Return the metrics that are sums over the subjects divided by sums, in the order of the columns."""
+    return [metric for metric in CATALOGUE.values() if metric.ratio is not None]
 
 
 def summarised(point: OperatingPoint | None) -> list[Metric]:

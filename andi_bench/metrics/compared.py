@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from andi_bench.errors import UserError, unknown_name
-from andi_bench.metrics.catalogue import CATALOGUE, per_subject
+from andi_bench.metrics.catalogue import CATALOGUE, over_all_lesions, per_subject
 from andi_bench.metrics.metric import Metric, MetricAt
 from andi_bench.metrics.points import POINTS, RANKING, RANKING_POINT
 
@@ -25,6 +25,11 @@ def compared_per_subject() -> list[MetricAt]:
     return [found for metric in ordered for found in compared_of(metric)]
 
 
+def compared_counted() -> list[MetricAt]:
+    """Return what tables compare of all subjects' lesions together."""
+    return [found for metric in over_all_lesions() for found in compared_of(metric)]
+
+
 def compared_pooled() -> list[MetricAt]:
     """Return what tables compare over all voxels together, without a threshold."""
     pooled = [metric for metric in CATALOGUE.values() if metric.over == "pooled"]
@@ -41,14 +46,19 @@ def compared_in_groups() -> list[MetricAt]:
     found = [
         one
         for one in compared_per_subject()
-        if "groups" in one.metric.shown and not one.unranked and one.point in (None, RANKING_POINT)
+        if "groups" in one.metric.shown and one.point in (None, RANKING_POINT)
     ]
     return sorted(found, key=lambda one: (one.key != RANKING, one.point is not None))
 
 
 def compared() -> dict[str, MetricAt]:
     """Return everything that tables compare, by key, in the order of the exports."""
-    parts = (*compared_per_subject(), *compared_pooled(), *compared_rates())
+    parts = (
+        *compared_per_subject(),
+        *compared_counted(),
+        *compared_pooled(),
+        *compared_rates(),
+    )
     return {found.key: found for found in parts}
 
 

@@ -1,11 +1,12 @@
 """Lesions counted one by one, rather than by their voxels.
 
-Lesions, and detections, are the 26-connected components of the two masks. A lesion is *found* when at least 10 % of its
-voxels are detected. A detection is a *false-positive lesion* when none of its voxels is lesion. From these:
+Lesions, and detections, are the 26-connected components of the two masks. Two questions are asked of them:
 
-- sensitivity: lesions found / lesions
-- precision: detections that touch a lesion / detections
-- F1: their harmonic mean
+- Was the lesion seen? A lesion is *found* when at least 10 % of its voxels are detected; sensitivity: lesions found /
+  lesions. Nothing else stands on this rule: one detection of the whole brain finds every lesion.
+- Was it told apart? A lesion and a detection *match* when their intersection over union exceeds 0.1; every lesion has
+  at most one detection and every detection at most one lesion, assigned so that as many as possible match. With TP
+  matches, FP detections and FN lesions that have none: F1 = 2 TP / (2 TP + FP + FN), precision = TP / (TP + FP).
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from andi_bench.metrics.histograms.scores import same_shape
 
 FOUND_SHARE = 0.1
 """Least share of a lesion that must be detected for the lesion to count as found."""
+
+MATCHING_IOU = 0.1
+"""A lesion and a detection may match when their intersection over union is larger."""
 
 STRATA = ("<0.1 ml", "0.1-1 ml", "1-10 ml", ">10 ml")
 """Lesions by volume. A lesion of 0.1 or of 1 ml belongs to the larger stratum; one of 10 ml, which is not above
@@ -42,11 +46,6 @@ class Stratum:
     lesions: int
     found: int
 
-    @property
-    def sensitivity(self) -> float | None:
-        """Share of the lesions found, in [0, 1]; None without lesions."""
-        return self.found / self.lesions if self.lesions else None
-
 
 @dataclass(frozen=True)
 class LesionWise:
@@ -55,9 +54,9 @@ class LesionWise:
     Parameters
     ----------
     lesions, found : int
-        Lesions, and those found.
-    detections, false_positives : int
-        Detected components, and those that touch no lesion.
+        Lesions, and those of which a tenth is detected.
+    detections, matches : int
+        Detected components, and pairs of a lesion and a detection, one to one.
     strata : dict
         :class:`Stratum` by each of :data:`STRATA`.
     """
@@ -65,7 +64,7 @@ class LesionWise:
     lesions: int
     found: int
     detections: int
-    false_positives: int
+    matches: int
     strata: dict[str, Stratum] = field(default_factory=dict)
 
     @property
@@ -75,19 +74,13 @@ class LesionWise:
 
     @property
     def precision(self) -> float | None:
-        """Share of the detections that touch a lesion, in [0, 1]; None without detections."""
-        if not self.detections:
-            return None
-        return (self.detections - self.false_positives) / self.detections
+        """Share of the detections that match a lesion, in [0, 1]; None without lesions or without detections."""
+        return self.matches / self.detections if self.lesions and self.detections else None
 
     @property
     def f1(self) -> float | None:
-        """Harmonic mean of sensitivity and precision, in [0, 1]; 0 with nothing detected; None without lesions."""
-        if not self.lesions:
-            return None
-        sensitivity, precision = self.found / self.lesions, self.precision or 0.0
-        both = sensitivity + precision
-        return 2 * sensitivity * precision / both if both else 0.0
+        """2 TP / (2 TP + FP + FN), in [0, 1]; 0 with nothing detected; None without lesions."""
+        return 2 * self.matches / (self.lesions + self.detections) if self.lesions else None
 
 
 def lesion_wise(detection: NDArray[Any], lesion: NDArray[Any], voxel_ml: float) -> LesionWise:
@@ -114,7 +107,6 @@ def lesion_wise(detection: NDArray[Any], lesion: NDArray[Any], voxel_ml: float) 
     covered = np.bincount(lesion_of[shared], minlength=lesions + 1)[1:]
     # In integers, so that exactly a tenth counts as found.
     found = covered * round(1 / FOUND_SHARE) >= size
-    touching = np.count_nonzero(np.bincount(detection_of[shared], minlength=detections + 1)[1:])
     # The tolerances keep a lesion of just a limit in its stratum whatever the rounding of the voxel's volume.
     limits = np.array(_LIMITS_ML) * (1 - 1e-9, 1 - 1e-9, 1 + 1e-9)
     stratum = np.searchsorted(limits, size * voxel_ml, side="right")
@@ -124,9 +116,52 @@ def lesion_wise(detection: NDArray[Any], lesion: NDArray[Any], voxel_ml: float) 
         )
         for index, name in enumerate(STRATA)
     }
-    return LesionWise(
-        lesions, int(np.count_nonzero(found)), detections, detections - int(touching), strata
-    )
+    matches = 0
+    if lesions and shared.any():
+        area = np.bincount(detection_of[detection], minlength=detections + 1)[1:]
+        pairs = _overlapping(lesion_of[shared], detection_of[shared], size, area)
+        matches = most_matches(*pairs)
+    return LesionWise(lesions, int(np.count_nonzero(found)), detections, matches, strata)
+
+
+def _overlapping(
+    lesion_of: NDArray[Any], detection_of: NDArray[Any], size: NDArray[Any], area: NDArray[Any]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pairs of lesion and detection, from 0, whose intersection over union exceeds :data:`MATCHING_IOU`.
+
+    Parameters
+    ----------
+    lesion_of, detection_of : int (N,)
+        Labels, from 1, of the voxels that are both.
+    size, area : int (L,), (D,)
+        Voxels of the lesions and of the detections.
+    """
+    code = (lesion_of.astype(np.int64) - 1) * len(area) + (detection_of.astype(np.int64) - 1)
+    pairs, both = np.unique(code, return_counts=True)
+    first, second = np.divmod(pairs, len(area))
+    union = size[first] + area[second] - both
+    # In integers, so that exactly a tenth is no match.
+    near = both * round(1 / MATCHING_IOU) > union
+    return first[near], second[near]
+
+
+def most_matches(lesion: NDArray[np.int64], detection: NDArray[np.int64]) -> int:
+    """Return how many pairs can be kept when each lesion and each detection may stand in one alone.
+
+    Parameters
+    ----------
+    lesion, detection : int64 (P,)
+        The pairs that may match, each once.
+    """
+    rows, row = np.unique(lesion, return_inverse=True)
+    columns, column = np.unique(detection, return_inverse=True)
+    if len(rows) == len(lesion) and len(columns) == len(detection):
+        return len(lesion)  # nobody has a choice
+    from scipy.optimize import linear_sum_assignment
+
+    may = np.zeros((len(rows), len(columns)))
+    may[row, column] = 1
+    return int(may[linear_sum_assignment(may, maximize=True)].sum())
 
 
 def components(mask: NDArray[np.bool_]) -> tuple[NDArray[Any], int]:
@@ -169,24 +204,47 @@ def lesion_sensitivity(case: Case) -> float | None:
     return case.shared(matched).sensitivity
 
 
-def lesion_precision(case: Case) -> float | None:
-    """Return the share of the detections that touch a lesion, in [0, 1]; None without detections."""
+def detections(case: Case) -> int:
+    """Return the number of detections."""
+    return case.shared(matched).detections
+
+
+def lesions_matched(case: Case) -> int:
+    """Return the number of lesions that match a detection, one to one."""
+    return case.shared(matched).matches
+
+
+def matched_precision(case: Case) -> float | None:
+    """Return the share of the detections that match a lesion, in [0, 1]; None without lesions or detections."""
     return case.shared(matched).precision
 
 
-def lesion_f1(case: Case) -> float | None:
-    """Return the harmonic mean of both, in [0, 1]; None without lesions."""
+def matched_f1(case: Case) -> float | None:
+    """Return F1 of the matches, in [0, 1]; None without lesions."""
     return case.shared(matched).f1
 
 
-def false_positive_lesions(case: Case) -> int:
-    """Return the number of detections that touch no lesion."""
-    return case.shared(matched).false_positives
+def unmatched_detections(case: Case) -> int | None:
+    """Return the number of detections that match no lesion; None without lesions."""
+    found = case.shared(matched)
+    return found.detections - found.matches if found.lesions else None
 
 
 def false_positive_volume(case: Case) -> float:
     """Return the volume detected outside the lesion mask, ml."""
     return false_positive_ml(case.detection, case.lesion, case.voxel_ml)
+
+
+def any_detection(case: Case) -> float:
+    """Return 1 where anything is detected, else 0."""
+    return float(case.detection.any())
+
+
+def false_positive_rate(case: Case) -> float | None:
+    """Return the share of the lesion-free brain voxels that is detected, in [0, 1]; None without such a voxel."""
+    lesion_free = np.count_nonzero(case.brain & ~case.lesion)
+    found = np.count_nonzero(case.detection & ~case.lesion)
+    return found / lesion_free if lesion_free else None
 
 
 def stratum_lesions(case: Case, stratum: str) -> int:
@@ -197,8 +255,3 @@ def stratum_lesions(case: Case, stratum: str) -> int:
 def stratum_found(case: Case, stratum: str) -> int:
     """Return the number of lesions of one of :data:`STRATA` that were found."""
     return case.shared(matched).strata[stratum].found
-
-
-def stratum_sensitivity(case: Case, stratum: str) -> float | None:
-    """Return the share of the lesions of one of :data:`STRATA` that were found; None without one."""
-    return case.shared(matched).strata[stratum].sensitivity

@@ -24,7 +24,7 @@ def measured() -> dict[str, str]:
     found = {}
     for key, metric in CATALOGUE.items():
         found[f"metric {key}"] = _hash(
-            metric.over, metric.at, metric.counted, _text(metric.measure)
+            metric.over, metric.at, metric.counted, metric.ratio, _text(metric.measure)
         )
     for name, point in POINTS.items():
         functions = (_text(point.search), _text(point.detect))

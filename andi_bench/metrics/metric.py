@@ -43,7 +43,11 @@ class Metric:
         Where it is measured: on the map itself, without a threshold; at every operating point; at all but upper
         bounds; at the one that ranks; at those with a nominal false-positive rate.
     measure : callable, optional
-        From a :class:`~andi_bench.metrics.case.Case` to a number, None where undefined. None for pooled metrics.
+        From a :class:`~andi_bench.metrics.case.Case` to a number, None where undefined. None for pooled metrics, and
+        with ``ratio``.
+    ratio : pair of tuples of str, optional
+        Of a share that is counted over all subjects with a lesion: the columns of ``subjects.csv`` whose sum is divided, and
+        those by whose sum it is divided; one may stand there twice. Such a metric never ranks.
     short : str
         Title where there is little room.
     column : str
@@ -53,7 +57,7 @@ class Metric:
     interval : {"none", "beside", "apart"}
         Whether the table's column has the 95 % interval over subjects beside the number, or in a column of its own.
     empty : str
-        What it is where masks are empty, a sentence; "" where ``undefined`` says it.
+        Whom it is over and what it is where masks are empty, a sentence; "" where ``undefined`` says it.
     undefined : str
         For which subjects it is undefined, to go on with "undefined for"; notes count them. "" without such a note.
     shown : set of {"exports", "column", "groups", "subjects"}
@@ -81,6 +85,7 @@ class Metric:
     over: Literal["lesion", "all", "lesion-free", "pooled"] = "all"
     at: Literal["map", "every", "reachable", "ranking", "rated"] = "ranking"
     measure: Callable[[Case], float | None] | None = None
+    ratio: tuple[tuple[str, ...], tuple[str, ...]] | None = None
     short: str = ""
     column: str = ""
     digits: int = 3

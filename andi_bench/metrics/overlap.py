@@ -33,10 +33,14 @@ class Overlap:
         return 2 * self.true_positives / both if both else 1.0
 
     @property
+    def lesion(self) -> int:
+        """Voxels of the lesion."""
+        return self.true_positives + self.false_negatives
+
+    @property
     def sensitivity(self) -> float | None:
         """Share of the lesion that is detected, in [0, 1]; None without a lesion."""
-        lesion = self.true_positives + self.false_negatives
-        return self.true_positives / lesion if lesion else None
+        return self.true_positives / self.lesion if self.lesion else None
 
     @property
     def precision(self) -> float | None:
@@ -79,9 +83,29 @@ def counts(case: Case) -> Overlap:
     return overlap(case.detection, case.lesion)
 
 
-def dice(case: Case) -> float:
-    """Return Dice of the detection, see :attr:`Overlap.dice`."""
-    return case.shared(counts).dice
+def dice(case: Case) -> float | None:
+    """Return Dice of the detection, in [0, 1]; None without a lesion, where silence would be rewarded."""
+    found = case.shared(counts)
+    return found.dice if found.lesion else None
+
+
+NORMAL_SHARE = 0.001
+"""Share of the brain that is lesion to which :func:`normalised_dice` brings every subject."""
+
+
+def normalised_dice(case: Case) -> float | None:
+    """Return Dice with the false positives weighed as if the lesions held :data:`NORMAL_SHARE` of the brain, in [0, 1].
+
+    2 TP / (2 TP + FN + k FP) with k = (1 - r) L / (r (N - L)), r that share, L and N the lesion's and the brain's voxels: a
+    rate of false positives costs a large and a small lesion alike (Raina et al. 2023; Shifts challenge). None without a
+    lesion, and where all of the brain is one.
+    """
+    found, brain = case.shared(counts), int(np.count_nonzero(case.brain))
+    if not 0 < found.lesion < brain:
+        return None
+    weight = (1 - NORMAL_SHARE) * found.lesion / (NORMAL_SHARE * (brain - found.lesion))
+    twice = 2 * found.true_positives
+    return twice / (twice + found.false_negatives + weight * found.false_positives)
 
 
 def sensitivity(case: Case) -> float | None:
@@ -90,5 +114,6 @@ def sensitivity(case: Case) -> float | None:
 
 
 def precision(case: Case) -> float | None:
-    """Return the share of the detection that is lesion, see :attr:`Overlap.precision`."""
-    return case.shared(counts).precision
+    """Return the share of the detection that is lesion, see :attr:`Overlap.precision`; None without a lesion too."""
+    found = case.shared(counts)
+    return found.precision if found.lesion else None

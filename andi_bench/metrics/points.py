@@ -99,8 +99,8 @@ def _yen(
 
 RANKING_POINT = OperatingPoint(
     name="val-dice",
-    definition="Threshold of the highest mean Dice over the validation subjects, then frozen.",
-    how="highest mean per-subject Dice of {n} validation subjects, over all scores",
+    definition="Threshold of the highest mean Dice over the validation subjects with a lesion, then frozen.",
+    how="highest mean per-subject Dice of {n} validation subjects with a lesion, over all scores",
     where="the threshold that maximises it on the validation split",
     search=_best_dice,
     priority=0,
@@ -120,10 +120,10 @@ YEN = OperatingPoint(
 UPPER_BOUND = OperatingPoint(
     name="oracle",
     definition=(
-        "Threshold of the highest mean Dice over the test subjects themselves: an upper bound that nobody reaches "
+        "Threshold of the highest mean Dice over the test subjects with a lesion themselves: an upper bound that nobody reaches "
         "without the answers. It never ranks."
     ),
-    how="highest mean per-subject Dice of the {n} test subjects themselves: an upper bound",
+    how="highest mean per-subject Dice of the {n} test subjects with a lesion themselves: an upper bound",
     where="the best threshold of the test split itself",
     source="test",
     search=_best_dice,

@@ -2,7 +2,8 @@
 
 The surface of a mask is its voxels with at least one of their six face neighbours outside the mask or outside
 the grid. For every surface voxel of one mask the distance to the nearest surface voxel of the other is taken, between
-voxel centres. Definitions as in medpy 0.5 (``hd95``, ``assd``).
+voxel centres. Definitions as in medpy 0.5 (``hd95``, ``assd``). The normalised surface distance (NSD; Nikolov et al. 2021) is the
+share of the surface voxels of both masks whose distance is within a tolerance.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from numpy.typing import NDArray
 from andi_bench.metrics.case import Case
 from andi_bench.metrics.histograms.scores import same_shape
 
+TOLERANCES_MM = (1.0, 2.0)
+"""Distances, mm, that the normalised surface distance forgives."""
+
 
 @dataclass(frozen=True)
 class SurfaceDistances:
@@ -28,10 +32,13 @@ class SurfaceDistances:
         95th percentile (linear interpolation) of the distances of both directions together, >= 0.
     assd : float
         Average symmetric surface distance: mean of the distances of both directions together, >= 0.
+    within : dict of float to float
+        Share of the distances of both directions together, in [0, 1], by each of :data:`TOLERANCES_MM` that they do not exceed.
     """
 
     hd95: float
     assd: float
+    within: dict[float, float]
 
 
 def surface_distances(
@@ -75,13 +82,33 @@ def surface_distances(
     to_b[~shared] = cKDTree(place_b).query(place_a[~shared])[0]
     to_a[~shared_of_b] = cKDTree(place_a).query(place_b[~shared_of_b])[0]
     distances = np.concatenate([to_b, to_a])
-    return SurfaceDistances(float(np.percentile(distances, 95)), float(distances.mean()))
+    # a distance of just the tolerance is within it, whatever the rounding of the spacing
+    within = {limit: float((distances <= limit * (1 + 1e-9)).mean()) for limit in TOLERANCES_MM}
+    return SurfaceDistances(float(np.percentile(distances, 95)), float(distances.mean()), within)
 
 
 def hd95(case: Case) -> float | None:
     """Return the 95th percentile of the surface distances, mm, >= 0; None where a mask is empty."""
     found = case.shared(_distances)
     return found.hd95 if found else None
+
+
+def hd95_penalised(case: Case) -> float | None:
+    """Return :func:`hd95`, or the diagonal of the image, mm, where nothing is detected; None without a lesion."""
+    if not case.lesion.any():
+        return None
+    found = case.shared(_distances)
+    return (
+        found.hd95 if found else float(np.linalg.norm(np.multiply(case.lesion.shape, case.spacing)))
+    )
+
+
+def nsd(case: Case, tolerance: float) -> float | None:
+    """Return the normalised surface distance at one of :data:`TOLERANCES_MM`, in [0, 1]; 0 where nothing is detected; None without a lesion."""
+    if not case.lesion.any():
+        return None
+    found = case.shared(_distances)
+    return found.within[tolerance] if found else 0.0
 
 
 def assd(case: Case) -> float | None:

@@ -2,7 +2,7 @@
 
 A voxel is detected when score > threshold, everywhere in this project.
 
-- the highest mean per-subject Dice over some subjects (:func:`best_dice`);
+- the highest mean per-subject Dice over the subjects with a lesion (:func:`best_dice`);
 - the lowest threshold that at most a share of the lesion-free voxels exceeds (:func:`false_positive_thresholds`);
 - Yen's threshold of each volume, then one dilation (:func:`yen_detection`).
 
@@ -15,7 +15,7 @@ the bins concerned are read and searched one by one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,7 +61,7 @@ class FoundThreshold:
     at_edge : bool
         Whether it lies at an end of the search: it detects nothing at all, or everything.
     subjects : int
-        Number of subjects it was found on.
+        Number of subjects it was found on; of Dice those with a lesion.
     """
 
     threshold: float
@@ -73,7 +73,7 @@ class FoundThreshold:
 
 @dataclass(frozen=True)
 class DiceCurve:
-    """Mean per-subject Dice against the threshold.
+    """Mean per-subject Dice against the threshold, over subjects with a lesion.
 
     Parameters
     ----------
@@ -86,19 +86,23 @@ class DiceCurve:
         to ``dice[i]`` where one score alone lies between them.
     first : uint32 (E,)
         Key of the lowest score above each threshold.
+    counted : tuple of bool
+        Which of the subjects have a lesion.
     """
 
     threshold: NDArray[np.float32]
     dice: NDArray[np.float64]
     most: NDArray[np.float64]
     first: NDArray[np.uint32]
+    counted: tuple[bool, ...]
 
 
 def dice_curve(histograms: Sequence[ScoreHistogram], region: Region = "brain") -> DiceCurve:
     """Sweep a threshold over all scores of a set of subjects.
 
-    Dice of a subject is 2 |P and T| / (|P| + |T|); both empty: 1, one empty: 0. Subjects without lesion are averaged in
-    by this rule.
+    Dice of a subject is 2 |P and T| / (|P| + |T|), 0 where nothing is detected. Subjects without a lesion are left out: a
+    mean over them too would reward silence. Where nobody has one there is no Dice, and the curve is 1 where nothing is
+    detected in a subject, else 0: its best threshold lies above all scores.
 
     Parameters
     ----------
@@ -112,10 +116,23 @@ def dice_curve(histograms: Sequence[ScoreHistogram], region: Region = "brain") -
     ValueError
         For no subject, or subjects without a voxel in the region.
     """
-    merged = ScoreHistogram.merge(histogram.in_region(region) for histogram in histograms)
+    counted: list[bool] = []
+
+    def with_lesion() -> Iterator[ScoreHistogram]:
+        for histogram in histograms:
+            counted.append(histogram.totals(region)[0] > 0)
+            if counted[-1]:
+                yield histogram.in_region(region)
+
+    merged = ScoreHistogram.merge(with_lesion())
+    nobody = not any(counted)
+    if nobody:
+        merged = ScoreHistogram.merge(histogram.in_region(region) for histogram in histograms)
     keys = _edges(merged)
     dice, most = np.zeros(len(keys)), np.zeros(len(keys))
-    for histogram in histograms:
+    for histogram, one in zip(histograms, counted, strict=True):
+        if not (one or nobody):
+            continue
         hits, misses = histogram.counts_from(keys, region)
         lesion = histogram.totals(region)[0]
         detected = hits + misses
@@ -126,8 +143,8 @@ def dice_curve(histograms: Sequence[ScoreHistogram], region: Region = "brain") -
     threshold = merged.thresholds(keys)
     one_score = np.append(score_keys(threshold[1:]) == keys[:-1], True)
     most = np.where(one_score, dice, np.maximum(most, dice))
-    total = len(histograms)
-    return DiceCurve(threshold, dice / total, most / total, keys)
+    total = sum(counted) or len(counted)
+    return DiceCurve(threshold, dice / total, most / total, keys, tuple(counted))
 
 
 def best_dice(
@@ -155,7 +172,8 @@ def best_dice(
     else:
         left = float(curve.most.max())
     at_edge = bool(threshold in (curve.threshold[0], curve.threshold[-1]))
-    return FoundThreshold(float(threshold), value, max(0.0, left - value), at_edge, len(histograms))
+    subjects = sum(curve.counted)
+    return FoundThreshold(float(threshold), value, max(0.0, left - value), at_edge, subjects)
 
 
 def _dice_inside(
@@ -167,15 +185,21 @@ def _dice_inside(
 ) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
     """Return the exact mean Dice at every score inside some bins of a curve: thresholds ascending, Dice."""
     first, last = curve.first[bins], score_keys(curve.threshold[bins + 1])
-    inside = [_keys_inside(scores, lesion, first, last) for scores, lesion in read()]
+    counted = curve.counted if any(curve.counted) else (True,) * len(curve.counted)
+    inside = [
+        _keys_inside(scores, lesion, first, last)
+        for (scores, lesion), one in zip(read(), counted, strict=True)
+        if one
+    ]
     keys = np.unique(np.concatenate([both for both, _ in inside]))
     end = last[np.searchsorted(first, keys, side="right") - 1]
     dice = np.zeros(len(keys))
-    for histogram, (both, marked) in zip(histograms, inside, strict=True):
+    kept = (histogram for histogram, one in zip(histograms, counted, strict=True) if one)
+    for histogram, (both, marked) in zip(kept, inside, strict=True):
         hits, misses = histogram.counts_from(end + np.uint32(1), region)
         detected = hits + misses + _between(both, keys, end)
         dice += _dice(hits + _between(marked, keys, end), detected, histogram.totals(region)[0])
-    return key_scores(keys), dice / len(histograms)
+    return key_scores(keys), dice / len(inside)
 
 
 def _keys_inside(

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from andi_bench.names import folder_word
 
-SCHEMA: Literal[3] = 3
+SCHEMA: Literal[4] = 4
 IDENTITY: Literal[2] = 2
 """Version of what :attr:`RunInfo.identity` is a hash of. Version 1 knew of the evaluated subjects the first scan's voxels
 alone: not the other modalities, nor the mask, the affine, the columns."""
@@ -22,9 +22,14 @@ GRID = "grid"
 LESION_ML = "lesion_ml"
 """Column of ``subjects.csv`` with the volume of a subject's lesions in the brain, ml."""
 
-READABLE = (1, 2, 3)
+READABLE = (1, 2, 3, 4)
 """Versions that can be read: 2 added what 1 leaves at its default (sub-groups, native grid, paper's protocol), 3 what names
-the state of the data (:data:`IDENTITY`, ``asked``, ``former``, ``files``, ``data_fingerprint``)."""
+the state of the data (:data:`IDENTITY`, ``asked``, ``former``, ``files``, ``data_fingerprint``), 4 the version of the protocol (:attr:`Protocol.version`)."""
+
+
+MATCHED_SINCE = LESION_FREE_APART = 2
+"""Version of the protocol from which on lesions and detections are matched one to one, and from which on thresholds and means
+are over subjects with a lesion, the others apart."""
 
 
 class Part(BaseModel):
@@ -67,13 +72,16 @@ class RunInfo(Part):
 class Protocol(Part):
     """How the run was measured; runs that differ here do not stand in one table.
 
-    ``spacing_mm`` and ``shape`` are the grid's, None where they differ between subjects; ``chains`` the
+    ``version`` is that of the protocol: 1, also of records that do not say, averaged Dice over subjects without a lesion too,
+    counted both masks empty as 1, and froze thresholds so; its lesion-wise F1 counted whatever touched. Columns and figures
+    that mean something else since have other names. ``spacing_mm`` and ``shape`` are the grid's, None where they differ between subjects; ``chains`` the
     post-processings scored; ``median_mm`` the extent of the median filter; ``subjects`` the number per split;
     ``split_fingerprint`` a hash of who is in which split, by the voxels of the first modality; ``data_fingerprint`` one of
     all files that were read of them, "" in older records.
     """
 
     name: str = "standard"
+    version: int = 1
     region: str = "brain"
     grid: str = "working"
     spacing_mm: tuple[float, float, float] | None = None
@@ -253,7 +261,7 @@ class RunRecord(Part):
     were grouped by. ``unranked`` is the reason why the run has no rank, None where it may have one.
     """
 
-    version: Literal[1, 2, 3] = Field(SCHEMA, alias="schema")
+    version: Literal[1, 2, 3, 4] = Field(SCHEMA, alias="schema")
     run: RunInfo
     protocol: Protocol
     method: MethodInfo = MethodInfo()

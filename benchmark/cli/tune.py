@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from andi_bench.metrics.points import RANKING
 from benchmark.cli.asked import layers, load_plugins
 from benchmark.cli.options import (
     Config,
@@ -54,7 +55,7 @@ def tune(
         typer.Option(min=1, help="trials of the search in all, beside the preset as it stands"),
     ] = None,
     metric: Annotated[
-        str, typer.Option(help="what is searched by: pooled_ap, or any metric of compare --metric")
+        str, typer.Option(help=f"what is searched by, such as ap, pooled_ap, {RANKING}")
     ] = _METRIC,
     pipeline: Annotated[
         Literal["raw", "filtered"], typer.Option(help="of the raw or of the filtered maps")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from andi_bench.config import EvaluationConfig, validated
 from andi_bench.errors import UserError
 from andi_bench.metrics.case import Case
+from andi_bench.metrics.lesionwise import false_positive_volume
 from andi_bench.metrics.overlap import dice
 from andi_bench.metrics.points import RANKING_POINT
 from andi_bench.metrics.postprocessing import PostProcessing
@@ -119,6 +120,7 @@ class KeptRun:
             (table["chain"] == self.chains[0].name) & (table["point"] == RANKING_POINT.name)
         ]
         self._dice = dict(zip(lines["subject"], lines["dice"], strict=True))
+        self._alarms = dict(zip(lines["subject"], lines["false_positive_ml"], strict=True))
 
     @property
     def subjects(self) -> list[str]:
@@ -172,6 +174,8 @@ class KeptRun:
     ) -> bool:
         case = Case(found.scores, brain, lesion, scored.spacing, found.mask)
         value, known = dice(case), self._dice.get(subject)
+        if value is None:  # no lesion, no Dice
+            value, known = false_positive_volume(case), self._alarms.get(subject)
         return value is not None and known is not None and abs(value - known) < _CLOSE
 
     def _map_files(self, subject: str) -> Iterator[Path]:

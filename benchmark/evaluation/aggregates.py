@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from andi_bench.metrics.catalogue import summarised
+from andi_bench.metrics.catalogue import over_all_lesions, summarised
 from andi_bench.metrics.exact import Ranking
 from andi_bench.metrics.histograms.histogram import ScoreHistogram
 from andi_bench.metrics.histograms.pooled import pooled_auroc, pooled_average_precision
 from andi_bench.metrics.metric import Metric
 from andi_bench.metrics.points import POINTS
-from andi_bench.metrics.resampling import DRAW_SEED
+from andi_bench.metrics.resampling import DRAW_SEED, resample_counts
 from andi_bench.metrics.uncertainty import bootstrap_mean, bootstrap_pooled
 from andi_bench.records.schema import LESION_ML, Pooled, SubjectSummary
 
@@ -102,12 +102,43 @@ def subject_figures(
         for metric in summarised(POINTS[name]):
             if metric.field in table.columns:
                 out[f"{metric.key}@{name}"] = summary(_values(lines, metric), bootstraps)
+        for metric in over_all_lesions():
+            if metric.is_at(POINTS[name]):
+                out[f"{metric.key}@{name}"] = _counted(lines, metric, bootstraps)
     return out
+
+
+def _counted(lines: pd.DataFrame, metric: Metric, bootstraps: int) -> SubjectSummary:
+    """Divide sums over the subjects with a lesion; the limits are a bootstrap of subjects, with all their lesions."""
+    assert metric.ratio is not None
+    lines = lines[lines[LESION_ML] > 0]
+    if not {*metric.ratio[0], *metric.ratio[1]} <= set(lines.columns):
+        return SubjectSummary()
+    part, whole = (
+        np.sum([lines[name].to_numpy(dtype=np.float64) for name in names], axis=0)
+        for names in metric.ratio
+    )
+    part, whole = part[whole > 0], whole[whole > 0]
+    if not len(whole):
+        return SubjectSummary(undefined=len(lines))
+    limits: dict[str, float] = {}
+    if bootstraps:
+        draws = resample_counts(len(whole), bootstraps, np.random.default_rng(DRAW_SEED))
+        low, high = np.percentile((draws @ part) / (draws @ whole), [2.5, 97.5]).tolist()
+        limits = {"low": low, "high": high}
+    return SubjectSummary(
+        mean=float(part.sum() / whole.sum()),
+        n=len(whole),
+        undefined=len(lines) - len(whole),
+        **limits,
+    )
 
 
 def _values(lines: pd.DataFrame, metric: Metric) -> list[float | None]:
     """Return a metric's values of the subjects that it is a mean over, where it is defined."""
-    if metric.over == "lesion-free":
+    if metric.over == "lesion":
+        lines = lines[lines[LESION_ML] > 0]
+    elif metric.over == "lesion-free":
         lines = lines[lines[LESION_ML] == 0]
     values: list[float | None] = lines[metric.field].tolist()
     return values

@@ -46,8 +46,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-VERSION = 1
-"""Raised when the same maps would give other figures: records made before are then not found again."""
+VERSION = 2
+"""Version of the protocol, in every record. Raised when the same maps would give other figures: records made before are then
+not found again, and stand in tables of their own. 2: lesions and detections matched one to one; figures over subjects with
+a lesion, thresholds frozen on these, lesion-free subjects apart."""
 
 PARALLEL_VOXELS = 30_000_000
 """With fewer voxels in all, starting processes costs more than it saves."""

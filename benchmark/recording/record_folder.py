@@ -111,7 +111,8 @@ def _previewed(facts: RunFacts, results: Results) -> list[str]:
     dice: dict[str, list[float]] = {}
     for name, ml, value in zip(lines["subject"], lines["lesion_ml"], lines["dice"], strict=True):
         volumes[name] = ml
-        dice.setdefault(name, []).append(value)
+        if ml > 0:
+            dice.setdefault(name, []).append(value)
     means = {name: sum(values) / len(values) for name, values in dice.items()}
     return choose(facts.cohorts.test, volumes, means, most) if most else []
 

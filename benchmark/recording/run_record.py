@@ -11,7 +11,7 @@ from andi_bench.records.store import (
     RunRecord,
     identity,
 )
-from benchmark.evaluation.protocol import Evaluation
+from benchmark.evaluation.protocol import VERSION, Evaluation
 from benchmark.recording.facts import LearningFacts, MethodFacts, RunFacts
 from benchmark.recording.guards import Guard
 from benchmark.recording.provenance import provenance
@@ -66,6 +66,7 @@ def run_record(facts: RunFacts, results: Results) -> RunRecord:
 def _protocol(facts: RunFacts, results: Results) -> Protocol:
     evaluation, cohorts, spacing = facts.config.evaluation, facts.cohorts, results.working.spacing
     return Protocol(
+        version=VERSION,
         spacing_mm=spacing,
         shape=results.working.shape,
         chains=tuple(chain.name for chain in results.working.chains),

@@ -22,6 +22,7 @@ from andi_bench.metrics.histograms.grouped import GroupedCounts
 from andi_bench.metrics.mean_intervals import share_interval, two_way
 from andi_bench.metrics.points import RANKING
 from andi_bench.metrics.resampling import MEAN_RESAMPLES, RANK_RESAMPLES, draws_of
+from andi_bench.records.schema import LESION_ML
 from leaderboard.statistics.family import (
     BETWEEN_CHAINS,
     BETWEEN_METHODS,
@@ -142,7 +143,8 @@ def values_of(
 def _pooled(row: Row) -> tuple[Key, Pooled | None]:
     """Take what is needed of a row's histograms; None where a record has none of the same subjects."""
     figure = row.figures["pooled_ap"].value
-    subjects = sorted(row.values.get(RANKING, {}))
+    # everybody's voxels are pooled, those of lesion-free subjects too
+    subjects = sorted(row.values.get(LESION_ML) or row.values.get(RANKING, {}))
     counts: list[GroupedCounts] | None = None
     if figure is not None and len(subjects) > 1:
         counts = counts_of(row)

@@ -10,6 +10,7 @@ from andi_bench.metrics.catalogue import CATALOGUE
 from andi_bench.metrics.compared import compared_of, compared_rates, metric_at, title_of
 from andi_bench.metrics.metric import Metric, MetricAt
 from andi_bench.metrics.points import RANKING, RANKING_POINT, UPPER_BOUND
+from andi_bench.records.schema import LESION_ML
 from leaderboard.tables.cells import (
     NO_SEED,
     NOTHING,
@@ -168,9 +169,14 @@ def _of_one(found: MetricAt) -> Column:
         metric.priority,
         narrow=_narrowed(found.title),
         metric=found.key,
+        only=_has_lesion_free if metric.over == "lesion-free" else None,
         points=(found.point.name,) if found.point is not None else (),
         headline=metric.headline,
     )
+
+
+def _has_lesion_free(table: Table) -> bool:
+    return any(volume == 0 for row in table.rows for volume in row.values[LESION_ML].values())
 
 
 def _of_limits(found: MetricAt) -> Column:

@@ -34,6 +34,8 @@ _IDLE = _idle()
 DATA, MODALITIES, UNKNOWN = "files of the subjects", "modalities", "not recorded"
 """What sets states of the data apart; of a record that does not say."""
 
+VERSION = "version of the protocol"
+
 
 def comparability(run: RunRecord) -> dict[str, str]:
     """Return everything two runs must share to stand in one table, in words, by name."""
@@ -44,6 +46,7 @@ def comparability(run: RunRecord) -> dict[str, str]:
         MODALITIES: ", ".join(modalities_of(run)) or "not recorded",
         "bias field and normalisation": intensities_of(run),
         "protocol": protocol.name,
+        VERSION: str(protocol.version),
         "region": protocol.region,
         "grid": protocol.grid,
         "spacing": _times(protocol.spacing_mm, " mm"),
@@ -72,6 +75,24 @@ def comparable(records: Sequence[RunRecord]) -> dict[tuple[str, ...], list[RunRe
         if len(known) == 1:
             groups[known[0]] += groups.pop(key)
     return groups
+
+
+def measured_anew(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """Return the records without those whose maps were measured by a later version of the protocol."""
+    newest: dict[tuple[str, ...], int] = {}
+    for record in records:
+        key = _same_maps(record)
+        newest[key] = max(newest.get(key, 0), record.protocol.version)
+    return [
+        record
+        for record in records
+        if not record.run.maps or record.protocol.version == newest[_same_maps(record)]
+    ]
+
+
+def _same_maps(record: RunRecord) -> tuple[str, ...]:
+    run, protocol = record.run, record.protocol
+    return (run.method, run.label, run.split, protocol.grid, *protocol.chains, run.maps)
 
 
 def modalities_of(run: RunRecord) -> tuple[str, ...]:

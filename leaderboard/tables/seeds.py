@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from andi_bench.metrics.mean_intervals import amount_intervals, share_interval
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.resampling import MEAN_RESAMPLES, draws_of
+from andi_bench.records.schema import LESION_FREE_APART
 from andi_bench.records.store import Pooled, RunRecord, SubjectSummary
 from leaderboard.tables.subject_values import SubjectTable, over_the_seeds
 
@@ -89,8 +90,7 @@ def subject_estimates(
     out: dict[str, Estimate] = {}
     amounts: dict[str, dict[str, list[float]]] = {}
     for found in metrics:
-        by_seed = [table.values(chain, found) for table in tables]
-        out[found.key], shared = _of_subjects(runs, chain, found, by_seed)
+        out[found.key], shared = _of_subjects(runs, tables, chain, found)
         if not shared or out[found.key].value is None:
             continue
         values = np.array(list(shared.values()))
@@ -107,26 +107,62 @@ def subject_estimates(
     return out
 
 
+def counted_estimate(tables: Sequence[SubjectTable], chain: str, found: MetricAt) -> Estimate:
+    """Return a share that is counted over all subjects with a lesion: sums over them, divided.
+
+    The interval is that of a mean of shares (:func:`~andi_bench.metrics.mean_intervals.share_interval`), with the standard
+    error of a ratio of sums, linearised (Cochran, *Sampling Techniques*, 1977, 6.4): subjects, with all their lesions, are
+    what varies.
+
+    Parameters
+    ----------
+    tables : sequence of SubjectTable
+        Of the seeds.
+    chain : str
+        Post-processing.
+    found : MetricAt
+        A metric that has a ``ratio``.
+    """
+    sums = [table.sums(chain, found) for table in tables]
+    names = sorted(set.intersection(*(set(own) for own in sums))) if sums else []
+    if not names:
+        return Estimate()
+    counts = np.array([[own[name] for own in sums] for name in names])  # (subjects, seeds, 2)
+    part, whole = counts[..., 0], counts[..., 1]
+    shares = part.sum(axis=0) / whole.sum(axis=0)
+    limits = share_interval(shares + (part - shares * whole) / whole.mean(axis=0))
+    return _limited(over_seeds(shares.tolist()), limits)
+
+
 def _of_subjects(
-    runs: Sequence[RunRecord], chain: str, found: MetricAt, by_seed: Sequence[dict[str, float]]
+    runs: Sequence[RunRecord], tables: Sequence[SubjectTable], chain: str, found: MetricAt
 ) -> tuple[Estimate, dict[str, list[float]]]:
     """Return a metric without its interval, and the values of each seed of the subjects that all seeds have."""
+    by_seed = [table.values(chain, found) for table in tables]
     summaries = [_summary(run, chain, found.key) for run in runs]
     mean = over_seeds([summary.mean for summary in summaries])
     undefined = max(summary.undefined for summary in summaries)
     median = summaries[0].median
     if mean.value is None or len(by_seed) < len(runs):
         return replace(mean, undefined=undefined, median=median), {}
+    older = any(run.protocol.version < LESION_FREE_APART for run in runs)
+    if older:  # its means are over lesion-free subjects too
+        undefined = max(table.undefined(chain, found) for table in tables)
     common = set.intersection(*(set(values) for values in by_seed))
     shared = {name: [values[name] for values in by_seed] for name in sorted(common)}
-    if len(runs) > 1 and shared:
+    if older and not shared:
+        return Estimate(undefined=undefined), {}
+    if shared and (older or len(runs) > 1):
         averaged = over_the_seeds(by_seed)
         median = statistics.median(averaged.values())
-        if any(len(values) > len(shared) for values in by_seed):
+        if older or any(len(values) > len(shared) for values in by_seed):
             mean = over_seeds(
                 [statistics.fmean(column) for column in zip(*shared.values(), strict=True)]
             )
-            undefined = max(summary.n + summary.undefined for summary in summaries) - len(shared)
+            if not older:
+                undefined = max(summary.n + summary.undefined for summary in summaries) - len(
+                    shared
+                )
     return replace(mean, undefined=undefined, median=median), shared
 
 

@@ -32,6 +32,7 @@ class SubjectTable:
         self._lines = lines
         self._columns = columns
         self._found: dict[tuple[str, str, str], dict[str, float]] = {}
+        self._subjects: dict[tuple[str, str], set[str]] = {}
 
     def values(self, chain: str, found: MetricAt) -> dict[str, float]:
         """Return a metric by subject, without the subjects that it is undefined for or no mean over.
@@ -45,10 +46,52 @@ class SubjectTable:
         """
         metric, point = found.metric, found.point
         values = self.column(chain, metric.field, point.name if point is not None else "")
-        if metric.over != "lesion-free":
+        if metric.over not in ("lesion", "lesion-free"):
             return values
-        volumes = self.column(chain, LESION_ML)
-        return {name: value for name, value in values.items() if volumes.get(name) == 0}
+        own = self._over(chain, metric.over)
+        return {name: value for name, value in values.items() if name in own}
+
+    def undefined(self, chain: str, found: MetricAt) -> int:
+        """Return for how many of the subjects that a metric is a mean over it has no value."""
+        own = self._over(chain, found.metric.over)
+        return len(own - self.values(chain, found).keys())
+
+    def _over(self, chain: str, over: str) -> set[str]:
+        """Return the subjects with a lesion, or without one; all of the others' table, where it does not say."""
+        if (chain, over) not in self._subjects:
+            lines = next((part for key, part in self._lines.items() if key[0] == chain), [])
+            volumes = self.column(chain, LESION_ML)
+            wanted = {"lesion": (True,), "lesion-free": (False,)}.get(over, (True, False))
+            self._subjects[chain, over] = {
+                name
+                for name, _ in lines
+                if (volumes[name] > 0 if name in volumes else over != "lesion-free") in wanted
+            }
+        return self._subjects[chain, over]
+
+    def sums(self, chain: str, found: MetricAt) -> dict[str, tuple[float, float]]:
+        """Return for each subject with a lesion what a counted metric divides, and by what, where that is not 0.
+
+        Parameters
+        ----------
+        chain : str
+            Post-processing.
+        found : MetricAt
+            A metric that has a ``ratio``.
+        """
+        assert found.metric.ratio is not None
+        point = found.point.name if found.point is not None else ""
+        parts = [
+            [self.column(chain, name, point) for name in names] for names in found.metric.ratio
+        ]
+        known = set.intersection(*(set(column) for side in parts for column in side))
+        out = {}
+        for name, volume in self.column(chain, LESION_ML).items():
+            if volume > 0 and name in known:
+                part, whole = (math.fsum(column[name] for column in side) for side in parts)
+                if whole:
+                    out[name] = (part, whole)
+        return out
 
     def column(self, chain: str, name: str, point: str = "") -> dict[str, float]:
         """Return a column of numbers by subject, without undefined ones.

@@ -9,6 +9,7 @@ from typing import Any
 
 from andi_bench.errors import unknown_name
 from andi_bench.metrics.compared import (
+    compared_counted,
     compared_per_subject,
     compared_pooled,
     compared_rates,
@@ -17,10 +18,23 @@ from andi_bench.metrics.compared import (
     title_of,
 )
 from andi_bench.metrics.points import RANKING, UPPER_BOUND
-from andi_bench.records.schema import LESION_ML
+from andi_bench.records.schema import LESION_FREE_APART, LESION_ML
 from andi_bench.records.store import Pooled, Protocol, RunRecord
-from leaderboard.tables.comparability import DATA, MODALITIES, comparability, comparable, methods_of
-from leaderboard.tables.seeds import Estimate, over_seeds, pooled_estimate, subject_estimates
+from leaderboard.tables.comparability import (
+    DATA,
+    MODALITIES,
+    comparability,
+    comparable,
+    measured_anew,
+    methods_of,
+)
+from leaderboard.tables.seeds import (
+    Estimate,
+    counted_estimate,
+    over_seeds,
+    pooled_estimate,
+    subject_estimates,
+)
 from leaderboard.tables.subject_values import SubjectTable, over_the_seeds, subject_tables
 
 _MEAN_COSTS = (
@@ -131,7 +145,7 @@ def build_tables(
 ) -> list[Table]:
     """Sort records into tables of comparable runs and rank each.
 
-    Per data set the first table is the one with the most methods (of equally many, the working grid's before the
+    Per data set the first table is, of the latest version of the protocol, the one with the most methods (of equally many, the working grid's before the
     native grids', then the one with the newest run); runs that were measured differently follow in tables of their
     own, which say what differs. A run that was measured on two grids stands in a table of either.
 
@@ -144,7 +158,7 @@ def build_tables(
     metric : str
         What ranks; see :func:`andi_bench.metrics.compared.ranking_metric`.
     older : bool
-        Whether records of the same maps, and of earlier data, have rows of their own.
+        Whether records of the same maps, of earlier data and of earlier versions of the protocol have rows of their own.
 
     Raises
     ------
@@ -167,11 +181,12 @@ def build_tables(
 def _dataset_tables(
     records: list[RunRecord], chain: str | None, metric: str, older: bool
 ) -> list[Table]:
-    groups = comparable(records)
+    groups = comparable(records if older else measured_anew(records))
 
-    def weight(runs: list[RunRecord]) -> tuple[int, bool, str]:
-        working = runs[0].protocol.grid == "working"
-        return len({run.run.label for run in runs}), working, max(run.run.created for run in runs)
+    def weight(runs: list[RunRecord]) -> tuple[int, int, bool, str]:
+        protocol, methods = runs[0].protocol, len({run.run.label for run in runs})
+        newest = max(run.run.created for run in runs)
+        return protocol.version, methods, protocol.grid == "working", newest
 
     ordered = sorted(sorted(groups.items()), key=lambda item: weight(item[1]), reverse=True)
     main = comparability(ordered[0][1][0])
@@ -315,6 +330,8 @@ def _figures(
 ) -> dict[str, Estimate]:
     """Return everything that tables compare, of one method with one chain."""
     figures = subject_estimates(runs, tables, chain, compared_per_subject())
+    for found in compared_counted():
+        figures[found.key] = counted_estimate(tables, chain, found)
     pooled = [run.summary[chain].pooled if chain in run.summary else Pooled() for run in runs]
     for found in compared_pooled():
         figures[found.key] = pooled_estimate(pooled, found.metric.field)
@@ -368,12 +385,15 @@ def _incomplete(run: RunRecord, chain: str) -> str | None:
     results = run.summary.get(chain)
     if wanted is None or results is None:
         return None
-    counts = [
-        part.n + part.undefined
-        for name, part in results.subjects.items()
-        if name.startswith("dice@")  # never undefined: a mask that is empty has its Dice
-    ]
-    found = max(counts, default=0)
+    counts: dict[str, int] = defaultdict(int)
+    for name, part in results.subjects.items():
+        metric, _, point = name.partition("@")
+        # one over the subjects with a lesion, one over the others; records of before have all in the first
+        if metric == "dice" or (
+            metric == "any_detection_lesion_free" and run.protocol.version >= LESION_FREE_APART
+        ):
+            counts[point] += part.n + part.undefined
+    found = max(counts.values(), default=0)
     if found >= wanted:
         return None
     return f"incomplete: seed {run.run.seed} has {found} of {wanted} subjects"

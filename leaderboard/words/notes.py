@@ -5,8 +5,11 @@ from __future__ import annotations
 from andi_bench.metrics.compared import compared_per_subject, title_of
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import RANKING, RANKING_POINT
+from andi_bench.records.schema import LESION_ML, MATCHED_SINCE
 from leaderboard.tables.comparability import intensities_of, modalities_of
 from leaderboard.tables.table import Table
+
+_MATCHED = tuple(f"{key}@{RANKING_POINT.name}" for key in ("matched_f1", "unmatched_detections"))
 
 
 def notes_of(table: Table, brief: bool = False) -> list[str]:
@@ -20,11 +23,22 @@ def notes_of(table: Table, brief: bool = False) -> list[str]:
         Tell what several runs say alike but for its figures once, without the figures.
     """
     return [
+        *_older_version(table),
         *_undefined_on_maps(table),
         *_undefined_at_points(table),
         *_without_rank(table),
         *_at_an_end(table),
         *_said_by_runs(table, brief),
+    ]
+
+
+def _older_version(table: Table) -> list[str]:
+    if table.protocol.version >= MATCHED_SINCE:
+        return []
+    titles = " and ".join(title_of(key) for key in _MATCHED)
+    return [
+        f"Measured by version {table.protocol.version} of the protocol: thresholds were frozen over lesion-free subjects too, with Dice "
+        f"1 where nothing was detected; lesions and detections were not matched one to one, so {titles} are not shown. Run again: the maps that are there are measured anew."
     ]
 
 
@@ -127,7 +141,11 @@ def heading_of(table: Table) -> str:
     if protocol.spacing_mm is not None:
         grid += f" of {'x'.join(f'{value:.4g}' for value in protocol.spacing_mm)} mm"
     counts = ", ".join(f"{name} {count}" for name, count in protocol.subjects.items())
-    parts = [f"protocol {protocol.name}", f"region {protocol.region}", grid]
+    parts = [
+        f"protocol {protocol.name}, version {protocol.version}",
+        f"region {protocol.region}",
+        grid,
+    ]
     modalities = modalities_of(table.runs[0]) if table.runs else ()
     if modalities:
         parts.append(f"modalities {', '.join(modalities)}")
@@ -141,6 +159,14 @@ def heading_of(table: Table) -> str:
     if protocol.min_component_ml:
         parts.append(f"detections below {protocol.min_component_ml:g} ml removed")
     parts.append(f"split {table.split}" + (f" (subjects: {counts})" if counts else ""))
+    volumes: dict[str, float] = {}
+    for row in table.rows:
+        volumes |= row.values.get(LESION_ML, {})
+    if volumes:
+        apart = sum(volume == 0 for volume in volumes.values())
+        parts.append(f"means over n = {len(volumes) - apart} with a lesion")
+        if apart:
+            parts.append(f"{apart} lesion-free apart")
     if table.metric != RANKING:
         wanted, usual = title_of(table.metric), title_of(RANKING)
         parts.append(f"RANKED BY {wanted}, asked for, instead of {usual}")

@@ -111,7 +111,7 @@ def make_run(records_dir: Path) -> Make:
     ) -> Path:
         counted = next(iter(dice.values())) if isinstance(dice, dict) else [dice] * 4
         subjects = {"val": 6, split: len(counted) or 4}
-        measured = Protocol(**{**_GRID, "subjects": subjects, **(protocol or {})})
+        measured = Protocol(**{"version": 2, **_GRID, "subjects": subjects, **(protocol or {})})
         summary, lines = {}, []
         for chain in measured.chains:
             values = (

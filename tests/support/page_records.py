@@ -67,6 +67,7 @@ def write_run(
             created="2026-01-01T00:00:00+00:00",
         ),
         "protocol": Protocol(
+            version=2,
             region=region,
             spacing_mm=(4.0, 4.0, 3.0),
             shape=shape,
@@ -151,7 +152,7 @@ def _drawn_results(
                 for name, value in zip(subjects, dice, strict=True)
             ]
         figures = {f"dice@{point}": _summary(dice) for point, dice in points.items()}
-        for metric in ("ap", "auroc", "hd95@val-dice", "lesion_f1@val-dice"):
+        for metric in ("ap", "auroc", "hd95@val-dice", "matched_f1@val-dice"):
             figures[metric] = _summary(points["val-dice"] * 0.9)
         pooled = Pooled(
             ap=skill, ap_low=skill - 0.1, ap_high=skill + 0.1, auroc=0.9, prevalence=0.02
@@ -170,8 +171,8 @@ def _line(point: str, value: float) -> dict[str, float | None]:
         "sensitivity": value,
         "precision": value,
         "hd95": 10 * (1 - value) if primary else None,
-        "lesion_f1": value if primary else None,
-        "false_positive_lesions": 2.0 if primary else None,
+        "matched_f1": value if primary else None,
+        "unmatched_detections": 2.0 if primary else None,
     }
 
 

@@ -48,6 +48,7 @@ def record_of(records: Path, method: str, skill: float = 2.0) -> Path:
             created="2026-01-01T00:00:00+00:00",
         ),
         protocol=Protocol(
+            version=2,
             spacing_mm=found.spacing,
             shape=found.shape,
             chains=tuple(chain.name for chain in found.chains),

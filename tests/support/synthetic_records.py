@@ -182,15 +182,17 @@ def _table(
             )
             lesion = {
                 name: np.where(with_lesion & primary, share(worth + lift), np.nan)
-                for name in ("lesion_sensitivity", "lesion_precision", "lesion_f1")
+                for name in ("lesion_sensitivity", "matched_precision", "matched_f1")
             }
-            lesion |= {
-                f"lesion_sensitivity {stratum}": lesion["lesion_sensitivity"] for stratum in STRATA
-            }
+            many = np.where(with_lesion & primary, 1 + np.arange(len(names)) % 4, np.nan)
+            lesion |= {"lesions": many, "detections": many + 1, "lesions_matched": many // 2}
+            for stratum in STRATA:
+                lesion |= {f"lesions {stratum}": many, f"lesions_found {stratum}": many // 2}
             distance = {
                 name: np.where(with_lesion & primary, rng.lognormal(2, 0.5, len(names)), np.nan)
-                for name in ("hd95", "assd", "false_positive_lesions")
+                for name in ("hd95", "assd", "unmatched_detections")
             }
+            distance["hd95_penalised"] = distance["hd95"]
             parts.append(
                 pd.DataFrame(
                     {
@@ -199,6 +201,8 @@ def _table(
                         "threshold": 1.5,
                         **found,
                         "false_positive_ml": rng.lognormal(1, 1, len(names)),
+                        "false_positive_rate": 0.02,
+                        "any_detection": 1.0,
                         **distance,
                         **lesion,
                         "grid": "working",
@@ -279,6 +283,7 @@ def _record(
             created=f"2026-01-{1 + method:02d}T00:00:00+00:00",
         ),
         protocol=Protocol(
+            version=2,
             spacing_mm=(1.875, 1.875, 1.0),
             shape=(128, 128, 155),
             median_mm=(9.375, 9.375, 5.0),

@@ -31,7 +31,8 @@ def of(subjects: list[Subject]) -> list[ScoreHistogram]:
 
 def dice_by_hand(subjects: list[Subject], threshold: float) -> float:
     values = []
-    for scores, lesion in subjects:
+    ill = [(scores, lesion) for scores, lesion in subjects if lesion.any()]
+    for scores, lesion in ill or subjects:
         above = scores > np.float32(threshold)
         both = above.sum() + lesion.sum()
         values.append(1.0 if both == 0 else 2 * (above & lesion).sum() / both)
@@ -190,18 +191,19 @@ def test_calibrated_rates_hold_on_the_subjects_they_were_found_on() -> None:
     assert points["val-dice"].subjects == 5
 
 
-def test_lesion_free_subjects_push_the_threshold_up_by_the_empty_case_rule() -> None:
+def test_lesion_free_subjects_do_not_move_the_threshold() -> None:
     scores = np.array([0.0, 1.0, 2.0, 3.0], dtype=np.float32)
     with_lesion = (scores, np.array([False, False, True, True]))
     lesion_free = (np.array([0.0, 0.0, 0.0, 2.0], dtype=np.float32), np.zeros(4, bool))
     assert best_dice(of([with_lesion])).threshold == 1
-    assert best_dice(of([with_lesion, lesion_free])).threshold == 2
+    both = best_dice(of([lesion_free, with_lesion]))
+    assert (both.threshold, both.value, both.subjects) == (1, 1, 1)
 
 
 def test_a_set_without_lesions_is_best_with_nothing_detected_and_says_it_is_the_edge() -> None:
     point = best_dice(of([(np.arange(5, dtype=np.float32), np.zeros(5, bool))]))
     assert point.threshold == 4
-    assert point.value == 1
+    assert (point.value, point.subjects) == (1, 0)
     assert point.at_edge
 
 

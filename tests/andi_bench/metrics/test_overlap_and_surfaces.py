@@ -8,8 +8,9 @@ from hypothesis.extra import numpy as hnp
 from medpy.metric import binary
 from sklearn.metrics import f1_score, precision_score, recall_score
 
-from andi_bench.metrics.overlap import overlap
-from andi_bench.metrics.surface import surface_distances
+from andi_bench.metrics.case import Case
+from andi_bench.metrics.overlap import normalised_dice, overlap
+from andi_bench.metrics.surface import TOLERANCES_MM, hd95, hd95_penalised, nsd, surface_distances
 
 pairs = hnp.array_shapes(min_dims=3, max_dims=3, max_side=6).flatmap(
     lambda shape: st.tuples(hnp.arrays(bool, shape), hnp.arrays(bool, shape))
@@ -96,3 +97,65 @@ def test_a_spacing_that_is_no_length_is_refused(spacing: tuple[float, ...]) -> N
     mask = np.ones((2, 2, 2), bool)
     with pytest.raises(ValueError, match="lengths > 0"):
         surface_distances(mask, mask, spacing)
+
+
+def by_brute_force(
+    detection: np.ndarray, lesion: np.ndarray, spacing: tuple[float, float, float]
+) -> np.ndarray:
+    """Distances of all surface voxels of both masks to the nearest of the other, pair by pair."""
+
+    def surface(mask: np.ndarray) -> np.ndarray:
+        padded = np.pad(mask, 1)
+        inner = mask.copy()
+        for axis in range(3):
+            for step in (-1, 1):
+                inner &= np.roll(padded, step, axis)[1:-1, 1:-1, 1:-1]
+        return np.argwhere(mask & ~inner) * spacing
+
+    apart = np.linalg.norm(surface(detection)[:, None] - surface(lesion)[None], axis=-1)
+    return np.concatenate([apart.min(axis=1), apart.min(axis=0)])
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (0.5, 1.0, 2.0), (1.875, 1.875, 1.0)])
+@pytest.mark.parametrize("seed", range(3))
+def test_the_normalised_surface_distance_is_the_share_of_distances_within_the_tolerance(
+    spacing: tuple[float, float, float], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    lesion, detection = rng.random((8, 7, 6)) < 0.1, rng.random((8, 7, 6)) < 0.15
+    brain = np.ones_like(lesion)
+    case = Case(brain.astype(np.float32), brain, lesion, spacing, detection)
+    distances = by_brute_force(detection, lesion, spacing)
+    for limit in TOLERANCES_MM:
+        assert nsd(case, limit) == pytest.approx((distances <= limit + 1e-9).mean())
+    assert hd95_penalised(case) == hd95(case) == pytest.approx(np.percentile(distances, 95))
+
+
+def test_nothing_detected_is_punished_and_no_lesion_is_undefined() -> None:
+    lesion, empty = np.zeros((6, 8, 10), bool), np.zeros((6, 8, 10), bool)
+    lesion[2:4, 2:4, 2:4] = True
+    brain, spacing = ~empty, (2.0, 1.0, 3.0)
+    scores = brain.astype(np.float32)
+    silent = Case(scores, brain, lesion, spacing, empty)
+    assert hd95_penalised(silent) == pytest.approx(np.sqrt(12**2 + 8**2 + 30**2))
+    assert (nsd(silent, 1.0), nsd(silent, 2.0), normalised_dice(silent)) == (0, 0, 0)
+    healthy = Case(scores, brain, empty, spacing, lesion)
+    assert (hd95_penalised(healthy), nsd(healthy, 1.0), normalised_dice(healthy)) == (None,) * 3
+
+
+@pytest.mark.parametrize("edge", [2, 4, 8])
+def test_normalised_dice_is_the_same_for_lesions_of_any_size_at_the_same_rates(edge: int) -> None:
+    """Half of the lesion is detected, and 1 % of all other voxels: Dice depends on the size, nDSC does not."""
+    shape = (20, 20, 20)
+    lesion, detection = np.zeros(shape, bool), np.zeros(shape, bool)
+    lesion[:edge, :edge, :edge] = True
+    detection[: edge // 2, :edge, :edge] = True
+    others = np.flatnonzero(~lesion)
+    alarms = len(others) // 100
+    detection.flat[others[:alarms]] = True
+    brain = np.ones(shape, bool)
+    found = normalised_dice(Case(brain.astype(np.float32), brain, lesion, (1, 1, 1), detection))
+    share, rate = 0.001, alarms / len(others)
+    # a brain of which 0.1 % is lesion: TP and FN half of it each, FP the rate of the rest
+    hits = missed = share / 2
+    assert found == pytest.approx(2 * hits / (2 * hits + missed + rate * (1 - share)))

@@ -215,7 +215,7 @@
         hits += found && truth;
       }
       const ml = (data.spacing[0] * data.spacing[1] * data.spacing[2]) / 1000;
-      const dice = marked + lesion === 0 ? 1 : (2 * hits) / (marked + lesion);
+      const dice = lesion === 0 ? null : (2 * hits) / (marked + lesion); // as everywhere: no lesion, no Dice
       const whole = data.step.every((step) => step === 1) && bench.table().grid === "working";
       this.overall.textContent = `Detected ${bench.number(marked * ml, 2)} ml, lesion ${bench.number(lesion * ml, 2)} ml, both ${bench.number(hits * ml, 2)} ml. `
         + `Dice at this threshold ${bench.number(dice)}${whole ? "" : " on the voxels shown"}.`;
