@@ -118,10 +118,13 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a killed process left half-written in a folder; only where no other one is at work."""
+    """Remove what a killed process left half-written in a folder, and files so left in the folders in it.
+
+    Only where no other process is at work.
+    """
     if folder.is_dir():
         for left in [*folder.glob(f"{_PARTIAL}*"), *folder.glob(f"{_STALE}*")]:
             shutil.rmtree(left, ignore_errors=True)
-        for file in folder.glob(".*.partial"):
-            if file.is_file():
+        for file in [*folder.glob(".*.partial"), *folder.glob("*/.*.partial")]:
+            if file.is_file() and not file.parent.is_symlink():
                 file.unlink(missing_ok=True)

@@ -57,8 +57,13 @@ def test_a_folder_takes_the_place_of_the_old_one_only_when_it_is_whole(tmp_path)
 def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path):
     for name in (".partial-record-abc", ".stale-record-abc", "record", ".hidden"):
         (tmp_path / name).mkdir()
+    left = [tmp_path / ".a.csv.x1.partial", tmp_path / "record" / ".b.csv.x2.partial"]
+    for path in (*left, tmp_path / "record" / "b.csv"):
+        path.write_text("half")
     sweep(tmp_path)
     sweep(tmp_path / "absent")
+    assert not any(path.exists() for path in left)
+    assert (tmp_path / "record" / "b.csv").exists()
     assert {entry.name for entry in tmp_path.iterdir()} == {"record", ".hidden"}
 
 

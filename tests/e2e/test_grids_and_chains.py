@@ -66,9 +66,10 @@ def test_the_native_grid_measures_the_map_brought_back_against_the_untouched_mas
         lesion = nib.load(scans / name / f"{name}_seg.nii.gz").get_fdata() > 0
         brain = nib.load(scans / name / f"{name}_t1.nii.gz").get_fdata() > 0
         found = (values > threshold) & brain
-        both = found.sum() + lesion.sum()
-        assert line["dice"] == pytest.approx(2 * (found & lesion).sum() / both if both else 1.0)
+        assert np.isnan(line["dice"]) != lesion.any()
         if lesion.any():
+            dice = 2 * (found & lesion).sum() / (found.sum() + lesion.sum())
+            assert line["dice"] == pytest.approx(dice)
             ap = average_precision_score(lesion[brain], values[brain])
             assert line["ap"] == pytest.approx(ap, abs=1e-6)
             assert line["lesion_ml"] == pytest.approx(lesion.sum() * 0.064)
@@ -132,9 +133,12 @@ def test_erosion_and_small_components_are_taken_off_for_every_chain_alike(cli, s
                 if (labels == label).sum() * ml < 2 - 1e-9:
                     found[labels == label] = False
             lesion = scored.lesion & scored.brain
-            both = found.sum() + lesion.sum()
-            dice = 2 * (found & lesion).sum() / both if both else 1.0
-            assert table.loc[(scored.subject, chain), "dice"] == pytest.approx(dice)
+            measured = table.loc[(scored.subject, chain), "dice"]
+            if lesion.any():
+                dice = 2 * (found & lesion).sum() / (found.sum() + lesion.sum())
+                assert measured == pytest.approx(dice)
+            else:
+                assert np.isnan(measured)
     # runs of another post-processing do not stand in the same table
     run(cli, scans)
     tables = json.loads(cli("compare", "--json").out)["tables"]
@@ -200,6 +204,7 @@ def test_a_split_without_a_lesion_has_dashes_and_a_reason_but_no_nan(cli, scans,
     record = newest(tmp_path)
     for view in (record, record.on_grid("native")):
         assert view.summary["raw"].pooled.ap is None
-        assert view.summary["raw"].subjects["ap"].undefined == 1
+        found = view.summary["raw"].subjects["ap"]
+        assert (found.mean, found.n) == (None, 0)
         assert any("no lesion voxel" in note for note in view.notes)
     assert "nan" not in answer.out.lower()

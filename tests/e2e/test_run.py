@@ -59,7 +59,8 @@ def test_andi_runs_from_scans_to_a_ranked_record_and_finds_it_again(cli, scans, 
     assert record.unranked is None
     summary = record.summary["raw"]
     assert 0 <= summary.subjects["dice@val-dice"].mean <= 1
-    assert summary.subjects["ap"].undefined == 1  # S08 has no lesion
+    assert summary.subjects["ap"].n == 2  # S08 has no lesion, and counts apart
+    assert summary.subjects["any_detection@val-dice"].n == 1
     names = {path.name for path in (record.folder / "figures").iterdir()}
     assert {"precision-recall.png", "loss.png", "S06_raw.png", "S06_median3.png"} <= names
     table = pd.read_csv(record.folder / "subjects.csv")

@@ -62,7 +62,7 @@ def touching_faces(detection, lesion, spacing):
         return None
     places = np.argwhere(detection)
     nearest = [np.sqrt(((np.argwhere(lesion) - p) ** 2).sum(axis=1)).min() for p in places]
-    return SurfaceDistances(float(np.percentile(nearest, 95)), float(np.mean(nearest)))
+    return SurfaceDistances(float(np.percentile(nearest, 95)), float(np.mean(nearest)), {})
 
 
 def halved(detection, lesion):
@@ -81,7 +81,7 @@ BROKEN = {
     "surfaces": ("surface_distances", touching_faces, {"HD95", "ASSD"}),
     "surfaces of empty masks": (
         "surface_distances",
-        answering(SurfaceDistances(0.0, 0.0)),
+        answering(SurfaceDistances(0.0, 0.0, {})),
         {"HD95", "ASSD"},
     ),
     "pooled AP": ("pooled_average_precision", answering(Bounded(0.3, 0.0)), {"pooled AP"}),
