@@ -293,7 +293,7 @@ class DatasetAdapter(ABC):
         if preprocessing.bias == "none":
             return scan
         fields = tuple(
-            self._fields.of(self.content(subject, [name], lesion=False), image, scan.spacing)
+            self._fields.of(self.content(subject, [name], lesion=False), image, scan.affine)
             for name, image in zip(scan.modalities, scan.images, strict=True)
         )
         return replace(scan, log_bias=fields)

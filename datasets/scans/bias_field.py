@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import zipfile
 import zlib
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.files import write_atomically
+from andi_bench.geometry import voxel_sizes
 
 VERSION = 1
 """Raised when the same scan would be given another field: what depends on it is named by it."""
@@ -115,7 +117,7 @@ def _factors(shape: tuple[int, ...], spacing: tuple[float, float, float]) -> lis
 
 
 class BiasFields:
-    """Fields that were estimated before, by the bytes of the file they belong to.
+    """Fields that were estimated before, by the bytes of the file they belong to and the grid they lie on.
 
     Parameters
     ----------
@@ -127,7 +129,7 @@ class BiasFields:
         self.folder = folder
 
     def of(
-        self, content: str, image: NDArray[Any], spacing: tuple[float, float, float]
+        self, content: str, image: NDArray[Any], affine: NDArray[np.float64]
     ) -> NDArray[np.float32]:
         """Return the field of an image: the kept one, or a new one, which is kept.
 
@@ -135,12 +137,17 @@ class BiasFields:
         ----------
         content : str
             What identifies the image: the hash of its file and of whatever else decides how it is read.
-        image, spacing
+        image : (X, Y, Z) array
             See :func:`log_bias_field`.
+        affine : float64 (4, 4)
+            Of the image. It names the field too: axes are turned as those of the modality that is read first, and the
+            field runs along them.
         """
+        spacing = voxel_sizes(affine)
         if self.folder is None:
             return log_bias_field(image, spacing)
-        name = hashlib.blake2b(f"{VERSION}:{content}".encode(), digest_size=16).hexdigest()
+        place = json.dumps([image.shape, affine.tolist()])
+        name = hashlib.blake2b(f"{VERSION}:{content}:{place}".encode(), digest_size=16).hexdigest()
         path = self.folder / name[:2] / f"{name}.npz"
         kept = _read(path)
         if kept is not None:

@@ -12,6 +12,7 @@ from datasets.scans import bias_field
 from datasets.scans.bias_field import BiasFields, corrected, log_bias_field
 
 SPACING = (2.0, 2.0, 2.5)
+AFFINE = np.diag([*SPACING, 1.0])
 
 
 def shaded(seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,13 +56,13 @@ def test_a_field_is_estimated_once_and_a_damaged_one_again(
     estimate = bias_field.log_bias_field
     monkeypatch.setattr(bias_field, "log_bias_field", lambda *a: calls.append(1) or estimate(*a))
     fields = BiasFields(tmp_path)
-    first = fields.of("content", image, SPACING)
-    np.testing.assert_array_equal(fields.of("content", image, SPACING), first)
+    first = fields.of("content", image, AFFINE)
+    np.testing.assert_array_equal(fields.of("content", image, AFFINE), first)
     assert len(calls) == 1
     (kept,) = tmp_path.rglob("*.npz")
     kept.write_bytes(kept.read_bytes()[:100])
-    np.testing.assert_array_equal(fields.of("content", image, SPACING), first)
-    fields.of("other", image, SPACING)
+    np.testing.assert_array_equal(fields.of("content", image, AFFINE), first)
+    fields.of("other", image, AFFINE)
     assert len(calls) == 3
 
 
@@ -88,6 +89,24 @@ def test_a_changed_scan_gets_a_field_of_its_own_and_a_changed_mask_none(tmp_path
     write(folder / "a_flair.nii.gz", image * np.linspace(1, 2, image.shape[0])[:, None, None])
     read(lesion)
     assert kept() == 2
+
+
+def test_a_modality_stored_flipped_has_its_field_whatever_is_read_before_it(tmp_path: Path) -> None:
+    _, image, _ = shaded()
+    folder = tmp_path / "scans" / "a"
+    write(folder / "a_flair.nii.gz", image, AFFINE)
+    flipped = AFFINE @ np.diag([-1.0, 1.0, 1.0, 1.0])
+    flipped[:3, 3] = (AFFINE @ [image.shape[0] - 1, 0, 0, 1])[:3]
+    write(folder / "a_t1.nii.gz", image[::-1], flipped)
+
+    def read(cache: str, *modalities: str) -> np.ndarray:
+        adapter = FolderAdapter("folder", tmp_path / "scans", cache=tmp_path / cache / "f.jsonl")
+        config = PreprocessingConfig(size=32, modalities=modalities, bias="n4")
+        return adapter.read(adapter.subjects()[0], config).image[-1]
+
+    alone = read("one", "t1")
+    read("two", "flair", "t1")  # along FLAIR's axes
+    np.testing.assert_array_equal(read("two", "t1"), alone)
 
 
 def test_the_brain_does_not_depend_on_the_field(tmp_path: Path) -> None:
