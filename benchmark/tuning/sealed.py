@@ -15,6 +15,7 @@ from andi_bench.records.store import identity
 from benchmark.recording.guards import persons_apart
 from benchmark.run.data import DataSets, labelled, prepare_adapter
 from benchmark.run.request import RunRequest
+from datasets.adapters.base import DatasetAdapter, Subject
 from datasets.splits import Split, SplitRow, hash_place, write_split
 from datasets.volume import MODALITIES
 
@@ -68,7 +69,7 @@ def seal(request: RunRequest, *, learns: bool, folds: int | None, console: Conso
     request : RunRequest
         Names the data sets.
     learns : bool
-        Whether the method learns.
+        Whether anything is read of the training subjects.
     folds : int or None
         Parts that training and validation subjects are dealt into, by person, each measured on in turn; None: the
         validation subjects are.
@@ -105,18 +106,24 @@ def seal(request: RunRequest, *, learns: bool, folds: int | None, console: Conso
             f"dataset '{request.dataset}': no subject of its val split has a lesion mask: nothing to search by"
         )
     used = {id_ for one in splits for part in ("train", "val") for id_ in one.ids(part)}
-    files = {id_: adapter.content(everyone[id_], MODALITIES) for id_ in sorted(used)}
+    files = {id_: _files_of(adapter, everyone[id_]) for id_ in sorted(used)}
     if source is not None and source is not adapter:
         learnt = source.subjects_in("train")
-        files |= {f"{found.source_name}/{s.id}": source.content(s, MODALITIES) for s in learnt}
+        files |= {f"{found.source_name}/{s.id}": _files_of(source, s) for s in learnt}
     return Sealed(
         splits=splits,
         persons=len({persons[id_] for id_ in measured}),
         subjects=tuple(measured),
         tested=len(split.ids("test")),
-        files={name: identity({"files": content})[:16] for name, content in files.items()},
+        files=files,
         source=found.source_name,
     )
+
+
+def _files_of(adapter: DatasetAdapter, subject: Subject) -> str:
+    """Hash all files of a subject and how they are understood: any modality may be searched."""
+    parts = {**adapter.revision(), "files": adapter.content(subject, MODALITIES)}
+    return identity(parts)[:16]
 
 
 def deal(

@@ -11,6 +11,7 @@ from typing import Any
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.locks import exclusive
+from andi_bench.metrics.measured import measured
 from andi_bench.records.store import identity
 from benchmark.evaluation import protocol
 from benchmark.run.detector_source import DetectorSource
@@ -103,7 +104,7 @@ def search(request: SearchRequest, budget: Budget, console: Console) -> Found:
     run = replace(request.run, preset=base.preset)
     DetectorSource(replace(run, split="val"), console)  # checks device and folders
     run.workspace.check_writable()
-    sealed = seal(run, learns=base.method.learns(), folds=request.folds, console=console)
+    sealed = seal(run, learns=_learns(base, space), folds=request.folds, console=console)
     asked = _asked(request, base, space, sealed)
     name = f"{run.method}__{run.dataset}__{identity(asked)[:8]}"
     folder = run.workspace.tuning / name
@@ -130,6 +131,13 @@ def search(request: SearchRequest, budget: Budget, console: Console) -> Found:
     return found
 
 
+def _learns(base: Base, space: Space) -> bool:
+    """Whether some trial depends on the training subjects: the method learns, or the normalisation does."""
+    searched = space.parameters.get("preprocessing.normalisation")
+    ways = {base.plain.run.preprocessing.normalisation, *(searched.tried() if searched else ())}
+    return base.method.learns() or "landmarks" in ways
+
+
 def _asked(request: SearchRequest, base: Base, space: Space, sealed: Sealed) -> dict[str, Any]:
     """Return everything that the trials depend on."""
     config = base.plain.run.model_dump(mode="json")
@@ -147,6 +155,7 @@ def _asked(request: SearchRequest, base: Base, space: Space, sealed: Sealed) -> 
         "config": {**config, "detector": base.plain.detector.model_dump(mode="json")},
         **revisions(base.plain.run),
         "measurement": protocol.VERSION,
+        "measured": measured(),
         "space": space.record(),
         "metric": request.objective.metric.key,
         "pipeline": request.objective.pipeline,

@@ -58,3 +58,18 @@ def test_a_split_without_known_lesions_leaves_nothing_to_search_by(four_scans, t
     request = request_of(four_scans, tmp_path, splits=tmp_path / "lists")
     with pytest.raises(UserError, match="nothing to search by"):
         seal(request, learns=True, folds=None, console=QUIET)
+
+
+def test_what_a_mask_means_is_part_of_what_a_search_depends_on(four_scans, tmp_path, monkeypatch):
+    from datasets.adapters.brats21 import Brats21Adapter
+    from datasets.adapters.folder import FolderAdapter
+
+    def files():
+        return seal(request_of(four_scans, tmp_path), learns=True, folds=None, console=QUIET).files
+
+    before = files()
+    for adapter in (FolderAdapter, Brats21Adapter):
+        monkeypatch.setattr(
+            adapter, "revision", lambda self: {"adapter_options": {"mask_threshold": 0.4}}
+        )
+    assert all(files()[name] != found for name, found in before.items())
