@@ -18,6 +18,7 @@ from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import RunRecord, read_record, read_subjects
 from leaderboard.tables.cells import DASH
 from leaderboard.tables.comparability import comparability
+from leaderboard.words.notes import older_version
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
 
 if TYPE_CHECKING:
@@ -111,6 +112,11 @@ def print_run(run: RunRecord, file: IO[str] | None = None) -> None:
     for guard, state, detail in guards_of(run):
         if state == "FAILED":
             console.print(f"Guard failed: {guard} ({detail})", style="yellow")
+    for line in older_version(run.protocol):
+        console.print(
+            plain(f"{line} Means are the record's own, over lesion-free subjects too."),
+            style="yellow",
+        )
     for grid in run.grids:
         measured = run.on_grid(grid)
         _head(console, "Protocol" if len(run.grids) == 1 else f"Protocol, {plain(grid)} grid")

@@ -6,6 +6,7 @@ from andi_bench.metrics.compared import compared_per_subject, title_of
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import RANKING, RANKING_POINT
 from andi_bench.records.schema import LESION_ML, MATCHED_SINCE
+from andi_bench.records.store import Protocol
 from leaderboard.tables.comparability import intensities_of, modalities_of
 from leaderboard.tables.table import Table
 
@@ -23,7 +24,7 @@ def notes_of(table: Table, brief: bool = False) -> list[str]:
         Tell what several runs say alike but for its figures once, without the figures.
     """
     return [
-        *_older_version(table),
+        *older_version(table.protocol),
         *_undefined_on_maps(table),
         *_undefined_at_points(table),
         *_without_rank(table),
@@ -32,12 +33,13 @@ def notes_of(table: Table, brief: bool = False) -> list[str]:
     ]
 
 
-def _older_version(table: Table) -> list[str]:
-    if table.protocol.version >= MATCHED_SINCE:
+def older_version(protocol: Protocol) -> list[str]:
+    """Say what figures of an earlier version of the protocol mean; [] for those of today's."""
+    if protocol.version >= MATCHED_SINCE:
         return []
     titles = " and ".join(title_of(key) for key in _MATCHED)
     return [
-        f"Measured by version {table.protocol.version} of the protocol: thresholds were frozen over lesion-free subjects too, with Dice "
+        f"Measured by version {protocol.version} of the protocol: thresholds were frozen over lesion-free subjects too, with Dice "
         f"1 where nothing was detected; lesions and detections were not matched one to one, so {titles} are not shown. Run again: the maps that are there are measured anew."
     ]
 

@@ -5,6 +5,8 @@ import json
 import pytest
 from support.page_records import write_run
 
+from andi_bench.records.store import read_record
+
 
 @pytest.fixture
 def records(tmp_path):
@@ -71,3 +73,13 @@ def test_a_name_that_means_several_runs_or_none_is_a_mistake_in_one_line(cli, re
     (next(records.glob("dae*")) / "subjects.csv").write_text("changed")
     assert "changed after the run" in cli("show", "dae").err
     assert cli("show", "dae", "--records", records / "nowhere").code == 2
+
+
+def test_figures_of_an_earlier_protocol_say_so(cli, records):
+    said = "Measured by version 1 of the protocol"
+    assert said not in cli("show", "andi__phantom__seed0").out
+    newer = read_record(next(records.glob("andi__phantom__seed0*")))
+    write_run(records, "old", protocol=newer.protocol.model_copy(update={"version": 1}))
+    answer = cli("show", "old")
+    assert answer.code == 0, answer.err
+    assert said in answer.out
