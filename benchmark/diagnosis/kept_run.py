@@ -136,7 +136,7 @@ class KeptRun:
             When its map or its view is gone; says how to make them again.
         """
         for path in self._map_files(subject):
-            stamp = path.name[len(subject) + 1 : -len(".npz")]
+            stamp = _stamp_of(path, subject)
             scored = MapStore(path.parent, {subject: stamp}).load(subject)
             if scored.lesion is None or scored.subject != subject:
                 continue

@@ -72,11 +72,15 @@ def every_image(
 
 
 def of_many(
-    task: Callable[[Subject], T], subjects: Sequence[Subject], what: str, progress: Progress | None
+    task: Callable[[Subject], T],
+    subjects: Sequence[Subject],
+    what: str,
+    progress: Progress | None,
+    workers: int | None = None,
 ) -> dict[str, T]:
-    """Return what a task returns of each subject, by id; several are read at once."""
+    """Return what a task returns of each subject, by id; several are read at once, by ``workers`` threads (None: one a core)."""
     out: dict[str, T] = {}
-    with ThreadPoolExecutor(default_workers()) as pool:
+    with ThreadPoolExecutor(workers or default_workers()) as pool:
         found = pool.map(task, subjects)
         for done, (subject, one) in enumerate(zip(subjects, found, strict=True), start=1):
             out[subject.id] = one

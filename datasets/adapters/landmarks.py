@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,9 @@ from numpy.typing import NDArray
 
 from andi_bench.config import PreprocessingConfig, validated
 from andi_bench.errors import UserError
-from andi_bench.executor import default_workers
 from andi_bench.files import write_atomically
 from datasets.adapters.base import DatasetAdapter, Progress
+from datasets.adapters.contents import of_many
 from datasets.scans import bias_field, preprocess
 from datasets.scans.normalisation import percentiles_of, standard_landmarks
 from datasets.subject import Subject
@@ -115,10 +114,5 @@ def _learnt(
             for name, image in zip(scan.modalities, scan.images, strict=True)
         ]
 
-    found = []
-    with ThreadPoolExecutor(min(len(subjects), workers or default_workers())) as pool:
-        for done, percentiles in enumerate(pool.map(of, subjects), start=1):
-            found.append(percentiles)
-            if progress is not None:
-                progress("landmarks", done, len(subjects))
-    return [list(standard_landmarks(one)) for one in zip(*found, strict=True)]
+    found = of_many(of, subjects, "landmarks", progress, workers)
+    return [list(standard_landmarks(one)) for one in zip(*found.values(), strict=True)]
