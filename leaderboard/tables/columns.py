@@ -64,8 +64,9 @@ def _of_row(metric: str) -> Iterator[Column]:
     yield Column("Method", "The method.", lambda row: Cell(row.label), 0, number=False, names=True)
     yield Column(
         "Pipeline",
-        "Post-processing of the anomaly maps: raw, or filtered by a 3-D median, the same for all methods; of the two the "
-        "one with the higher Dice on the validation split, unless the table is of raw or of filtered maps alone.",
+        "Post-processing of the anomaly maps: raw, or filtered by a 3-D median of so many millimetres (voxels where no unit is "
+        "given), the same for all methods; of the two the one with the higher Dice on the validation split, unless the table is "
+        "of raw or of filtered maps alone.",
         lambda row: Cell(row.chain),
         0,
         number=False,

@@ -146,7 +146,8 @@ def test_an_operating_point_added_by_one_entry_is_measured_recorded_and_compared
     table = shown["page"]["tables"][0]
     (column,) = [c for c in table["columns"] if c["header"] == "Dice@median"]
     assert column["points"] == ["median"]
-    assert all(row["subjects"][key] for row in table["rows"])
+    (base,) = shown["page"]["bases"]
+    assert all(row["subjects"][key] for row in base["rows"])
     assert cli("compare", "--records", records, "--metric", key).code == 0
     assert "the median of each brain" in cli("show", folder).out
 
