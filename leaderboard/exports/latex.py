@@ -90,7 +90,7 @@ def _leaderboard(comparison: Comparison, table: Table) -> str:
         for row in table.rows
     ]
     numbers = [column.header for column in columns if column.number]
-    caption = f"{title_in_words(table)}: {headline(table, statistics)}. {heading_of(table)}"
+    caption = f"{title_in_words(table)}: {headline(table, statistics)} ({heading_of(table)})"
     if table.differs:
         caption += f" (measured differently: {'; '.join(table.differs)})"
     return _tabular([column.header for column in columns], numbers, cells, caption, notes_of(table))

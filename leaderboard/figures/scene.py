@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from leaderboard.figures.style import Looks, short
 from leaderboard.statistics.family import TableStatistics
-from leaderboard.tables.pipelines import VALIDATED, view_in_words
+from leaderboard.tables.pipelines import FILTERED, RAW, VALIDATED, view_in_words
 from leaderboard.tables.row import Row
 from leaderboard.tables.table import Table
 
@@ -42,8 +42,9 @@ class Scene:
         return view_in_words(self.table.view, self.table.protocol)
 
     def name(self, label: str) -> str:
-        """Return a method's name as it stands beside an axis; with its pipeline, where methods differ in that."""
+        """Return a method's name as it stands beside an axis; with ``raw`` or ``filtered`` where methods differ in that."""
         pipelines = {row.label: row.chain for row in self.table.rows}
         if len(set(pipelines.values())) == 1:
             return short(label)
-        return f"{short(label)}, {short(pipelines[label])}"
+        raw = pipelines[label] == self.table.protocol.chains[0]
+        return f"{short(label)}, {RAW if raw else FILTERED}"

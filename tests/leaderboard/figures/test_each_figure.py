@@ -61,7 +61,7 @@ def test_a_scene_has_the_ranked_rows_best_first_and_names_their_pipelines(scene,
     assert len(ranks) == 3
     assert ranks == sorted(ranks)
     assert {scene.name(row.label) for row in scene.rows} == {
-        f"{row.label}, {row.chain}" for row in scene.rows
+        f"{row.label}, {'raw' if row.chain == 'raw' else 'filtered'}" for row in scene.rows
     }
     alone = scene_of(compare(records, pipeline="raw"))
     assert (alone.name("method A"), alone.shows) == ("method A", "raw maps")
