@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from andi_bench.names import folder_word
 
-SCHEMA: Literal[4] = 4
+SCHEMA: Literal[5] = 5
 IDENTITY: Literal[2] = 2
 """Version of what :attr:`RunInfo.identity` is a hash of. Version 1 knew of the evaluated subjects the first scan's voxels
 alone: not the other modalities, nor the mask, the affine, the columns."""
@@ -22,9 +22,10 @@ GRID = "grid"
 LESION_ML = "lesion_ml"
 """Column of ``subjects.csv`` with the volume of a subject's lesions in the brain, ml."""
 
-READABLE = (1, 2, 3, 4)
+READABLE = (1, 2, 3, 4, 5)
 """Versions that can be read: 2 added what 1 leaves at its default (sub-groups, native grid, paper's protocol), 3 what names
-the state of the data (:data:`IDENTITY`, ``asked``, ``former``, ``files``, ``data_fingerprint``), 4 the version of the protocol (:attr:`Protocol.version`)."""
+the state of the data (:data:`IDENTITY`, ``asked``, ``former``, ``files``, ``data_fingerprint``), 4 the version of the protocol (:attr:`Protocol.version`), 5 the thresholds' own uncertainty
+(:class:`ThresholdSpread`)."""
 
 
 MATCHED_SINCE = LESION_FREE_APART = 2
@@ -131,17 +132,39 @@ class GuardResult(Part):
     detail: str = ""
 
 
+class ThresholdSpread(Part):
+    """How far a threshold hangs on who was in the validation split, by a bootstrap of the ``subjects`` it was found on.
+
+    ``low``, ``median``, ``high``: 2.5, 50 and 97.5 % of the thresholds that ``resamples`` of these subjects would have
+    chosen, ``sd`` their standard deviation; ``dice_*`` the same of the mean Dice that they give on the test subjects with a
+    lesion, None where small detections are removed after the threshold. All are None with one subject: nothing tells then.
+    """
+
+    subjects: int
+    resamples: int
+    low: float | None = None
+    median: float | None = None
+    high: float | None = None
+    sd: float | None = None
+    dice_low: float | None = None
+    dice_median: float | None = None
+    dice_high: float | None = None
+    dice_sd: float | None = None
+
+
 class RecordedThreshold(Part):
     """A threshold and where it comes from.
 
     ``threshold`` None: one per volume, or none could be found. ``edge``: the optimum lies at the end of
-    the scores. ``test_fpr``: share of lesion-free brain voxels of the test split above it.
+    the scores. ``test_fpr``: share of lesion-free brain voxels of the test split above it. ``spread``: of the point that
+    ranks; None for others, without resamples, and in older records.
     """
 
     threshold: float | None = None
     edge: bool = False
     how: str = ""
     test_fpr: float | None = None
+    spread: ThresholdSpread | None = None
 
 
 class Pooled(Part):
@@ -261,7 +284,7 @@ class RunRecord(Part):
     were grouped by. ``unranked`` is the reason why the run has no rank, None where it may have one.
     """
 
-    version: Literal[1, 2, 3, 4] = Field(SCHEMA, alias="schema")
+    version: Literal[1, 2, 3, 4, 5] = Field(SCHEMA, alias="schema")
     run: RunInfo
     protocol: Protocol
     method: MethodInfo = MethodInfo()

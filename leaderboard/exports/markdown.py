@@ -25,6 +25,7 @@ from leaderboard.words.group_text import (
     paper_cells,
 )
 from leaderboard.words.notes import heading_of, notes_of
+from leaderboard.words.threshold_text import THRESHOLD_HEADS, THRESHOLD_NUMBERS, threshold_cells
 from leaderboard.words.verdicts import bold_rows
 
 
@@ -101,6 +102,13 @@ def _table_parts(
         parts.append("Notes\n\n" + _list(notes))
     parts += [f"![{_escaped(caption)}]({quote(file)})" for caption, file in links]
     parts += statistics_parts(statistics, _plain_table, _escaped)
+    thresholds = threshold_cells(table)
+    if thresholds:
+        parts += [
+            "<details><summary>How far the thresholds hang on the validation subjects</summary>",
+            _plain_table(THRESHOLD_HEADS, thresholds, THRESHOLD_NUMBERS),
+            "</details>",
+        ]
     paper = paper_cells(table)
     if paper:
         parts += [

@@ -20,6 +20,7 @@ from leaderboard.tables.cells import DASH
 from leaderboard.tables.comparability import comparability
 from leaderboard.words.notes import older_version
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
+from leaderboard.words.threshold_text import spread_sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -166,6 +167,8 @@ def _points(console: Console, run: RunRecord) -> None:
     for name, how in meanings:
         if how:
             console.print(f"{name}: {how}", style="dim")
+    for sentence in spread_sentences(run):
+        console.print(plain(sentence), style="dim")
 
 
 def _is_bound(name: str) -> bool:

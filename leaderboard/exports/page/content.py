@@ -32,6 +32,7 @@ from leaderboard.words.group_text import (
 from leaderboard.words.how import how_tested
 from leaderboard.words.notes import heading_of, notes_of
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
+from leaderboard.words.threshold_text import THRESHOLD_HEADS, threshold_cells
 from leaderboard.words.verdicts import agreements_text
 
 
@@ -129,6 +130,7 @@ def _table(
         "columns": [_column(column, table.metric) for column in columns],
         "notes": [plain(note) for note in notes_of(table)],
         "paper": _paper(table),
+        "thresholds": _thresholds(table),
         "guards": _guards(table.runs),
         "statistics": statistics_content(table, statistics),
         "subjects": [plain(name) for name in subjects],
@@ -231,6 +233,11 @@ def _guards(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
 def _groups(part: GroupTable) -> dict[str, Any]:
     lines = [[plain(cell) for cell in line] for line in group_cells(part)]
     return {"by": plain(part.by), "heads": list(GROUP_HEADS), "lines": lines}
+
+
+def _thresholds(table: Table) -> dict[str, Any] | None:
+    lines = [[plain(cell) for cell in line] for line in threshold_cells(table)]
+    return {"heads": list(THRESHOLD_HEADS), "lines": lines} if lines else None
 
 
 def _paper(table: Table) -> dict[str, Any] | None:
