@@ -14,8 +14,10 @@ from andi_bench.metrics.points import RANKING
 from andi_bench.records.schema import RunRecord
 from andi_bench.records.search import find_records
 from andi_bench.records.states import superseded, why_older
-from leaderboard.statistics.families import between_datasets, table_statistics
+from leaderboard.statistics.across import MeanRanks, between_datasets, mean_ranks
+from leaderboard.statistics.families import table_statistics
 from leaderboard.statistics.family import NOTHING_MORE, Agreement, Extra, TableStatistics
+from leaderboard.tables.crossing import CrossTable, cross_tables
 from leaderboard.tables.subgroups import GroupTable, group_tables
 from leaderboard.tables.table import Table, build_tables, with_limits
 
@@ -36,6 +38,10 @@ class Comparison:
         One a table, in the same order.
     agreements : tuple of Agreement
         Between the rankings of the data sets.
+    mean_ranks : tuple of MeanRanks
+        Over the data sets, by post-processing.
+    crossed : tuple of CrossTable
+        Trained on one data set, tested on another, by post-processing.
     """
 
     tables: tuple[Table, ...]
@@ -43,6 +49,8 @@ class Comparison:
     groups: tuple[GroupTable, ...] = ()
     statistics: tuple[TableStatistics, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    mean_ranks: tuple[MeanRanks, ...] = ()
+    crossed: tuple[CrossTable, ...] = ()
 
     def statistics_of(self, table: Table) -> TableStatistics:
         """Return the statistics of one of the tables; empty where they were not asked for."""
@@ -106,7 +114,16 @@ def compare(
     built = build_tables(records, chain, metric, older=extra.older)
     tables, statistics = _tested(built, extra)
     groups = group_tables(tables, by) if by is not None else ()
-    return Comparison(tables, skipped, groups, statistics, between_datasets(tables, statistics))
+    agreements, ranks, crossed = _across(tables, extra)
+    return Comparison(tables, skipped, groups, statistics, agreements, ranks, crossed)
+
+
+def _across(
+    tables: Sequence[Table], extra: Extra
+) -> tuple[tuple[Agreement, ...], tuple[MeanRanks, ...], tuple[CrossTable, ...]]:
+    with threadpool_limits(1, "blas"):
+        agreements, ranks = between_datasets(tables), mean_ranks(tables)
+    return agreements, ranks, cross_tables(tables, carried=extra.carry_thresholds)
 
 
 def _tested(

@@ -96,6 +96,19 @@ def resampled_thresholds(
     return ResampledThresholds(len(dice), limits[best], mean[best])
 
 
+def dice_above(
+    histogram: ScoreHistogram, threshold: float, region: Region = "brain"
+) -> float | None:
+    """Return a subject's Dice at a threshold; None without a lesion.
+
+    Exact but for scores of a bin that the threshold cuts, which count as below it.
+    """
+    if not histogram.totals(region)[0]:
+        return None
+    key = score_keys(np.asarray([threshold], dtype=np.float32)) + np.uint32(1)
+    return float(_dice_at(histogram, key, region)[0])
+
+
 def _dice_at(
     histogram: ScoreHistogram, keys: NDArray[np.uint32], region: Region
 ) -> NDArray[np.float64]:

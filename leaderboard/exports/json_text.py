@@ -42,6 +42,8 @@ def to_json(comparison: Comparison) -> str:
         "tables": tables,
         "groups": [line for part in comparison.groups for line in flat_groups(part)],
         "agreements": _plain(comparison.agreements),
+        "mean_ranks": _plain(comparison.mean_ranks),
+        "crossed": _plain(comparison.crossed),
         "skipped": list(comparison.skipped),
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

@@ -8,6 +8,15 @@ from leaderboard.compare import Comparison
 from leaderboard.tables.cells import DASH, MAIN_PRIORITY, Column
 from leaderboard.tables.columns import columns_of
 from leaderboard.tables.table import Row, Table
+from leaderboard.words.across_text import (
+    CROSSED,
+    RANKS_MEAN,
+    agreement_sentence,
+    cross_cells,
+    cross_heads,
+    rank_table_cells,
+    rank_table_heads,
+)
 from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
 from leaderboard.words.how import how_tested
 from leaderboard.words.notes import heading_of, notes_of
@@ -58,11 +67,30 @@ def to_latex(comparison: Comparison) -> str:
         parts.append(_leaderboard(comparison, table))
         for family in comparison.statistics_of(table).families:
             if family.rankings:
-                cells = [[escaped(cell) for cell in line] for line in rank_cells(family)]
+                cells = _escaped_cells(rank_cells(family))
                 caption = f"{table.title}: ranks and groups of {family.name}"
                 notes = [*sentences(family), *family.warnings]
                 parts.append(_tabular(rank_heads(family), RANK_NUMBERS, cells, caption, notes))
-    return "\n".join(parts)
+    return "\n".join([*parts, *_across(comparison)])
+
+
+def _across(comparison: Comparison) -> list[str]:
+    """Return mean ranks and what was trained on one data set and tested on another; agreements stand below the ranks."""
+    parts = []
+    taus = [agreement_sentence(one) for one in comparison.agreements]
+    for ranks in comparison.mean_ranks:
+        heads, cells = rank_table_heads(ranks), _escaped_cells(rank_table_cells(ranks))
+        caption = f"Ranks over the data sets, {ranks.chain} maps"
+        parts.append(_tabular(heads, heads[1:], cells, caption, [RANKS_MEAN, *taus]))
+    for table in comparison.crossed:
+        caption = f"Trained on one data set, tested on another, {table.chain} maps"
+        cells = _escaped_cells(cross_cells(table))
+        parts.append(_tabular(cross_heads(table), table.datasets, cells, caption, [CROSSED]))
+    return parts
+
+
+def _escaped_cells(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[escaped(cell) for cell in line] for line in lines]
 
 
 def escaped(text: str) -> str:

@@ -73,7 +73,7 @@ def to_markdown(
         parts += [
             part for group in comparison.groups if group.table is table for part in _groups(group)
         ]
-    parts += method_parts(comparison, _escaped)
+    parts += method_parts(comparison, _plain_table, _escaped)
     if comparison.tables:
         parts.append(_definitions(comparison))
     if comparison.skipped:

@@ -6,6 +6,15 @@ from collections.abc import Callable, Sequence
 
 from leaderboard.compare import Comparison
 from leaderboard.statistics.family import Family, TableStatistics
+from leaderboard.words.across_text import (
+    CROSSED,
+    RANKS_MEAN,
+    agreement_sentence,
+    cross_cells,
+    cross_heads,
+    rank_table_cells,
+    rank_table_heads,
+)
 from leaderboard.words.differences import (
     PAIR_NUMBERS,
     RANK_NUMBERS,
@@ -46,31 +55,41 @@ def statistics_parts(
     return parts
 
 
-def method_parts(comparison: Comparison, escape: Callable[[str], str]) -> list[str]:
-    """Return the section that defines everything, and what is said of several data sets together."""
-    if not any(statistics.families for statistics in comparison.statistics):
-        return []
-    parts = []
-    if comparison.agreements:
-        chains = dict.fromkeys(one.chain for one in comparison.agreements)
-        lines = [
-            f"- {escape(chain)}: "
-            + escape(
-                ", ".join(
-                    f"{agreements_text([one])} ({one.methods} methods)"
-                    for one in comparison.agreements
-                    if one.chain == chain
-                )
-            )
-            for chain in chains
+def method_parts(
+    comparison: Comparison, tabulate: Tabulate, escape: Callable[[str], str]
+) -> list[str]:
+    """Return what is said of several data sets together, and the section that defines everything."""
+    parts = _across(comparison, tabulate, escape)
+    if any(statistics.families for statistics in comparison.statistics):
+        parts += [
+            "## How differences are tested",
+            "\n".join(f"- {escape(line)}" for line in how_tested()),
         ]
-        text = "Kendall's tau between the rankings of two data sets (by the mean over subjects):"
-        parts += ["## Agreement between data sets", text, "\n".join(lines)]
-    parts += [
-        "## How differences are tested",
-        "\n".join(f"- {escape(line)}" for line in how_tested()),
-    ]
     return parts
+
+
+def _across(comparison: Comparison, tabulate: Tabulate, escape: Callable[[str], str]) -> list[str]:
+    parts = []
+    for ranks in comparison.mean_ranks:
+        heads = rank_table_heads(ranks)
+        parts += [
+            f"Ranks, {escape(ranks.chain)} maps",
+            tabulate(heads, rank_table_cells(ranks), heads[1:]),
+        ]
+    if parts:
+        parts.append(escape(RANKS_MEAN))
+    if comparison.agreements:
+        lines = [f"- {escape(agreement_sentence(one))}" for one in comparison.agreements]
+        text = "Kendall's tau between the rankings of two data sets (by the mean over subjects):"
+        parts += [text, "\n".join(lines)]
+    for table in comparison.crossed:
+        parts += [
+            f"Trained on one data set, tested on another, {escape(table.chain)} maps",
+            tabulate(cross_heads(table), cross_cells(table), table.datasets),
+        ]
+    if comparison.crossed:
+        parts.append(escape(CROSSED))
+    return ["## Across data sets", *parts] if parts else []
 
 
 def _details(family: Family, tabulate: Tabulate, escape: Callable[[str], str]) -> list[str]:

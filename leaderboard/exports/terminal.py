@@ -11,6 +11,16 @@ from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
 from leaderboard.tables.table import Row, Table
+from leaderboard.words.across_text import (
+    CROSSED,
+    NOT_CARRIED,
+    RANKS_MEAN,
+    agreement_sentence,
+    cross_cells,
+    cross_heads,
+    rank_table_cells,
+    rank_table_heads,
+)
 from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
 from leaderboard.words.group_text import (
     GROUP_HEADS,
@@ -21,7 +31,7 @@ from leaderboard.words.group_text import (
     paper_cells,
 )
 from leaderboard.words.notes import heading_of, notes_of
-from leaderboard.words.verdicts import agreements_text, sentences
+from leaderboard.words.verdicts import sentences
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,15 +66,35 @@ def print_comparison(comparison: Comparison, file: IO[str] | None = None) -> Non
             if part.table is table:
                 console.print(escape(_printable(f"\nBy {part.by}")), style="bold")
                 console.print(_grid(GROUP_HEADS, group_cells(part), GROUP_NUMBERS))
-    if comparison.agreements:
-        console.print("\nKendall's tau between data sets", style="bold")
-        for one in comparison.agreements:
-            text = f"{one.chain}: {agreements_text([one])} ({one.methods} methods)"
-            console.print(f"  {escape(_printable(text))}")
+    _print_across(console, comparison)
     if comparison.skipped:
         console.print(f"\nLeft out, {len(comparison.skipped)}:", style="bold")
         for reason in comparison.skipped:
             console.print(f"  {escape(_printable(reason))}", soft_wrap=True)
+
+
+def _print_across(console: Console, comparison: Comparison) -> None:
+    """Print what is said of several data sets together."""
+    from rich.markup import escape
+
+    for ranks in comparison.mean_ranks:
+        console.print(escape(_printable(f"\nOver the data sets, {ranks.chain} maps")), style="bold")
+        heads = rank_table_heads(ranks)
+        console.print(_grid(heads, rank_table_cells(ranks), heads[1:]))
+    if comparison.mean_ranks:
+        console.print(f"  {RANKS_MEAN}", style="dim")
+    if comparison.agreements:
+        console.print("\nKendall's tau between data sets", style="bold")
+        for one in comparison.agreements:
+            console.print(f"  {escape(_printable(agreement_sentence(one)))}")
+    for table in comparison.crossed:
+        title = f"\nTrained on one data set, tested on another, {table.chain} maps"
+        console.print(escape(_printable(title)), style="bold")
+        console.print(_grid(cross_heads(table), cross_cells(table), table.datasets))
+    if comparison.crossed:
+        console.print(f"  {CROSSED}", style="dim")
+        if not any(line.threshold_from for table in comparison.crossed for line in table.lines):
+            console.print(f"  {NOT_CARRIED}", style="dim")
 
 
 def _print_statistics(console: Console, statistics: TableStatistics) -> None:

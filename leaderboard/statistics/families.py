@@ -102,28 +102,6 @@ def table_statistics(table: Table, extra: Extra = NOTHING_MORE) -> TableStatisti
     return TableStatistics(tuple(families), _between_chains(families), known, _seeds_said(rows))
 
 
-def between_datasets(
-    tables: Sequence[Table], statistics: Sequence[TableStatistics]
-) -> tuple[Agreement, ...]:
-    """Compare the rankings (by mean) of the data sets' main tables, chain by chain.
-
-    Only the methods that two data sets share count, three at least.
-    """
-    found = []
-    main = [
-        (table, part) for table, part in zip(tables, statistics, strict=True) if not table.differs
-    ]
-    for (first, one), (second, other) in itertools.combinations(main, 2):
-        for chain in first.protocol.chains:
-            pair = one.family(chain), other.family(chain)
-            if pair[0] is None or pair[1] is None:
-                continue
-            agreement = _agreement(first.dataset, second.dataset, chain, pair[0], pair[1])
-            if agreement is not None:
-                found.append(agreement)
-    return tuple(found)
-
-
 def values_of(
     rows: Sequence[Row],
 ) -> tuple[tuple[str, ...], list[NDArray[np.float64]], int]:
@@ -273,7 +251,7 @@ def _seeds_said(rows: Sequence[Row]) -> tuple[str, ...]:
 def _between_schemes(ranked: Sequence[Ranking], chain: str) -> tuple[Agreement, ...]:
     return tuple(
         Agreement(
-            one.scheme, other.scheme, chain, len(one.ranks), kendall_tau(one.ranks, other.ranks)
+            one.scheme, other.scheme, chain, len(one.ranks), kendall_tau(one.ranks, other.ranks)[0]
         )
         for one, other in itertools.combinations(ranked, 2)
     )
@@ -282,13 +260,13 @@ def _between_schemes(ranked: Sequence[Ranking], chain: str) -> tuple[Agreement, 
 def _between_chains(families: Sequence[Family]) -> tuple[Agreement, ...]:
     ranked = [family for family in families if family.rankings]
     found = [
-        _agreement(one.chain, other.chain, "", one, other)
+        _agreement(one.chain, other.chain, one, other)
         for one, other in itertools.combinations(ranked, 2)
     ]
     return tuple(agreement for agreement in found if agreement is not None)
 
 
-def _agreement(first: str, second: str, chain: str, one: Family, other: Family) -> Agreement | None:
+def _agreement(first: str, second: str, one: Family, other: Family) -> Agreement | None:
     """Compare two families' rankings of the methods that they share; None for fewer than three."""
     if not one.rankings or not other.rankings:
         return None
@@ -299,5 +277,5 @@ def _agreement(first: str, second: str, chain: str, one: Family, other: Family) 
     shared = [label for label in scores[0] if label in scores[1]]
     if len(shared) < 3:
         return None
-    tau = kendall_tau(*([part[label] for label in shared] for part in scores))
-    return Agreement(first, second, chain, len(shared), tau)
+    tau, _ = kendall_tau(*([part[label] for label in shared] for part in scores))
+    return Agreement(first, second, "", len(shared), tau)

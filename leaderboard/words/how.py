@@ -48,6 +48,8 @@ def how_tested() -> tuple[str, ...]:
         "subject x seed holds whatever else varies.",
         "Power: for the typical pair of the family (median variances) at 5 % within the family. Equivalence within a margin (--margin): "
         "two one-sided t tests, Holm's method within the family.",
-        "Kendall's tau-b: 1, two rankings agree; 0, they have nothing in common; -1, one is the other reversed; –: one of them ties all.",
+        "Kendall's tau-b: 1, two rankings agree; 0, they have nothing in common; -1, one is the other reversed; –: one of them ties all. Between data "
+        f"sets: in brackets 95 % of {RANK_RESAMPLES:,} bootstraps of the subjects (and seeds) within each; p counts the orders of the methods that "
+        "would agree as well, and so tells how little few methods can show.",
         "Bold: significantly better than every other ranked row with the same post-processing. No bold: nobody is.",
     )

@@ -55,11 +55,13 @@ def record_of(
     test: Sequence[str] = TEST,
     scale: float = 1.0,
     trained_on: str = "",
-    config: EvaluationConfig = CONFIG,
+    evaluation: EvaluationConfig = CONFIG,
     **changes: Any,
 ) -> Path:
     """Evaluate drawn maps and write the record; returns its folder."""
-    found = evaluate(lambda name: scored(name, skill, seed, scale), val, test, config, workers=1)
+    found = evaluate(
+        lambda name: scored(name, skill, seed, scale), val, test, evaluation, workers=1
+    )
     parts = {"method": method, "skill": skill}
     if dataset != "drawn" or seed or trained_on:
         parts |= {"dataset": dataset, "seed": seed, "trained_on": trained_on}

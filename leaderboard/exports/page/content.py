@@ -22,6 +22,15 @@ from leaderboard.tables.columns import columns_of
 from leaderboard.tables.seeds import Estimate
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Row, Table
+from leaderboard.words.across_text import (
+    CROSSED,
+    RANKS_MEAN,
+    agreement_sentence,
+    cross_cells,
+    cross_heads,
+    rank_table_cells,
+    rank_table_heads,
+)
 from leaderboard.words.group_text import (
     GROUP_HEADS,
     PAPER_HEADS,
@@ -33,7 +42,6 @@ from leaderboard.words.how import how_tested
 from leaderboard.words.notes import heading_of, notes_of
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
 from leaderboard.words.threshold_text import THRESHOLD_HEADS, threshold_cells
-from leaderboard.words.verdicts import agreements_text
 
 
 def page_content(comparison: Comparison) -> dict[str, Any]:
@@ -73,11 +81,38 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
             }
             for k, table in enumerate(comparison.tables)
         ],
-        "agreement": plain(agreements_text(comparison.agreements)) if comparison.agreements else "",
+        "agreements": [plain(agreement_sentence(one)) for one in comparison.agreements],
+        "across": _across(comparison),
         "how": list(how_tested()),
         "runs": [_run(run) for run in runs.values()],
         "skipped": [plain(reason) for reason in comparison.skipped],
     }
+
+
+def _across(comparison: Comparison) -> list[dict[str, Any]]:
+    """Return the tables of several data sets together: mean ranks, and trained on one and tested on another."""
+    ranks = [
+        (f"Ranks, {one.chain} maps", rank_table_heads(one), rank_table_cells(one), RANKS_MEAN)
+        for one in comparison.mean_ranks
+    ]
+    crossed = [
+        (
+            f"Trained on one data set, tested on another, {one.chain} maps",
+            cross_heads(one),
+            cross_cells(one),
+            CROSSED,
+        )
+        for one in comparison.crossed
+    ]
+    return [
+        {
+            "title": plain(title),
+            "heads": [plain(head) for head in heads],
+            "lines": [[plain(cell) for cell in line] for line in lines],
+            "note": note,
+        }
+        for title, heads, lines, note in [*ranks, *crossed]
+    ]
 
 
 def _subject_columns() -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from andi_bench.metrics import threshold_spread
 from andi_bench.metrics.histograms.binning import score_histogram
 from andi_bench.metrics.resampling import DRAW_SEED, resample_counts
-from andi_bench.metrics.threshold_spread import resampled_thresholds
+from andi_bench.metrics.threshold_spread import dice_above, resampled_thresholds
 from andi_bench.metrics.thresholds import best_dice
 
 
@@ -105,3 +105,13 @@ def test_memory_does_not_grow_with_subjects_times_voxels():
     peak(12)
     # one number a subject and threshold, not one a subject and score
     assert peak(24) - peak(12) < 72 * 2100 * 8 + 1e6
+
+
+def test_dice_above_a_threshold_is_that_of_the_voxels():
+    rng = np.random.default_rng(5)
+    subjects = brains(rng, 4)
+    for subject, histogram in zip(subjects, of(subjects), strict=True):
+        found = dice_above(histogram, 1.25)
+        assert (found is None) == (not subject[1].any())
+        if found is not None:
+            assert found == pytest.approx(dice_by_hand([subject], 1.25))

@@ -79,7 +79,7 @@ def test_of_one_subject_it_cannot_be_known_and_no_range_is_printed(written):
 
 def test_where_small_detections_are_removed_afterwards_no_dice_is_said(written):
     config = EvaluationConfig(median=3, bootstraps=20, min_component_ml=0.1)
-    run, comparison = written(MANY, config=config)
+    run, comparison = written(MANY, evaluation=config)
     spread = next(iter(run.operating_points.values()))["val-dice"].spread
     assert spread.low is not None
     assert spread.dice_low is None
@@ -87,7 +87,7 @@ def test_where_small_detections_are_removed_afterwards_no_dice_is_said(written):
 
 
 def test_without_resamples_and_in_older_records_nothing_is_said(written, make_run, records_dir):
-    run, _ = written(MANY, config=EvaluationConfig(median=3, bootstraps=0))
+    run, _ = written(MANY, evaluation=EvaluationConfig(median=3, bootstraps=0))
     assert spread_sentences(run) == []
     make_run("older", 0.5)
     (table,) = compare(records_dir, dataset="phantom").tables
