@@ -17,6 +17,7 @@ from andi_bench.records.states import superseded, why_older
 from leaderboard.statistics.across import MeanRanks, between_datasets, mean_ranks
 from leaderboard.statistics.families import table_statistics
 from leaderboard.statistics.family import NOTHING_MORE, Agreement, Extra, TableStatistics
+from leaderboard.statistics.group_tests import GroupTests, group_tests
 from leaderboard.tables.crossing import CrossTable, cross_tables
 from leaderboard.tables.subgroups import GroupTable, group_tables
 from leaderboard.tables.table import Table, build_tables, with_limits
@@ -40,6 +41,8 @@ class Comparison:
         Between the rankings of the data sets.
     mean_ranks : tuple of MeanRanks
         Over the data sets, by post-processing.
+    group_tests : tuple of GroupTests
+        One a table by sub-group, in the same order.
     crossed : tuple of CrossTable
         Trained on one data set, tested on another, by post-processing.
     """
@@ -51,6 +54,12 @@ class Comparison:
     agreements: tuple[Agreement, ...] = ()
     mean_ranks: tuple[MeanRanks, ...] = ()
     crossed: tuple[CrossTable, ...] = ()
+    group_tests: tuple[GroupTests, ...] = ()
+
+    def groups_of(self, table: Table) -> list[tuple[GroupTable, GroupTests]]:
+        """Return a table by sub-group, with its tests; [] where that was not asked for."""
+        pairs = zip(self.groups, self.group_tests, strict=True)
+        return [(part, tests) for part, tests in pairs if part.table is table]
 
     def statistics_of(self, table: Table) -> TableStatistics:
         """Return the statistics of one of the tables; empty where they were not asked for."""
@@ -115,7 +124,8 @@ def compare(
     tables, statistics = _tested(built, extra)
     groups = group_tables(tables, by) if by is not None else ()
     agreements, ranks, crossed = _across(tables, extra)
-    return Comparison(tables, skipped, groups, statistics, agreements, ranks, crossed)
+    tests = tuple(group_tests(part.table, part.by, part.members) for part in groups)
+    return Comparison(tables, skipped, groups, statistics, agreements, ranks, crossed, tests)
 
 
 def _across(

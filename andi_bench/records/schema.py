@@ -28,6 +28,12 @@ the state of the data (:data:`IDENTITY`, ``asked``, ``former``, ``files``, ``dat
 (:class:`ThresholdSpread`)."""
 
 
+NOT_KNOWN = "not known"
+"""Name of the sub-group of those whose column is empty."""
+
+SMALLEST_GROUP = 5
+"""Subjects: of fewer, no figure of a sub-group is given, for they say nothing of the group."""
+
 MATCHED_SINCE = LESION_FREE_APART = 2
 """Version of the protocol from which on lesions and detections are matched one to one, and from which on thresholds and means
 are over subjects with a lesion, the others apart."""
@@ -207,7 +213,7 @@ class ChainSummary(Part):
 class Group(Part):
     """Test subjects that share something: ``name`` such as ``ljubljana`` or ``Q1 (23 to 41)``, results by chain.
 
-    With fewer than three subjects there are no limits.
+    A figure that rests on fewer than :data:`SMALLEST_GROUP` subjects has no value; in records before schema 5 it may have one.
     """
 
     name: str

@@ -11,16 +11,21 @@ from andi_bench.files import write_atomically
 from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
 from leaderboard.exports.markdown_differences import method_parts, statistics_parts
+from leaderboard.statistics.group_tests import GroupTests
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Row, Table
 from leaderboard.words.group_text import (
+    CONTRAST_HEADS,
+    CONTRAST_NUMBERS,
     GROUP_HEADS,
     GROUP_NUMBERS,
     PAPER_HEADS,
     PAPER_NOTE,
     PAPER_NUMBERS,
+    contrast_cells,
+    contrast_sentences,
     group_cells,
     paper_cells,
 )
@@ -70,9 +75,8 @@ def to_markdown(
     parts = ["# Leaderboard"]
     for place, table in enumerate(comparison.tables):
         parts += _table_parts(comparison, table, links[place] if links else ())
-        parts += [
-            part for group in comparison.groups if group.table is table for part in _groups(group)
-        ]
+        for group, tests in comparison.groups_of(table):
+            parts += _groups(group, tests)
     parts += method_parts(comparison, _plain_table, _escaped)
     if comparison.tables:
         parts.append(_definitions(comparison))
@@ -133,9 +137,17 @@ def _cell(column: Column, row: Row, strong: bool) -> str:
     return f"**{head}**{space}{rest}" if strong else text
 
 
-def _groups(part: GroupTable) -> list[str]:
+def _groups(part: GroupTable, tests: GroupTests) -> list[str]:
     heading = f"### {_escaped(part.table.title)} by {_escaped(part.by)}"
-    return [heading, _plain_table(GROUP_HEADS, group_cells(part), GROUP_NUMBERS)]
+    parts = [heading, _plain_table(GROUP_HEADS, group_cells(part), GROUP_NUMBERS)]
+    parts.append(_list(contrast_sentences(tests)))
+    if tests.contrasts:
+        parts += [
+            f"<details><summary>All {len(tests.contrasts)} statements</summary>",
+            _plain_table(CONTRAST_HEADS, contrast_cells(tests), CONTRAST_NUMBERS),
+            "</details>",
+        ]
+    return parts
 
 
 def _plain_table(heads: Sequence[str], cells: list[list[str]], numbers: Sequence[str]) -> str:

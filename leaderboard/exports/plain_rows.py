@@ -85,5 +85,6 @@ def flat_groups(part: GroupTable) -> list[dict[str, Any]]:
             line[name] = figure.value
             line |= {f"{name}_low": figure.low, f"{name}_high": figure.high}
             line[f"{name}_seed_sd"] = figure.seed_sd
+            line[f"{name}_n"] = row.counts[name]
         lines.append(line)
     return lines

@@ -27,6 +27,7 @@ from leaderboard.words.group_text import (
     GROUP_NUMBERS,
     PAPER_HEADS,
     PAPER_NUMBERS,
+    contrast_sentences,
     group_cells,
     paper_cells,
 )
@@ -62,10 +63,11 @@ def print_comparison(comparison: Comparison, file: IO[str] | None = None) -> Non
     for table in comparison.tables:
         _print_table(console, table)
         _print_statistics(console, comparison.statistics_of(table))
-        for part in comparison.groups:
-            if part.table is table:
-                console.print(escape(_printable(f"\nBy {part.by}")), style="bold")
-                console.print(_grid(GROUP_HEADS, group_cells(part), GROUP_NUMBERS))
+        for part, tests in comparison.groups_of(table):
+            console.print(escape(_printable(f"\nBy {part.by}")), style="bold")
+            console.print(_grid(GROUP_HEADS, group_cells(part), GROUP_NUMBERS))
+            for sentence in contrast_sentences(tests):
+                console.print(f"  {escape(_printable(sentence))}", style="dim")
     _print_across(console, comparison)
     if comparison.skipped:
         console.print(f"\nLeft out, {len(comparison.skipped)}:", style="bold")

@@ -8,6 +8,7 @@ import numpy as np
 
 from andi_bench.metrics.compared import tested_metric, title_of
 from andi_bench.metrics.points import RANKING
+from andi_bench.records.schema import SMALLEST_GROUP
 from leaderboard.figures.style import legend_below, panels, short
 from leaderboard.tables.subgroups import group_tables
 
@@ -88,6 +89,8 @@ def by_lesion_size(scene: Scene) -> Figure | None:
     (grouped,) = group_tables([scene.table], LESION_SIZE)
     names = list(dict.fromkeys(row.group for row in grouped.rows if row.group != "no lesion"))
     chains = scene.chains
+    if not any(row.figures[RANKING].value is not None for row in grouped.rows):
+        return None  # every group is too small
     if not names or not chains:
         return None
     figure, axes = panels(len(chains), 3.0, sharey=True)
@@ -120,13 +123,15 @@ def by_lesion_size(scene: Scene) -> Figure | None:
                 if estimate.low is not None and estimate.high is not None:
                     axis.plot([x, x], [estimate.low, estimate.high], color=color, lw=0.7, zorder=2)
         counts = {row.group: row.subjects for row in grouped.rows}
-        ticks = [f"{name.replace(' (', chr(10)).rstrip(')')}\nn = {counts[name]}" for name in names]
+        ticks = [
+            f"{name.replace(' (', chr(10)).rstrip(')')}\nn = {counts[name]}"
+            + (": too few" if counts[name] < SMALLEST_GROUP else "")
+            for name in names
+        ]
         axis.set_xticks(range(len(names)), ticks)
         axis.set(title=f"{chain} maps", xlabel="quartile of the lesion volume")
         axis.grid(axis="x", visible=False)
-    fewest = min(row.subjects for row in grouped.rows if row.group in names)
-    interval = "and 95 %" if fewest > 2 else "\n(95 % from 3 subjects on)"
-    axes[0].set_ylabel(f"{title_of(RANKING)}, mean {interval}")
+    axes[0].set_ylabel(f"{title_of(RANKING)}, mean and 95 %")
     axes[0].set_ylim(bottom=0)
     legend_below(figure, axes, 5 if len(chains) > 1 else 3)
     return figure

@@ -171,11 +171,11 @@ def _carried(row: Row, source: Row) -> Estimate:
     by_seed = []
     for run in runs:
         origin = next((other for other in source.runs if _carries(other, run)), None)
-        point = origin and origin.operating_points.get(row.chain, {}).get(RANKING_POINT.name)
+        point = origin and origin.operating_points.get(source.chain, {}).get(RANKING_POINT.name)
         # an incomplete run has no values
         if not point or point.threshold is None or not row.values.get(LESION_ML):
             return Estimate()
-        by_seed.append(_dice(run, row.chain, point.threshold))
+        by_seed.append(_dice(run, source.chain, point.threshold))
     shared = sorted(set.intersection(*map(set, by_seed)))
     if not shared:
         return Estimate()

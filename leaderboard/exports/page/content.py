@@ -17,6 +17,7 @@ from leaderboard.compare import Comparison
 from leaderboard.exports.page.recall_curves import recall_curve
 from leaderboard.exports.page.tests_and_ranks import statistics_content
 from leaderboard.statistics.family import TableStatistics
+from leaderboard.statistics.group_tests import GroupTests
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
 from leaderboard.tables.seeds import Estimate
@@ -32,9 +33,12 @@ from leaderboard.words.across_text import (
     rank_table_heads,
 )
 from leaderboard.words.group_text import (
+    CONTRAST_HEADS,
     GROUP_HEADS,
     PAPER_HEADS,
     PAPER_NOTE,
+    contrast_cells,
+    contrast_sentences,
     group_cells,
     paper_cells,
 )
@@ -77,7 +81,7 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
         "tables": [
             {
                 **_table(k, table, comparison.statistics_of(table), places),
-                "groups": [_groups(part) for part in comparison.groups if part.table is table],
+                "groups": [_groups(*found) for found in comparison.groups_of(table)],
             }
             for k, table in enumerate(comparison.tables)
         ],
@@ -265,9 +269,16 @@ def _guards(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _groups(part: GroupTable) -> dict[str, Any]:
+def _groups(part: GroupTable, tests: GroupTests) -> dict[str, Any]:
     lines = [[plain(cell) for cell in line] for line in group_cells(part)]
-    return {"by": plain(part.by), "heads": list(GROUP_HEADS), "lines": lines}
+    contrasts = [[plain(cell) for cell in line] for line in contrast_cells(tests)]
+    return {
+        "by": plain(part.by),
+        "heads": list(GROUP_HEADS),
+        "lines": lines,
+        "sentences": [plain(text) for text in contrast_sentences(tests)],
+        "contrasts": {"heads": list(CONTRAST_HEADS), "lines": contrasts} if contrasts else None,
+    }
 
 
 def _thresholds(table: Table) -> dict[str, Any] | None:
