@@ -34,8 +34,11 @@ def precision_recall(scene: Scene) -> Figure | None:
         rows = scene.rows(chain)
         for place, row in enumerate(rows):
             counts = counts_of(row)
-            if counts is None:
+            if counts is None or len({frozenset(seed.subjects) for seed in counts}) > 1:
                 continue
+            counts = [
+                seed.only(counts[0].subjects) for seed in counts
+            ]  # one draw, the same subjects
             drawn = True
             color = scene.looks.color(row.label)
             ones = np.ones((1, len(counts[0].subjects)), dtype=np.int64)

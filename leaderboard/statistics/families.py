@@ -110,7 +110,7 @@ def values_of(
     subjects = tuple(sorted(set.intersection(*sets))) if sets else ()
     values = [
         np.array([[seed[name] for seed in row.by_seed] for name in subjects]).reshape(
-            len(subjects), -1
+            len(subjects), len(row.by_seed)
         )
         for row in rows
     ]
