@@ -82,7 +82,7 @@ def test_a_carried_threshold_gives_the_dice_of_the_maps_there(records, origin, t
         for name in part["test"]:
             subject = scored(name, 3.0, seed, part.get("scale", 1.0))
             scores = PostProcessing(median=3 if chain != "raw" else 1).apply(
-                subject.map, subject.brain
+                subject.map, subject.brain, subject.spacing
             )
             lesion, above = subject.lesion & subject.brain, (scores > threshold) & subject.brain
             if lesion.any():
