@@ -1,5 +1,7 @@
 """Trained on one data set, tested on another, with thresholds of either: against the maps themselves."""
 
+import json
+
 import numpy as np
 import pytest
 from support.small_evaluation import record_of, scored
@@ -133,3 +135,19 @@ def test_rankings_across_data_sets_take_the_row_that_learnt_from_the_data_set_it
     here, there = compare(records).tables
     assert by_method(here, "raw")["learner"].costs["trained_on"] == "here"
     assert by_method(there, "raw")["learner"].costs["trained_on"] == "there"
+
+
+def test_the_command_carries_thresholds_over_where_it_is_asked_to(records, cli):
+    plain = cli("compare", "--records", records, "--json")
+    asked = cli("compare", "--records", records, "--json", "--carry-thresholds")
+    assert (plain.code, asked.code) == (0, 0)
+    origins = [
+        {
+            line["threshold_from"]
+            for table in json.loads(answer.out)["crossed"]
+            for line in table["lines"]
+        }
+        for answer in (plain, asked)
+    ]
+    assert origins == [{""}, {"", "here", "there"}]
+    assert "--carry-thresholds" in cli("compare", "--records", records).out
