@@ -64,7 +64,8 @@ def print_comparison(comparison: Comparison, file: IO[str] | None = None) -> Non
         _print_table(console, table)
         _print_statistics(console, comparison.statistics_of(table))
         for part, tests in comparison.groups_of(table):
-            console.print(escape(_printable(f"\nBy {part.by}")), style="bold")
+            console.print()
+            console.print(escape(_printable(f"By {part.by}")), style="bold")
             console.print(_grid(GROUP_HEADS, group_cells(part), GROUP_NUMBERS))
             for sentence in contrast_sentences(tests):
                 console.print(f"  {escape(_printable(sentence))}", style="dim")
@@ -80,7 +81,8 @@ def _print_across(console: Console, comparison: Comparison) -> None:
     from rich.markup import escape
 
     for ranks in comparison.mean_ranks:
-        console.print(escape(_printable(f"\nOver the data sets, {ranks.chain} maps")), style="bold")
+        console.print()
+        console.print(escape(_printable(f"Over the data sets, {ranks.chain} maps")), style="bold")
         heads = rank_table_heads(ranks)
         console.print(_grid(heads, rank_table_cells(ranks), heads[1:]))
     if comparison.mean_ranks:
@@ -90,7 +92,8 @@ def _print_across(console: Console, comparison: Comparison) -> None:
         for one in comparison.agreements:
             console.print(f"  {escape(_printable(agreement_sentence(one)))}")
     for table in comparison.crossed:
-        title = f"\nTrained on one data set, tested on another, {table.chain} maps"
+        title = f"Trained on one data set, tested on another, {table.chain} maps"
+        console.print()
         console.print(escape(_printable(title)), style="bold")
         console.print(_grid(cross_heads(table), cross_cells(table), table.datasets))
     if comparison.crossed:

@@ -31,11 +31,16 @@ PAPER_NOTE = (
 
 
 def group_cells(table: GroupTable) -> list[list[str]]:
-    """Return the rows of a table by sub-group, under :data:`GROUP_HEADS`."""
-    out, last = [], None
+    """Return the rows of a table by sub-group, under :data:`GROUP_HEADS`; a group of too few subjects is one line that says so."""
+    out: list[list[str]] = []
+    last = None
     for row in table.rows:
         new = row.group != last
         last = row.group
+        if row.subjects < SMALLEST_GROUP:
+            nothing = [""] * (len(GROUP_HEADS) - 3)
+            out += [[row.group, str(row.subjects), _too_few(row.subjects), *nothing]] if new else []
+            continue
         out.append(
             [
                 row.group if new else "",
@@ -51,9 +56,11 @@ def group_cells(table: GroupTable) -> list[list[str]]:
 def _cell(row: GroupRow, key: str) -> str:
     """Return a figure; where it rests on too few subjects, how many they are."""
     count = row.counts[key]
-    return (
-        f"n = {count}: too few" if 0 < count < SMALLEST_GROUP else with_interval(row.figures[key])
-    )
+    return _too_few(count) if 0 < count < SMALLEST_GROUP else with_interval(row.figures[key])
+
+
+def _too_few(subjects: int) -> str:
+    return f"n = {subjects}: too few"
 
 
 def contrast_sentences(found: GroupTests) -> list[str]:

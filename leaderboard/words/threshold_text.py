@@ -88,7 +88,7 @@ def threshold_note(table: Table) -> str:
     _, run, row, spread = max(moved, key=lambda one: one[0])
     seed = f", seed {run.run.seed}" if row.chance else ""
     text = (
-        f"{head}. With others of their kind the mean Dice of these test subjects would lie elsewhere, at most in "
+        f"{head}. With others of their kind the mean Dice of these test subjects would be another one; it moves most for "
         f"{row.label} ({row.chain}{seed}): {_dice(spread)} in 95 of 100 resamples"
     )
     return text + ("; of so few that is a lower bound." if fewest <= FEW_VALIDATION else ".")
@@ -103,7 +103,7 @@ def _sentence(found: ThresholdSpread) -> str:
     if found.low is None or found.high is None or found.sd is None:
         return f"frozen on {_people(found.subjects)} with a lesion: how far another one would move it cannot be known"
     text = (
-        f"with other validation subjects ({_people(found.subjects)} with a lesion, {found.resamples:,} resamples) the threshold "
+        f"with others in place of the {_people(found.subjects)} with a lesion ({found.resamples:,} resamples) the threshold "
         f"would lie in {found.low:.3g} to {found.high:.3g} (SD {found.sd:.2g})"
     )
     if found.dice_sd is not None:

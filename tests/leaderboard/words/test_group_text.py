@@ -16,6 +16,7 @@ from leaderboard.exports.markdown import to_markdown
 from leaderboard.exports.page.content import page_content
 from leaderboard.exports.terminal import print_comparison
 from leaderboard.tables.cells import DASH
+from leaderboard.tables.seeds import Estimate
 from leaderboard.words.group_text import (
     CONTRAST_HEADS,
     CONTRAST_NUMBERS,
@@ -54,11 +55,23 @@ def test_a_group_is_named_once_with_its_subjects(comparison):
         assert line[4].startswith(f"{row.figures[RANKING].value:.3f} [")
 
 
-def test_a_figure_of_few_subjects_is_their_number(tmp_path):
+def test_a_group_of_too_few_is_one_line_that_says_so(tmp_path):
     record_of(tmp_path, "mine")
     (table,) = compare(tmp_path, by="site").groups
-    shown = [line[4] for line in group_cells(table)]
-    assert shown == ["n = 2: too few"] * 2 + ["n = 1: too few"] * 2  # t3 has no lesion
+    assert group_cells(table) == [
+        [name, "2", "n = 2: too few", *[""] * (len(GROUP_HEADS) - 3)] for name in "AB"
+    ]
+
+
+def test_a_figure_that_too_few_of_a_group_have_is_their_number(comparison):
+    (table,) = comparison.groups
+    row = table.rows[0]
+    few = replace(
+        row,
+        figures={key: Estimate() for key in row.figures},
+        counts=dict.fromkeys(row.counts, 4),
+    )
+    assert group_cells(replace(table, rows=(few,)))[0][4:] == ["n = 4: too few"] * 3
 
 
 def test_what_the_tests_of_groups_found_is_said(comparison):
