@@ -25,8 +25,14 @@ LESION_ML = "lesion_ml"
 READABLE = (1, 2, 3, 4, 5)
 """Versions that can be read: 2 added what 1 leaves at its default (sub-groups, native grid, paper's protocol), 3 what names
 the state of the data (:data:`IDENTITY`, ``asked``, ``former``, ``files``, ``data_fingerprint``), 4 the version of the protocol (:attr:`Protocol.version`), 5 what a frozen threshold reaches on
-the validation subjects (:attr:`RecordedThreshold.reached`)."""
+the validation subjects (:attr:`RecordedThreshold.reached`) and its own uncertainty (:class:`ThresholdSpread`)."""
 
+
+NOT_KNOWN = "not known"
+"""Name of the sub-group of those whose column is empty."""
+
+SMALLEST_GROUP = 5
+"""Subjects: of fewer, no figure of a sub-group is given, for they say nothing of the group."""
 
 MATCHED_SINCE = LESION_FREE_APART = 2
 """Version of the protocol from which on lesions and detections are matched one to one, and from which on thresholds and means
@@ -133,13 +139,34 @@ class GuardResult(Part):
     detail: str = ""
 
 
+class ThresholdSpread(Part):
+    """How far a threshold hangs on who was in the validation split, by a bootstrap of the ``subjects`` it was found on.
+
+    ``low``, ``median``, ``high``: 2.5, 50 and 97.5 % of the thresholds that ``resamples`` of these subjects would have
+    chosen, ``sd`` their standard deviation; ``dice_*`` the same of the mean Dice that they give on the test subjects with a
+    lesion, None where small detections are removed after the threshold. All are None with one subject: nothing tells then.
+    """
+
+    subjects: int
+    resamples: int
+    low: float | None = None
+    median: float | None = None
+    high: float | None = None
+    sd: float | None = None
+    dice_low: float | None = None
+    dice_median: float | None = None
+    dice_high: float | None = None
+    dice_sd: float | None = None
+
+
 class RecordedThreshold(Part):
     """A threshold and where it comes from.
 
     ``threshold`` None: one per volume, or none could be found. ``edge``: the optimum lies at the end of
     the scores. ``test_fpr``: share of lesion-free brain voxels of the test split above it. ``reached``: of a threshold that
     the validation subjects decide, what it reaches on those it was found on: their mean Dice, or the rate that it was
-    looked for by; None for other points, where nobody counts, and in older records.
+    looked for by; None for other points, where nobody counts, and in older records. ``spread``: of the point that
+    ranks; None for others, without resamples, and in older records.
     """
 
     threshold: float | None = None
@@ -147,6 +174,7 @@ class RecordedThreshold(Part):
     how: str = ""
     test_fpr: float | None = None
     reached: float | None = None
+    spread: ThresholdSpread | None = None
 
 
 class Pooled(Part):
@@ -189,7 +217,7 @@ class ChainSummary(Part):
 class Group(Part):
     """Test subjects that share something: ``name`` such as ``ljubljana`` or ``Q1 (23 to 41)``, results by chain.
 
-    With fewer than three subjects there are no limits.
+    A figure that rests on fewer than :data:`SMALLEST_GROUP` subjects has no value; in records before schema 5 it may have one.
     """
 
     name: str

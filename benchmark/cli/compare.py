@@ -56,6 +56,13 @@ def _compare(
             help="also test which rows are equivalent: their difference within this margin"
         ),
     ] = None,
+    carry_thresholds: Annotated[
+        bool,
+        typer.Option(
+            "--carry-thresholds",
+            help="also Dice of each data set at thresholds that were frozen on the others",
+        ),
+    ] = False,
     records: Annotated[
         list[Path] | None,
         typer.Option(help="folder of run records; repeated: merged; default: the workspace's"),
@@ -82,7 +89,7 @@ def _compare(
         by,
         metric,
         seeds=_seeds(seeds) if seeds is not None else None,
-        extra=Extra(older=older, schemes=schemes, margin=margin),
+        extra=Extra(older=older, schemes=schemes, margin=margin, carry_thresholds=carry_thresholds),
     )
     drawn: list[Path] = []
     for export, path in in_order(exports):

@@ -28,6 +28,7 @@ from benchmark.evaluation.frozen_points import (
     checked_points,
     read_brains,
     upper_bounds,
+    with_spread,
 )
 from benchmark.evaluation.kept_histograms import KeptHistograms
 from benchmark.evaluation.measurement import (
@@ -157,7 +158,11 @@ def evaluate(
             name = chain.name
             above = {p: sum(m.above[name][p] for m in measured) for p in points[name]}
             bounds, more = upper_bounds(load, work, chain, tested[name], measured)
-            points[name] = {**checked_points(points[name], tested[name], above), **bounds}
+            checked = checked_points(points[name], tested[name], above)
+            checked = with_spread(
+                checked, chain, calibration[name], tested[name], config.bootstraps
+            )
+            points[name] = {**checked, **bounds}
             rows += more
     passes = _Passes(val, calibration, tested, measured, rows, points)
     return _evaluation(partial(_recount, load, test), chains, config, passes, unranked, notes)

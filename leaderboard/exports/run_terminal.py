@@ -14,12 +14,15 @@ from andi_bench.metrics.catalogue import CATALOGUE
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import POINTS, RANKING_POINT, UPPER_BOUND
 from andi_bench.records.previews import find_previews
-from andi_bench.records.schema import LESION_ML
+from andi_bench.records.schema import LESION_FREE_APART, LESION_ML
 from andi_bench.records.store import RunRecord, read_record, read_subjects
-from leaderboard.tables.cells import DASH
+from leaderboard.tables.cells import DASH, with_interval
 from leaderboard.tables.comparability import comparability
+from leaderboard.tables.seeds import Estimate, subject_estimates
+from leaderboard.tables.subject_values import read_subject_table
 from leaderboard.words.notes import older_version
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
+from leaderboard.words.threshold_text import spread_sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,14 +153,9 @@ def _pairs(console: Console, pairs: Sequence[tuple[str, str]]) -> None:
 def _points(console: Console, run: RunRecord) -> None:
     lines: list[list[str]] = []
     meanings: dict[tuple[str, str], None] = {}
+    means = _means(run)
     for chain, name, threshold, rate, how in points_of(run):
-        figures = run.summary[chain].subjects if chain in run.summary else {}
-        dice = figures.get(f"dice@{name}")
-        text = DASH
-        if dice is not None and dice.mean is not None:
-            text = f"{dice.mean:.3f}"
-            if dice.low is not None and dice.high is not None:
-                text += f" [{dice.low:.2f}, {dice.high:.2f}]"
+        text = with_interval(means.get((chain, name), Estimate()))
         shown = f"({text})" if _is_bound(name) and text != DASH else text
         lines.append([chain, name, threshold, shown, rate])
         meanings.setdefault((name, how), None)
@@ -166,6 +164,29 @@ def _points(console: Console, run: RunRecord) -> None:
     for name, how in meanings:
         if how:
             console.print(f"{name}: {how}", style="dim")
+    for sentence in spread_sentences(run):
+        console.print(plain(sentence), style="dim")
+
+
+def _means(run: RunRecord) -> dict[tuple[str, str], Estimate]:
+    """Return mean Dice by chain and point, with the interval that tables give it; of older records what they say themselves."""
+    assert run.folder is not None
+    dice = CATALOGUE["dice"]
+    out = {}
+    for chain, summary in run.summary.items():
+        for key, found in summary.subjects.items():
+            metric, _, name = key.partition("@")
+            if metric == dice.key:
+                out[plain(chain), plain(name)] = Estimate(found.mean, found.low, found.high)
+    if run.protocol.version < LESION_FREE_APART:
+        return out
+    tables = [read_subject_table(run.folder, run.protocol.grid)]
+    known = [MetricAt(dice, point) for point in POINTS.values()]
+    for chain in run.summary:
+        for key, estimate in subject_estimates([run], tables, chain, known).items():
+            if estimate.value is not None:
+                out[plain(chain), key.partition("@")[2]] = estimate
+    return out
 
 
 def _is_bound(name: str) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from leaderboard.figures.scene import Scene
+    from leaderboard.tables.row import Row
 
 _BANDS = 3
 """So many methods have a band: more would hide each other."""
@@ -25,7 +26,7 @@ _RECALL = np.linspace(0.005, 1, 200)
 
 def precision_recall(scene: Scene) -> Figure | None:
     """Draw pooled precision against recall, mean over seeds, 95 % band over subjects."""
-    rows = [(row, counts) for row in scene.rows if (counts := counts_of(row)) is not None]
+    rows = [(row, counts) for row in scene.rows if (counts := _shared(row)) is not None]
     if not rows:
         return None
     figure, (axis,) = panels(1, 3.1)
@@ -62,6 +63,14 @@ def precision_recall(scene: Scene) -> Figure | None:
         )
     legend_below(figure, [axis], 2)
     return figure
+
+
+def _shared(row: Row) -> list[GroupedCounts] | None:
+    """Return the seeds' counts, subjects in one order, so that a draw takes the same; None where seeds have others."""
+    counts = counts_of(row)
+    if counts is None or len({frozenset(seed.subjects) for seed in counts}) > 1:
+        return None
+    return [seed.only(counts[0].subjects) for seed in counts]
 
 
 def _curve(counts: list[GroupedCounts], draws: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -150,7 +150,7 @@ def _of_subjects(
         undefined = max(table.undefined(chain, found) for table in tables)
     common = set.intersection(*(set(values) for values in by_seed))
     shared = {name: [values[name] for values in by_seed] for name in sorted(common)}
-    if older and not shared:
+    if not shared and (older or len(runs) > 1):
         return Estimate(undefined=undefined), {}
     if shared and (older or len(runs) > 1):
         averaged = over_the_seeds(by_seed)

@@ -17,16 +17,31 @@ from leaderboard.compare import Comparison
 from leaderboard.exports.page.recall_curves import recall_curve
 from leaderboard.exports.page.tests_and_ranks import statistics_content
 from leaderboard.statistics.family import TableStatistics
+from leaderboard.statistics.group_tests import GroupTests
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
 from leaderboard.tables.row import Row
 from leaderboard.tables.seeds import Estimate
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Table
+from leaderboard.words.across_text import (
+    CROSSED,
+    RANKS_MEAN,
+    agreement_sentence,
+    cross_cells,
+    cross_heads,
+    cross_title,
+    rank_table_cells,
+    rank_table_heads,
+    ranks_title,
+)
 from leaderboard.words.group_text import (
+    CONTRAST_HEADS,
     GROUP_HEADS,
     PAPER_HEADS,
     PAPER_NOTE,
+    contrast_cells,
+    contrast_sentences,
     group_cells,
     paper_cells,
 )
@@ -41,7 +56,7 @@ from leaderboard.words.pipeline_text import (
     view_text,
 )
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
-from leaderboard.words.verdicts import between_datasets_text
+from leaderboard.words.threshold_text import THRESHOLD_HEADS, threshold_cells
 
 
 def page_content(comparison: Comparison) -> dict[str, Any]:
@@ -83,17 +98,42 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
                 "base": next(
                     b for b, base in enumerate(comparison.base) if base.runs is table.runs
                 ),
-                "groups": [_groups(part) for part in comparison.groups if part.table is table],
+                "groups": [_groups(*found) for found in comparison.groups_of(table)],
             }
             for k, table in enumerate(comparison.tables)
         ],
-        "agreements": [
-            plain(f"{name}: {text}") for name, text in between_datasets_text(comparison.agreements)
-        ],
+        "agreements": [plain(agreement_sentence(one)) for one in comparison.agreements],
+        "across": _across(comparison),
         "how": list(how_tested()),
         "runs": [_run(run) for run in runs.values()],
         "skipped": [plain(reason) for reason in comparison.skipped],
     }
+
+
+def _across(comparison: Comparison) -> list[dict[str, Any]]:
+    """Return the tables of several data sets together: mean ranks, and trained on one and tested on another."""
+    ranks = [
+        (ranks_title(one), rank_table_heads(one), rank_table_cells(one), RANKS_MEAN)
+        for one in comparison.mean_ranks
+    ]
+    crossed = [
+        (
+            cross_title(one),
+            cross_heads(one),
+            cross_cells(one),
+            CROSSED,
+        )
+        for one in comparison.crossed
+    ]
+    return [
+        {
+            "title": plain(title),
+            "heads": [plain(head) for head in heads],
+            "lines": [[plain(cell) for cell in line] for line in lines],
+            "note": note,
+        }
+        for title, heads, lines, note in [*ranks, *crossed]
+    ]
 
 
 def _subject_columns() -> list[dict[str, Any]]:
@@ -179,6 +219,7 @@ def _table(number: int, table: Table, statistics: TableStatistics) -> dict[str, 
         "notes": [plain(note) for note in notes_of(table)],
         "pipelines": _pipelines(table),
         "paper": _paper(table),
+        "thresholds": _thresholds(table),
         "guards": _guards(table.runs),
         "statistics": statistics_content(table, statistics),
         "rows": [
@@ -294,9 +335,21 @@ def _guards(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _groups(part: GroupTable) -> dict[str, Any]:
+def _groups(part: GroupTable, tests: GroupTests) -> dict[str, Any]:
     lines = [[plain(cell) for cell in line] for line in group_cells(part)]
-    return {"by": plain(part.by), "heads": list(GROUP_HEADS), "lines": lines}
+    contrasts = [[plain(cell) for cell in line] for line in contrast_cells(tests)]
+    return {
+        "by": plain(part.by),
+        "heads": list(GROUP_HEADS),
+        "lines": lines,
+        "sentences": [plain(text) for text in contrast_sentences(tests)],
+        "contrasts": {"heads": list(CONTRAST_HEADS), "lines": contrasts} if contrasts else None,
+    }
+
+
+def _thresholds(table: Table) -> dict[str, Any] | None:
+    lines = [[plain(cell) for cell in line] for line in threshold_cells(table)]
+    return {"heads": list(THRESHOLD_HEADS), "lines": lines} if lines else None
 
 
 def _paper(table: Table) -> dict[str, Any] | None:
