@@ -258,12 +258,6 @@ def _between_pipelines(table: Table) -> tuple[Agreement, ...]:
     return () if found is None else (found,)
 
 
-def _by_label(family: Family) -> dict[str, float]:
-    if not family.rankings:
-        return {}
-    return dict(zip((label for label, _ in family.keys), family.rankings[0].scores, strict=True))
-
-
 def _agreement(
     names: tuple[str, str],
     view: View | Literal[""],

@@ -18,6 +18,7 @@ from leaderboard.exports.page.recall_curves import recall_curve
 from leaderboard.exports.page.tests_and_ranks import statistics_content
 from leaderboard.statistics.family import TableStatistics
 from leaderboard.statistics.group_tests import GroupTests
+from leaderboard.statistics.pair_tests import Key
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
 from leaderboard.tables.row import Row
@@ -91,7 +92,7 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
         "upper_bound": UPPER_BOUND.name,
         "upper_bounds": [point.name for point in points_from("test")],
         "subject_columns": _subject_columns(),
-        "bases": [_base(base, places) for base in comparison.base],
+        "bases": [_base(base, _found(comparison, base), places) for base in comparison.base],
         "tables": [
             {
                 **_table(k, table, comparison.statistics_of(table)),
@@ -175,7 +176,13 @@ def without_texts(content: dict[str, Any]) -> dict[str, Any]:
 _TEXTS = ("notes", "paper", "guards", "groups", "heading", "pipelines")
 
 
-def _base(base: Table, places: dict[str, int]) -> dict[str, Any]:
+def _found(comparison: Comparison, base: Table) -> dict[Key, Row]:
+    """Return the rows of a table's views, which have the intervals that its statistics found."""
+    views = (table for table in comparison.tables if table.runs is base.runs)
+    return {row.key: row for table in views for row in table.rows}
+
+
+def _base(base: Table, found: dict[Key, Row], places: dict[str, int]) -> dict[str, Any]:
     """Return what the views of a table share."""
     subjects = _subjects(base)
     sites = _sites(base.runs)
@@ -188,7 +195,7 @@ def _base(base: Table, places: dict[str, int]) -> dict[str, Any]:
         "lesion_ml": [_short(volumes.get(name)) for name in subjects],
         "methods": [plain(label) for label in dict.fromkeys(row.label for row in base.every)],
         "chains": [plain(chain) for chain in base.protocol.chains],
-        "rows": [_row(row, subjects, places) for row in base.every],
+        "rows": [_row(found[row.key], subjects, places) for row in base.every],
     }
 
 
