@@ -39,3 +39,27 @@ def draws_of(subjects: int, resamples: int, seed: int = DRAW_SEED) -> NDArray[np
     draws = resample_counts(subjects, resamples, np.random.default_rng(seed))
     draws.flags.writeable = False
     return draws
+
+
+def stratified_draws(
+    strata: NDArray[np.bool_], resamples: int, seed: int = DRAW_SEED
+) -> NDArray[np.int64]:
+    """Return resamples of subjects of two kinds, each kind drawn from its own, int64 (R, S).
+
+    How many have a lesion is a choice of who made the data set, not of chance: a resample without any, or with nothing
+    else, tells nothing. Of one kind alone the resamples are those of :func:`draws_of`.
+
+    Parameters
+    ----------
+    strata : bool (S,)
+        The kind of each subject, such as whether it has a lesion.
+    resamples, seed : int
+        As for :func:`draws_of`.
+    """
+    first = int(np.count_nonzero(strata))
+    if first in (0, len(strata)):
+        return draws_of(len(strata), resamples, seed)
+    out = np.empty((resamples, len(strata)), dtype=np.int64)
+    out[:, strata] = draws_of(first, resamples, seed)
+    out[:, ~strata] = draws_of(len(strata) - first, resamples, seed + 1)
+    return out

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from andi_bench.names import folder_word
 
-SCHEMA: Literal[4] = 4
+SCHEMA: Literal[5] = 5
 IDENTITY: Literal[2] = 2
 """Version of what :attr:`RunInfo.identity` is a hash of. Version 1 knew of the evaluated subjects the first scan's voxels
 alone: not the other modalities, nor the mask, the affine, the columns."""
@@ -22,9 +22,13 @@ GRID = "grid"
 LESION_ML = "lesion_ml"
 """Column of ``subjects.csv`` with the volume of a subject's lesions in the brain, ml."""
 
-READABLE = (1, 2, 3, 4)
+NOTHING, EVERYTHING = "nothing", "everything"
+"""References: an empty detection, and the whole brain detected."""
+
+READABLE = (1, 2, 3, 4, 5)
 """Versions that can be read: 2 added what 1 leaves at its default (sub-groups, native grid, paper's protocol), 3 what names
-the state of the data (:data:`IDENTITY`, ``asked``, ``former``, ``files``, ``data_fingerprint``), 4 the version of the protocol (:attr:`Protocol.version`)."""
+the state of the data (:data:`IDENTITY`, ``asked``, ``former``, ``files``, ``data_fingerprint``), 4 the version of the protocol (:attr:`Protocol.version`),
+5 figures of scans, FROC and reference rows."""
 
 
 MATCHED_SINCE = LESION_FREE_APART = 2
@@ -174,11 +178,50 @@ class SubjectSummary(Part):
     undefined: int = 0
 
 
+class ScanLevel(Part):
+    """AUROC of the scans with a lesion against those without one, by the score of each scan, with its 95 % interval."""
+
+    auroc: float
+    low: float
+    high: float
+    lesion: int
+    lesion_free: int
+
+
+class FrocAt(Part):
+    """Share of all lesions found at no more than ``rate`` false-positive lesions per scan, over all thresholds.
+
+    ``error``: standard error over subjects; ``low``, ``high``: 95 % interval, None where nothing varies.
+    """
+
+    rate: float
+    sensitivity: float
+    error: float
+    low: float | None = None
+    high: float | None = None
+
+
+class FrocCurve(Part):
+    """FROC over all lesions of all subjects: sensitivity at some rates, and the corners of the whole curve, both rising."""
+
+    at: tuple[FrocAt, ...]
+    false_positives: tuple[float, ...] = ()
+    sensitivity: tuple[float, ...] = ()
+    lesions: int
+    with_lesion: int
+    scans: int
+
+
 class ChainSummary(Part):
-    """Results of one chain of post-processing; keys of ``subjects`` are those of the catalogue, such as ``ap``, with their operating point as ``dice@...``."""
+    """Results of one chain of post-processing; keys of ``subjects`` are those of the catalogue, such as ``ap``, with their operating point as ``dice@...``.
+
+    ``scan`` and ``froc`` are None where they are undefined, and in older records.
+    """
 
     pooled: Pooled = Pooled()
     subjects: dict[str, SubjectSummary] = Field(default_factory=dict)
+    scan: ScanLevel | None = None
+    froc: FrocCurve | None = None
 
 
 class Group(Part):
@@ -200,6 +243,7 @@ class GridResults(Part):
     operating_points: dict[str, dict[str, RecordedThreshold]] = Field(default_factory=dict)
     summary: dict[str, ChainSummary]
     groups: dict[str, tuple[Group, ...]] = Field(default_factory=dict)
+    references: dict[str, ChainSummary] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -258,10 +302,10 @@ class RunRecord(Part):
 
     ``operating_points``, ``summary``, ``groups`` and ``notes`` are those of the working grid; ``native`` holds the
     same on the scans' own grids, where that was asked for (:meth:`on_grid`). ``groups`` is keyed by what the subjects
-    were grouped by. ``unranked`` is the reason why the run has no rank, None where it may have one.
+    were grouped by, ``references`` by :data:`NOTHING` and :data:`EVERYTHING`: what they give on the same subjects. ``unranked`` is the reason why the run has no rank, None where it may have one.
     """
 
-    version: Literal[1, 2, 3, 4] = Field(SCHEMA, alias="schema")
+    version: Literal[1, 2, 3, 4, 5] = Field(SCHEMA, alias="schema")
     run: RunInfo
     protocol: Protocol
     method: MethodInfo = MethodInfo()
@@ -270,6 +314,7 @@ class RunRecord(Part):
     operating_points: dict[str, dict[str, RecordedThreshold]] = Field(default_factory=dict)
     summary: dict[str, ChainSummary]
     groups: dict[str, tuple[Group, ...]] = Field(default_factory=dict)
+    references: dict[str, ChainSummary] = Field(default_factory=dict)
     native: GridResults | None = None
     lesions: Lesions | None = None
     paper: Paper | None = None
@@ -315,6 +360,7 @@ class RunRecord(Part):
                 "operating_points": found.operating_points,
                 "summary": found.summary,
                 "groups": found.groups,
+                "references": found.references,
                 "notes": found.notes,
                 "native": None,
                 "paper": None,

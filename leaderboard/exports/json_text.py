@@ -30,6 +30,7 @@ def to_json(comparison: Comparison) -> str:
             "notes": notes_of(table),
             "metric": table.metric,
             "rows": [flat(table, row) for row in table.rows],
+            "references": [flat(table, row) for row in table.references],
             "statistics": _statistics(comparison.statistics_of(table)),
             "paper": {
                 run.run.folder_name: run.paper.model_dump() for run in table.runs if run.paper

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from leaderboard.compare import Comparison
 from leaderboard.tables.cells import DASH, MAIN_PRIORITY, Column
 from leaderboard.tables.columns import columns_of
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.row import Row
+from leaderboard.tables.table import Table
 from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
 from leaderboard.words.how import how_tested
 from leaderboard.words.notes import heading_of, notes_of
@@ -83,7 +84,7 @@ def _leaderboard(comparison: Comparison, table: Table) -> str:
     strong = bold_rows(table.metric, comparison.statistics_of(table))
     cells = [
         [_cell(column, row, row.key in strong.get(column.metric, set())) for column in columns]
-        for row in table.rows
+        for row in table.shown
     ]
     numbers = [column.header for column in columns if column.number]
     caption = f"{table.title}: {heading_of(table)}"

@@ -13,8 +13,9 @@ from leaderboard.compare import Comparison
 from leaderboard.exports.markdown_differences import method_parts, statistics_parts
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
+from leaderboard.tables.row import Row
 from leaderboard.tables.subgroups import GroupTable
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.table import Table
 from leaderboard.words.group_text import (
     GROUP_HEADS,
     GROUP_NUMBERS,
@@ -92,7 +93,7 @@ def _table_parts(
     strong = bold_rows(table.metric, statistics)
     cells = [
         [_cell(column, row, row.key in strong.get(column.metric, ())) for column in columns]
-        for row in table.rows
+        for row in table.shown
     ]
     heads = [column.header for column in columns]
     parts.append(_aligned(heads, cells, [column.header for column in columns if column.number]))

@@ -6,8 +6,9 @@ from typing import Any
 
 from andi_bench.metrics.compared import compared
 from andi_bench.metrics.points import UPPER_BOUND
+from leaderboard.tables.row import Row
 from leaderboard.tables.subgroups import GroupTable
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.table import Table
 
 
 def flat(table: Table, row: Row) -> dict[str, Any]:
@@ -24,13 +25,14 @@ def flat(table: Table, row: Row) -> dict[str, Any]:
         "method": row.method,
         "label": row.label,
         "chain": row.chain,
-        "preset": row.runs[0].run.preset,
+        "reference": row.reference,
+        "preset": row.runs[0].run.preset if row.runs else None,
         "seeds": list(row.seeds),
         "chance": row.chance,
         "unranked": row.reason,
     }
     for name, found in compared().items():
-        figure, of_subjects = row.figures[name], found.metric.over != "pooled"
+        figure, of_subjects = row.figures[name], found.metric.of_subjects
         out[name] = figure.value
         if name != "prevalence":  # of the lesions, not of a method: it has no limits
             out |= {f"{name}_low": figure.low, f"{name}_high": figure.high}
@@ -40,7 +42,13 @@ def flat(table: Table, row: Row) -> dict[str, Any]:
         if of_subjects:
             out[f"{name}_undefined"] = figure.undefined
     out[f"{UPPER_BOUND.name}_gap"] = row.oracle_gap
-    return {**out, **row.costs, "runs": [run.run.folder_name for run in row.runs]}
+    return {**out, **_costs(table, row), "runs": [run.run.folder_name for run in row.runs]}
+
+
+def _costs(table: Table, row: Row) -> dict[str, Any]:
+    """Return what a row cost; of a reference that was computed nothing, under the same names."""
+    names = next((other.costs for other in table.shown if other.costs), {})
+    return row.costs or dict.fromkeys(names)
 
 
 def flat_groups(part: GroupTable) -> list[dict[str, Any]]:

@@ -10,7 +10,8 @@ from leaderboard.compare import Comparison
 from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.row import Row
+from leaderboard.tables.table import Table
 from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
 from leaderboard.words.group_text import (
     GROUP_HEADS,
@@ -119,7 +120,7 @@ def _width(column: Column, table: Table) -> int:
     from rich.cells import cell_len
 
     heads = (column.narrow or column.header).splitlines()
-    return max(map(cell_len, [*heads, *(_cell(column, row) for row in table.rows)]))
+    return max(map(cell_len, [*heads, *(_cell(column, row) for row in table.shown)]))
 
 
 def _cell(column: Column, row: Row) -> str:
@@ -165,7 +166,7 @@ def _print_table(console: Console, table: Table) -> None:
             justify="right" if column.number else "left",
             no_wrap=True,
         )
-    for row in table.rows:
+    for row in table.shown:
         style = "dim" if row.rank is None else ""
         grid.add_row(*(Text(_cell(column, row)) for column in shown), style=style)
     console.print()

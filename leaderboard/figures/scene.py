@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from leaderboard.figures.style import Looks
 from leaderboard.statistics.family import TableStatistics
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.row import Row
+from leaderboard.tables.table import Table
 
 
 @dataclass(frozen=True)

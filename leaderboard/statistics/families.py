@@ -43,7 +43,8 @@ from leaderboard.statistics.rankings import (
     other_rankings,
     ranking_by_mean,
 )
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.row import Row
+from leaderboard.tables.table import Table
 
 FEW_SUBJECTS = 20
 """With fewer, a reader is told that only large differences can be found."""

@@ -17,7 +17,7 @@ from andi_bench.metrics.compared import (
     tested_metric,
     title_of,
 )
-from andi_bench.metrics.points import RANKING, UPPER_BOUND
+from andi_bench.metrics.points import RANKING
 from andi_bench.records.schema import LESION_FREE_APART, LESION_ML
 from andi_bench.records.store import Pooled, Protocol, RunRecord
 from leaderboard.tables.comparability import (
@@ -28,6 +28,9 @@ from leaderboard.tables.comparability import (
     measured_anew,
     methods_of,
 )
+from leaderboard.tables.references import as_reference, computed_references, is_reference
+from leaderboard.tables.row import Row
+from leaderboard.tables.scan_estimates import scan_estimates
 from leaderboard.tables.seeds import (
     Estimate,
     counted_estimate,
@@ -47,68 +50,6 @@ _MEAN_COSTS = (
 
 
 @dataclass(frozen=True)
-class Row:
-    """One method with one chain of post-processing, over all its seeds.
-
-    Parameters
-    ----------
-    rank : int or None
-        1 is best; equal values share the better rank; None without a rank.
-    label : str
-        The method's name, with what sets it apart where two rows would be called the same.
-    figures : mapping of str to Estimate
-        By the keys of :func:`andi_bench.metrics.compared.compared`.
-    costs : mapping of str to float, str or None
-        Seconds and calls are means over the seeds, memory is the maximum.
-    reason : str or None
-        Why the row has no rank.
-    runs : tuple of RunRecord
-        In the order of their seeds.
-    values : mapping of str to mapping of str to float
-        By per-subject metric: each subject's value, averaged over the seeds; without undefined ones. Also
-        ``lesion_ml``.
-    by_seed : tuple of mapping of str to float
-        Values of the metric that is tested, seed by seed; a single entry for a method without chance.
-    chance : bool
-        Whether another seed could have given other maps; False where all seeds agree in every subject's value, or where
-        a method learns nothing and applies no network.
-    """
-
-    rank: int | None
-    method: str
-    label: str
-    chain: str
-    figures: dict[str, Estimate]
-    costs: dict[str, Any]
-    reason: str | None
-    runs: tuple[RunRecord, ...]
-    values: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
-    by_seed: tuple[dict[str, float], ...] = field(default=(), repr=False)
-    chance: bool = True
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What names the row in its table: label and chain."""
-        return self.label, self.chain
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Seeds of the runs."""
-        return tuple(run.run.seed for run in self.runs)
-
-    @property
-    def upper_bound(self) -> Estimate:
-        """Mean Dice at the best threshold of the test split itself."""
-        return self.figures[f"dice@{UPPER_BOUND.name}"]
-
-    @property
-    def oracle_gap(self) -> float | None:
-        """What a threshold chosen on the test split would have gained in mean Dice."""
-        best, frozen = self.upper_bound.value, self.figures[RANKING].value
-        return best - frozen if best is not None and frozen is not None else None
-
-
-@dataclass(frozen=True)
 class Table:
     """Runs that compare with each other, best first, unranked ones below.
 
@@ -124,6 +65,8 @@ class Table:
         In what the table differs from the data set's main table; () for the main one.
     metric : str
         What ranks.
+    references : tuple of Row
+        What the rows are held against (:mod:`leaderboard.tables.references`); no entrants.
     """
 
     dataset: str
@@ -134,6 +77,12 @@ class Table:
     differs: tuple[str, ...] = ()
     runs: tuple[RunRecord, ...] = field(default=(), repr=False)
     metric: str = RANKING
+    references: tuple[Row, ...] = ()
+
+    @property
+    def shown(self) -> tuple[Row, ...]:
+        """The rows, and below them the references."""
+        return self.rows + self.references
 
 
 def build_tables(
@@ -214,15 +163,20 @@ def _table(
             for name in first.protocol.chains
             if chain is None or name == chain
         ]
+    entrants = [row for row in rows if not is_reference(row.runs[0])]
+    others = [as_reference(row) for row in rows if is_reference(row.runs[0])]
+    if not entrants:  # a table of references alone still has rows
+        entrants, others = others, []
     return Table(
         dataset=first.run.dataset,
         title=first.data.title or first.run.dataset,
         split=first.run.split,
         protocol=first.protocol,
-        rows=tuple(ranked(rows, metric)),
+        rows=tuple(ranked(entrants, metric)),
         differs=differs,
         runs=tuple(sorted(shown, key=lambda run: run.run.folder_name)),
         metric=metric,
+        references=(*computed_references(records), *others),
     )
 
 
@@ -332,6 +286,7 @@ def _figures(
     figures = subject_estimates(runs, tables, chain, compared_per_subject())
     for found in compared_counted():
         figures[found.key] = counted_estimate(tables, chain, found)
+    figures |= scan_estimates(runs, tables, chain)
     pooled = [run.summary[chain].pooled if chain in run.summary else Pooled() for run in runs]
     for found in compared_pooled():
         figures[found.key] = pooled_estimate(pooled, found.metric.field)

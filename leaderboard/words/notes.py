@@ -9,6 +9,7 @@ from andi_bench.records.schema import LESION_ML, MATCHED_SINCE
 from andi_bench.records.store import Protocol
 from leaderboard.tables.comparability import intensities_of, modalities_of
 from leaderboard.tables.table import Table
+from leaderboard.words.reference_notes import reference_notes
 
 _MATCHED = tuple(f"{key}@{RANKING_POINT.name}" for key in ("matched_f1", "unmatched_detections"))
 
@@ -29,6 +30,7 @@ def notes_of(table: Table, brief: bool = False) -> list[str]:
         *_undefined_at_points(table),
         *_without_rank(table),
         *_at_an_end(table),
+        *reference_notes(table),
         *_said_by_runs(table, brief),
     ]
 

@@ -19,9 +19,10 @@ from leaderboard.exports.page.tests_and_ranks import statistics_content
 from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
+from leaderboard.tables.row import Row
 from leaderboard.tables.seeds import Estimate
 from leaderboard.tables.subgroups import GroupTable
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.table import Table
 from leaderboard.words.group_text import (
     GROUP_HEADS,
     PAPER_HEADS,
@@ -136,6 +137,13 @@ def _table(
         "lesion_ml": [_short(volumes.get(name)) for name in subjects],
         "methods": [plain(label) for label in dict.fromkeys(row.label for row in table.rows)],
         "rows": [_row(row, columns, subjects, places) for row in table.rows],
+        "references": [
+            {
+                "cells": _cells(row, columns),
+                "run": places[row.runs[0].run.folder_name] if row.runs else None,
+            }
+            for row in table.references
+        ],
     }
 
 
@@ -155,7 +163,6 @@ def _row(
     row: Row, columns: Sequence[Column], subjects: Sequence[str], places: dict[str, int]
 ) -> dict[str, Any]:
     names = [run.run.folder_name for run in row.runs]
-    cells = [column.cell(row) for column in columns]
     return {
         "label": plain(row.label),
         "chain": plain(row.chain),
@@ -163,7 +170,7 @@ def _row(
         "reason": plain(row.reason) if row.reason is not None else None,
         "runs": [places[name] for name in names],
         "seeds": list(row.seeds),
-        "cells": [{"text": plain(cell.text), "value": cell.value} for cell in cells],
+        "cells": _cells(row, columns),
         "estimates": {key: _estimate(figure) for key, figure in row.figures.items()},
         "seconds": row.costs["seconds_per_volume"],
         "subjects": {
@@ -181,6 +188,11 @@ def _row(
             for run in row.runs
         ],
     }
+
+
+def _cells(row: Row, columns: Sequence[Column]) -> list[dict[str, Any]]:
+    cells = [column.cell(row) for column in columns]
+    return [{"text": plain(cell.text), "value": cell.value} for cell in cells]
 
 
 def _subject_keys() -> list[str]:
