@@ -17,11 +17,14 @@ from leaderboard.tables.row import Row
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Table
 from leaderboard.words.group_text import (
+    FREE_HEADS,
+    FREE_NUMBERS,
     GROUP_HEADS,
     GROUP_NUMBERS,
     PAPER_HEADS,
     PAPER_NOTE,
     PAPER_NUMBERS,
+    free_cells,
     group_cells,
     paper_cells,
 )
@@ -128,7 +131,14 @@ def _cell(column: Column, row: Row, strong: bool) -> str:
 
 def _groups(part: GroupTable) -> list[str]:
     heading = f"### {_escaped(part.table.title)} by {_escaped(part.by)}"
-    return [heading, _plain_table(GROUP_HEADS, group_cells(part), GROUP_NUMBERS)]
+    parts = [heading, _plain_table(GROUP_HEADS, group_cells(part), GROUP_NUMBERS)]
+    free = free_cells(part)
+    if free:
+        parts += [
+            f"{heading}: subjects without a lesion",
+            _plain_table(FREE_HEADS, free, FREE_NUMBERS),
+        ]
+    return parts
 
 
 def _plain_table(heads: Sequence[str], cells: list[list[str]], numbers: Sequence[str]) -> str:

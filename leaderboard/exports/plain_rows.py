@@ -62,6 +62,7 @@ def flat_groups(part: GroupTable) -> list[dict[str, Any]]:
             "by": part.by,
             "group": row.group,
             "subjects": row.subjects,
+            "lesion_free": row.lesion_free,
             "label": row.label,
             "chain": row.chain,
         }

@@ -14,10 +14,13 @@ from leaderboard.tables.row import Row
 from leaderboard.tables.table import Table
 from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
 from leaderboard.words.group_text import (
+    FREE_HEADS,
+    FREE_NUMBERS,
     GROUP_HEADS,
     GROUP_NUMBERS,
     PAPER_HEADS,
     PAPER_NUMBERS,
+    free_cells,
     group_cells,
     paper_cells,
 )
@@ -57,6 +60,11 @@ def print_comparison(comparison: Comparison, file: IO[str] | None = None) -> Non
             if part.table is table:
                 console.print(escape(_printable(f"\nBy {part.by}")), style="bold")
                 console.print(_grid(GROUP_HEADS, group_cells(part), GROUP_NUMBERS))
+                free = free_cells(part)
+                if free:
+                    title = f"\nBy {part.by}, subjects without a lesion"
+                    console.print(escape(_printable(title)), style="bold")
+                    console.print(_grid(FREE_HEADS, free, FREE_NUMBERS))
     if comparison.agreements:
         console.print("\nKendall's tau between data sets", style="bold")
         for one in comparison.agreements:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from andi_bench.errors import unknown_name
 from andi_bench.metrics.compared import compared_in_groups, compared_pooled
+from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import Group, Pooled, RunRecord
 from leaderboard.tables.row import Row
 from leaderboard.tables.seeds import Estimate, pooled_estimate, subject_estimates
@@ -22,8 +23,8 @@ class GroupRow:
     ----------
     group : str
         Name of the sub-group.
-    subjects : int
-        How many subjects it has.
+    subjects, lesion_free : int
+        How many subjects it has, and how many of them have no lesion.
     label, chain : str
         As in the leaderboard.
     figures : dict of Estimate
@@ -36,6 +37,7 @@ class GroupRow:
     label: str
     chain: str
     figures: dict[str, Estimate]
+    lesion_free: int = 0
 
 
 @dataclass(frozen=True)
@@ -122,4 +124,6 @@ def _row(row: Row, groups: Sequence[Group], tables: Sequence[SubjectTable]) -> G
     for found in compared_pooled():
         if "groups" in found.metric.shown:
             figures[found.key] = pooled_estimate(pooled, found.metric.field)
-    return GroupRow(groups[0].name, len(members), row.label, row.chain, figures)
+    volumes = lines[0].column(row.chain, LESION_ML) if lines else {}
+    free = sum(volume == 0 for volume in volumes.values())
+    return GroupRow(groups[0].name, len(members), row.label, row.chain, figures, free)

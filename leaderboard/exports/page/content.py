@@ -24,9 +24,11 @@ from leaderboard.tables.seeds import Estimate
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Table
 from leaderboard.words.group_text import (
+    FREE_HEADS,
     GROUP_HEADS,
     PAPER_HEADS,
     PAPER_NOTE,
+    free_cells,
     group_cells,
     paper_cells,
 )
@@ -69,7 +71,12 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
         "tables": [
             {
                 **_table(k, table, comparison.statistics_of(table), places),
-                "groups": [_groups(part) for part in comparison.groups if part.table is table],
+                "groups": [
+                    found
+                    for part in comparison.groups
+                    if part.table is table
+                    for found in _groups(part)
+                ],
             }
             for k, table in enumerate(comparison.tables)
         ],
@@ -240,9 +247,21 @@ def _guards(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
     return list(found.values())
 
 
-def _groups(part: GroupTable) -> dict[str, Any]:
-    lines = [[plain(cell) for cell in line] for line in group_cells(part)]
-    return {"by": plain(part.by), "heads": list(GROUP_HEADS), "lines": lines}
+def _groups(part: GroupTable) -> list[dict[str, Any]]:
+    """Return the sub-groups, and apart what is detected in their subjects without a lesion, where there are any."""
+    found = [
+        (part.by, GROUP_HEADS, group_cells(part)),
+        (f"{part.by}, subjects without a lesion", FREE_HEADS, free_cells(part)),
+    ]
+    return [
+        {
+            "by": plain(by),
+            "heads": list(heads),
+            "lines": [[plain(cell) for cell in line] for line in lines],
+        }
+        for by, heads, lines in found
+        if lines
+    ]
 
 
 def _paper(table: Table) -> dict[str, Any] | None:
