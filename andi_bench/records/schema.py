@@ -79,7 +79,7 @@ class Protocol(Part):
     ``version`` is that of the protocol: 1, also of records that do not say, averaged Dice over subjects without a lesion too,
     counted both masks empty as 1, and froze thresholds so; its lesion-wise F1 counted whatever touched. Columns and figures
     that mean something else since have other names. ``spacing_mm`` and ``shape`` are the grid's, None where they differ between subjects; ``chains`` the
-    post-processings scored; ``median_mm`` the extent of the median filter; ``subjects`` the number per split;
+    post-processings scored; ``median_mm`` the extent of the median filter that was asked for, ``median_voxels`` its window on this grid; ``subjects`` the number per split;
     ``split_fingerprint`` a hash of who is in which split, by the voxels of the first modality; ``data_fingerprint`` one of
     all files that were read of them, "" in older records.
     """
@@ -92,6 +92,7 @@ class Protocol(Part):
     shape: tuple[int, int, int] | None = None
     chains: tuple[str, ...] = Field(("raw", "median5"), min_length=1)
     median_mm: tuple[float, float, float] | None = None
+    median_voxels: tuple[int, int, int] | None = None
     erosion: int = 0
     min_component_ml: float = 0.0
     split_fingerprint: str = ""

@@ -74,8 +74,8 @@ def _of_row(metric: str) -> Iterator[Column]:
     )
     yield Column(
         "Maps",
-        "Post-processing of the anomaly maps, the same for all methods: raw, or filtered by a 3-D median of that many "
-        "voxels.",
+        "Post-processing of the anomaly maps, the same for all methods: raw, or filtered by a 3-D median of so many "
+        "millimetres, or of so many voxels where no unit is given.",
         lambda row: Cell(row.chain) if row.chain else NOTHING,
         0,
         number=False,
