@@ -47,7 +47,7 @@ def stratified_draws(
     """Return resamples of subjects of two kinds, each kind drawn from its own, int64 (R, S).
 
     How many have a lesion is a choice of who made the data set, not of chance: a resample without any, or with nothing
-    else, tells nothing. Of one kind alone the resamples are those of :func:`draws_of`.
+    else, tells nothing. Those of the first kind are the resamples of :func:`draws_of`, whoever else is there.
 
     Parameters
     ----------
@@ -56,10 +56,8 @@ def stratified_draws(
     resamples, seed : int
         As for :func:`draws_of`.
     """
-    first = int(np.count_nonzero(strata))
-    if first in (0, len(strata)):
-        return draws_of(len(strata), resamples, seed)
     out = np.empty((resamples, len(strata)), dtype=np.int64)
-    out[:, strata] = draws_of(first, resamples, seed)
-    out[:, ~strata] = draws_of(len(strata) - first, resamples, seed + 1)
+    for own, kind in ((seed, strata), (seed + 1, ~strata)):
+        if kind.any():
+            out[:, kind] = draws_of(int(np.count_nonzero(kind)), resamples, own)
     return out
