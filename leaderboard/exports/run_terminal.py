@@ -181,8 +181,8 @@ def _whole_scans(console: Console, run: RunRecord) -> None:
         lines.append([plain(chain), area, *(f"{point.sensitivity:.3f}" for point in points)])
     if not lines:
         return
-    _head(console, "Scans and lesions, over all thresholds")
-    rates = [f"FROC, {rate:g} FP/scan" for rate in RATES][: len(lines[0]) - 2]
+    _head(console, "Scans told apart; lesions found at so many false-positive ones per scan (FROC)")
+    rates = [f"FROC {rate:g}" for rate in RATES][: len(lines[0]) - 2]
     heads = ("Maps", "Scan AUROC [95 %]", *rates)
     _grid(console, heads, lines, numbers=heads[2:])
 
