@@ -52,7 +52,7 @@ def precision_recall(scene: Scene) -> Figure | None:
                 zorder=3,
             )
             if place < _BANDS and len(counts[0].subjects) > 1:
-                draws = stratified_draws(counts[0].lesion.any(axis=1), CURVE_RESAMPLES)
+                draws = stratified_draws(np.asarray(counts[0].lesion.any(axis=1)), CURVE_RESAMPLES)
                 low, high = np.nanpercentile(_curve(counts, draws), [2.5, 97.5], axis=0)
                 axis.fill_between(_RECALL, low, high, color=color, alpha=0.15, lw=0, zorder=1)
         chance = next((row.figures["prevalence"].value for row in rows), None)
