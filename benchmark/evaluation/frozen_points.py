@@ -18,14 +18,8 @@ from andi_bench.metrics.points import POINTS, RANKING_POINT, OperatingPoint, fre
 from andi_bench.metrics.postprocessing import PostProcessing
 from andi_bench.metrics.threshold_spread import resampled_thresholds
 from andi_bench.records.schema import LESION_ML, RecordedThreshold, ThresholdSpread
-from benchmark.evaluation.measurement import (
-    Loader,
-    Measured,
-    Row,
-    brain_scores,
-    measure_at,
-    point_values,
-)
+from benchmark.evaluation.case_values import Row, point_values
+from benchmark.evaluation.measurement import Loader, Measured, brain_scores, measure_at
 
 _NO_SCORES, _NO_MASK = np.zeros((0, 0, 0), dtype=np.float32), np.zeros((0, 0, 0), dtype=bool)
 

@@ -35,6 +35,7 @@ def to_json(comparison: Comparison) -> str:
             "metric": table.metric,
             "rows": [flat(table, row) for row in table.rows],
             "pipelines": {row.label: _plain_choice(row.choice) for row in table.rows},
+            "references": [flat(table, row) for row in table.references],
             "statistics": _statistics(comparison.statistics_of(table)),
             "paper": {
                 run.run.folder_name: run.paper.model_dump() for run in table.runs if run.paper

@@ -116,7 +116,7 @@ def _leaderboard(comparison: Comparison, table: Table) -> str:
     strong = bold_rows(table.metric, statistics)
     cells = [
         [_cell(column, row, row.key in strong.get(column.metric, set())) for column in columns]
-        for row in table.rows
+        for row in table.shown
     ]
     numbers = [column.header for column in columns if column.number]
     caption = f"{title_in_words(table)}: {headline(table, statistics)} ({heading_of(table)})"

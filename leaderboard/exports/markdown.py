@@ -21,6 +21,8 @@ from leaderboard.tables.table import Table
 from leaderboard.words.group_text import (
     CONTRAST_HEADS,
     CONTRAST_NUMBERS,
+    FREE_HEADS,
+    FREE_NUMBERS,
     GROUP_HEADS,
     GROUP_NUMBERS,
     PAPER_HEADS,
@@ -28,6 +30,7 @@ from leaderboard.words.group_text import (
     PAPER_NUMBERS,
     contrast_cells,
     contrast_sentences,
+    free_cells,
     group_cells,
     paper_cells,
 )
@@ -152,7 +155,7 @@ def _table_parts(
 def _of_columns(table: Table, columns: Sequence[Column], strong: dict[str, set[Key]]) -> str:
     cells = [
         [_cell(column, row, row.key in strong.get(column.metric, ())) for column in columns]
-        for row in table.rows
+        for row in table.shown
     ]
     heads = [column.header for column in columns]
     return _aligned(heads, cells, [column.header for column in columns if column.number])
@@ -176,6 +179,12 @@ def _cell(column: Column, row: Row, strong: bool) -> str:
 def _groups(part: GroupTable, tests: GroupTests) -> list[str]:
     heading = f"### {_escaped(title_in_words(part.table))} by {_escaped(part.by)}"
     parts = [heading, _plain_table(GROUP_HEADS, group_cells(part), GROUP_NUMBERS)]
+    free = free_cells(part)
+    if free:
+        parts += [
+            f"{heading}: subjects without a lesion",
+            _plain_table(FREE_HEADS, free, FREE_NUMBERS),
+        ]
     parts.append(_list(contrast_sentences(tests)))
     if tests.contrasts:
         parts += [

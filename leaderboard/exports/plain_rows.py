@@ -29,14 +29,15 @@ def flat(table: Table, row: Row) -> dict[str, Any]:
         "method": row.method,
         "label": row.label,
         "pipeline": row.chain,
-        "validation_dice": row.choice.values[row.chain],
-        "preset": row.runs[0].run.preset,
+        "validation_dice": row.choice.values.get(row.chain),
+        "reference": row.reference,
+        "preset": row.runs[0].run.preset if row.runs else None,
         "seeds": list(row.seeds),
         "chance": row.chance,
         "unranked": row.reason,
     }
     for name, found in compared().items():
-        figure, of_subjects = row.figures[name], found.metric.over != "pooled"
+        figure, of_subjects = row.figures[name], found.metric.of_subjects
         out[name] = figure.value
         if name != "prevalence":  # of the lesions, not of a method: it has no limits
             out |= {f"{name}_low": figure.low, f"{name}_high": figure.high}
@@ -49,7 +50,7 @@ def flat(table: Table, row: Row) -> dict[str, Any]:
     return {
         **out,
         **_thresholds(row),
-        **row.costs,
+        **_costs(table, row),
         "runs": [run.run.folder_name for run in row.runs],
     }
 
@@ -72,6 +73,12 @@ def _all_known(values: list[float | None]) -> list[float]:
     return known if len(known) == len(values) else []
 
 
+def _costs(table: Table, row: Row) -> dict[str, Any]:
+    """Return what a row cost; of a reference that was computed nothing, under the same names."""
+    names = next((other.costs for other in table.shown if other.costs), {})
+    return row.costs or dict.fromkeys(names)
+
+
 def flat_groups(part: GroupTable) -> list[dict[str, Any]]:
     """Return the rows of a table by sub-group as plain values by name; figures as in :func:`flat`."""
     lines = []
@@ -84,6 +91,7 @@ def flat_groups(part: GroupTable) -> list[dict[str, Any]]:
             "group": row.group,
             "subjects": row.subjects,
             "view": part.table.view,
+            "lesion_free": row.lesion_free,
             "label": row.label,
             "pipeline": row.chain,
         }

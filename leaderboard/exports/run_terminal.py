@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.metrics.catalogue import CATALOGUE
+from andi_bench.metrics.froc import RATES
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import POINTS, RANKING_POINT, UPPER_BOUND
 from andi_bench.records.previews import find_previews
@@ -126,6 +127,7 @@ def print_run(run: RunRecord, file: IO[str] | None = None) -> None:
         _pairs(console, [(name, plain(value)) for name, value in comparability(measured).items()])
         _head(console, "Operating points")
         _points(console, measured)
+        _whole_scans(console, measured)
         _head(console, f"Subjects, at {RANKING_POINT.name}")
         _subjects(console, measured, read_subjects(run.folder, grid))
     _head(console, "Guards")
@@ -187,6 +189,23 @@ def _means(run: RunRecord) -> dict[tuple[str, str], Estimate]:
             if estimate.value is not None:
                 out[plain(chain), key.partition("@")[2]] = estimate
     return out
+
+
+def _whole_scans(console: Console, run: RunRecord) -> None:
+    """Print how well scans are told apart, and the FROC curve at its rates; nothing of older records."""
+    lines = []
+    for chain, results in run.summary.items():
+        scan, points = results.scan, results.froc.at if results.froc else ()
+        if scan is None and not points:
+            continue
+        area = f"{scan.auroc:.3f} [{scan.low:.2f}, {scan.high:.2f}]" if scan else DASH
+        lines.append([plain(chain), area, *(f"{point.sensitivity:.3f}" for point in points)])
+    if not lines:
+        return
+    _head(console, "Scans told apart; lesions found at so many false-positive ones per scan (FROC)")
+    rates = [f"FROC {rate:g}" for rate in RATES][: len(lines[0]) - 2]
+    heads = ("Maps", "Scan AUROC [95 %]", *rates)
+    _grid(console, heads, lines, numbers=heads[2:])
 
 
 def _is_bound(name: str) -> bool:

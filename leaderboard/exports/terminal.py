@@ -26,11 +26,14 @@ from leaderboard.words.across_text import (
 )
 from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
 from leaderboard.words.group_text import (
+    FREE_HEADS,
+    FREE_NUMBERS,
     GROUP_HEADS,
     GROUP_NUMBERS,
     PAPER_HEADS,
     PAPER_NUMBERS,
     contrast_sentences,
+    free_cells,
     group_cells,
     paper_cells,
 )
@@ -87,6 +90,11 @@ def print_comparison(
         for part, tests in comparison.groups_of(table):
             console.print(escape(_printable(f"\nBy {part.by}")), style="bold")
             console.print(_grid(GROUP_HEADS, group_cells(part), GROUP_NUMBERS))
+            free = free_cells(part)
+            if free:
+                title = f"\nBy {part.by}, subjects without a lesion"
+                console.print(escape(_printable(title)), style="bold")
+                console.print(_grid(FREE_HEADS, free, FREE_NUMBERS))
             for sentence in contrast_sentences(tests):
                 console.print(f"  {escape(_printable(sentence))}", style="dim")
     _print_across(console, comparison)
@@ -167,7 +175,7 @@ def _width(column: Column, table: Table) -> int:
     from rich.cells import cell_len
 
     heads = (column.narrow or column.header).splitlines()
-    return max(map(cell_len, [*heads, *(_cell(column, row) for row in table.rows)]))
+    return max(map(cell_len, [*heads, *(_cell(column, row) for row in table.shown)]))
 
 
 def _cell(column: Column, row: Row) -> str:
@@ -213,7 +221,7 @@ def _print_table(console: Console, table: Table, result: str) -> None:
             justify="right" if column.number else "left",
             no_wrap=True,
         )
-    for row in table.rows:
+    for row in table.shown:
         style = "dim" if row.rank is None else ""
         grid.add_row(*(Text(_cell(column, row)) for column in shown), style=style)
     console.print()

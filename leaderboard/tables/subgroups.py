@@ -23,8 +23,8 @@ class GroupRow:
     ----------
     group : str
         Name of the sub-group.
-    subjects : int
-        How many subjects it has.
+    subjects, lesion_free : int
+        How many subjects it has, and how many of them have no lesion.
     label, chain : str
         As in the leaderboard.
     figures : dict of Estimate
@@ -40,6 +40,7 @@ class GroupRow:
     chain: str
     figures: dict[str, Estimate]
     counts: dict[str, int] = field(default_factory=dict)
+    lesion_free: int = 0
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,9 @@ def _row(row: Row, groups: Sequence[Group], tables: Sequence[SubjectTable]) -> G
         key: own if counts[key] >= SMALLEST_GROUP else Estimate(undefined=own.undefined)
         for key, own in figures.items()
     }
-    return GroupRow(groups[0].name, len(members), row.label, row.chain, figures, counts)
+    volumes = lines[0].column(row.chain, LESION_ML) if lines else {}
+    free = sum(volume == 0 for volume in volumes.values())
+    return GroupRow(groups[0].name, len(members), row.label, row.chain, figures, counts, free)
 
 
 def _with_lesion(lines: SubjectTable, chain: str, members: Sequence[str]) -> int:

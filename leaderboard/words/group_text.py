@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from andi_bench.metrics.compared import title_of
+from andi_bench.metrics.compared import compared_in_groups, title_of
 from andi_bench.metrics.points import RANKING
 from andi_bench.records.schema import SMALLEST_GROUP
 from leaderboard.statistics.group_tests import GroupContrast, GroupTests
@@ -20,6 +20,15 @@ GROUP_HEADS = (*_GROUP_WORDS, *map(title_of, _SHOWN))
 GROUP_NUMBERS = ("Subjects", *GROUP_HEADS[len(_GROUP_WORDS) :])
 CONTRAST_HEADS = ("Group", "n", "What", "Group less others", "p", "p (all)")
 CONTRAST_NUMBERS = ("n", *CONTRAST_HEADS[3:])
+_LESION_FREE = [one for one in compared_in_groups() if one.metric.over == "lesion-free"]
+FREE_HEADS = (
+    "Group",
+    "Lesion-free",
+    "Method",
+    "Maps",
+    *(one.metric.title.removesuffix(", lesion-free") for one in _LESION_FREE),
+)
+FREE_NUMBERS = ("Lesion-free", *FREE_HEADS[4:])
 _PAPER_RESULTS = ("Best Dice", "at threshold", "Yen Dice", "AUPRC")
 PAPER_HEADS = ("Method", "Seed", "Pipeline", "Window", *_PAPER_RESULTS)
 PAPER_NUMBERS = ("Seed", *_PAPER_RESULTS)
@@ -110,6 +119,19 @@ def _what(one: GroupContrast) -> str:
 def _where(one: GroupContrast) -> str:
     more = "higher" if one.difference > 0 else "lower"
     return f"{more} by {abs(one.difference):.3f} in {one.group} (n = {one.subjects}) than elsewhere (n = {one.others})"
+
+
+def free_cells(table: GroupTable) -> list[list[str]]:
+    """Return what is detected in the subjects without a lesion of each sub-group, under :data:`FREE_HEADS`; [] for none."""
+    out, last = [], None
+    for row in table.rows:
+        if not row.lesion_free:
+            continue
+        new, last = row.group != last, row.group
+        figures = [with_interval(row.figures[one.key], one.metric.digits) for one in _LESION_FREE]
+        count = str(row.lesion_free) if new else ""
+        out.append([row.group if new else "", count, row.label, row.chain, *figures])
+    return out
 
 
 def paper_cells(table: Table) -> list[list[str]]:

@@ -26,6 +26,9 @@ def how_tested() -> tuple[str, ...]:
         f"bootstrap-t over subjects ({MEAN_RESAMPLES:,} resamples), widened for the trainings; {_POOLED} has Student's t on its "
         "logit, its standard error by the jackknife over subjects, the degrees of freedom those of as many subjects as "
         "would weigh the same with equal lesions.",
+        f"Bootstraps draw subjects with a lesion and those without apart. {title_of('scan_auroc')}: DeLong's error, Student's t on the "
+        "logit; where all scans are told apart, or of a kind fewer than three are there, Hoeffding's bound, which holds for all scores. "
+        "FROC: a bootstrap of subjects with all their lesions, Student's t on the logit; with several seeds a little too wide. A share of subjects in which all agree: Clopper and Pearson.",
         *promises(),
         "Pipeline: raw maps or filtered ones, whichever has the higher mean Dice over the validation subjects with a lesion at "
         "their own threshold, mean over the seeds; equal ones: raw. Tables of raw maps alone and of filtered maps alone "
