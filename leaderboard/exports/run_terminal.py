@@ -11,10 +11,11 @@ from typing import IO, TYPE_CHECKING, Any
 
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.metrics.catalogue import CATALOGUE
+from andi_bench.metrics.mean_intervals import share_interval
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import POINTS, RANKING_POINT, UPPER_BOUND
 from andi_bench.records.previews import find_previews
-from andi_bench.records.schema import LESION_ML
+from andi_bench.records.schema import LESION_FREE_APART, LESION_ML
 from andi_bench.records.store import RunRecord, read_record, read_subjects
 from leaderboard.tables.cells import DASH
 from leaderboard.tables.comparability import comparability
@@ -119,12 +120,13 @@ def print_run(run: RunRecord, file: IO[str] | None = None) -> None:
         )
     for grid in run.grids:
         measured = run.on_grid(grid)
+        subjects = read_subjects(run.folder, grid)
         _head(console, "Protocol" if len(run.grids) == 1 else f"Protocol, {plain(grid)} grid")
         _pairs(console, [(name, plain(value)) for name, value in comparability(measured).items()])
         _head(console, "Operating points")
-        _points(console, measured)
+        _points(console, measured, subjects)
         _head(console, f"Subjects, at {RANKING_POINT.name}")
-        _subjects(console, measured, read_subjects(run.folder, grid))
+        _subjects(console, measured, subjects)
     _head(console, "Guards")
     _grid(console, ("", "", ""), [[state, name, detail] for name, state, detail in guards_of(run)])
     if run.notes:
@@ -147,7 +149,7 @@ def _pairs(console: Console, pairs: Sequence[tuple[str, str]]) -> None:
     _grid(console, ("", ""), [[name, value] for name, value in pairs])
 
 
-def _points(console: Console, run: RunRecord) -> None:
+def _points(console: Console, run: RunRecord, subjects: pd.DataFrame) -> None:
     lines: list[list[str]] = []
     meanings: dict[tuple[str, str], None] = {}
     for chain, name, threshold, rate, how in points_of(run):
@@ -155,9 +157,8 @@ def _points(console: Console, run: RunRecord) -> None:
         dice = figures.get(f"dice@{name}")
         text = DASH
         if dice is not None and dice.mean is not None:
-            text = f"{dice.mean:.3f}"
-            if dice.low is not None and dice.high is not None:
-                text += f" [{dice.low:.2f}, {dice.high:.2f}]"
+            limits = _limits(run, subjects[subjects["chain"] == chain], name)
+            text = f"{dice.mean:.3f}" + (f" [{limits[0]:.2f}, {limits[1]:.2f}]" if limits else "")
         shown = f"({text})" if _is_bound(name) and text != DASH else text
         lines.append([chain, name, threshold, shown, rate])
         meanings.setdefault((name, how), None)
@@ -166,6 +167,14 @@ def _points(console: Console, run: RunRecord) -> None:
     for name, how in meanings:
         if how:
             console.print(f"{name}: {how}", style="dim")
+
+
+def _limits(run: RunRecord, lines: pd.DataFrame, point: str) -> tuple[float, float] | None:
+    """Return the interval of a mean Dice that tables show too; the record's own, by percentile, is too narrow."""
+    lines = lines[lines["point"] == point]
+    if LESION_ML in lines.columns and run.protocol.version >= LESION_FREE_APART:
+        lines = lines[lines[LESION_ML] != 0]
+    return share_interval(lines["dice"].dropna().to_numpy(dtype=float)[:, None])
 
 
 def _is_bound(name: str) -> bool:
