@@ -82,7 +82,7 @@ class Row:
     costs: dict[str, Any]
     reason: str | None
     runs: tuple[RunRecord, ...]
-    values: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
+    values: dict[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
     by_seed: tuple[dict[str, float], ...] = field(default=(), repr=False)
     chance: bool = True
 
