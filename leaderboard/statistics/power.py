@@ -9,7 +9,6 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv, ndtri
 
 from leaderboard.statistics.sign_flips import training_variance
 
@@ -127,6 +126,8 @@ class _Pair:
         brought from the normal's scale to t (as in :mod:`leaderboard.statistics.sign_flips`). Each says how large the
         difference must have been.
         """
+        from scipy.special import ndtri
+
         chance = _repetitions()
         own, training = self.subjects / subjects, self.trainings / seeds / 2
         moved = math.sqrt(own + 2 * training) * ndtri(chance[0])
@@ -154,6 +155,8 @@ def _repetitions() -> NDArray[np.float64]:
 
 def _spread(chance: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
     """Return an estimated variance over the true one: chi-squared over its degrees of freedom."""
+    from scipy.special import gammaincinv
+
     if degrees > 1e6:
         return np.ones(len(chance))
     return np.asarray(gammaincinv(degrees / 2, chance) * 2 / degrees)
