@@ -19,6 +19,7 @@ from pydantic import (
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.place import package_data
 from andi_bench.preprocessing import PreprocessingConfig as PreprocessingConfig
+from andi_bench.section import PUBLISHED_MM, MedianSize
 from andi_bench.section import Section as Section
 from andi_bench.training_config import TrainingConfig as TrainingConfig
 
@@ -60,11 +61,10 @@ class EvaluationConfig(Section):
     Each field says whether runs that differ in it stand in tables of their own (``separates_tables``).
     """
 
-    median: int = Field(
-        5,
-        ge=1,
-        le=15,
-        description="edge of the 3-D median filter, voxels, odd",
+    median: MedianSize = Field(
+        PUBLISHED_MM,
+        description="3-D median filter: three edges in mm, which become the nearest odd numbers of voxels, or one edge in "
+        "voxels; 1: none",
         json_schema_extra={"separates_tables": True},
     )
     erosion: int = Field(
@@ -125,13 +125,6 @@ class EvaluationConfig(Section):
     def _window(cls, value: tuple[float, float] | None) -> tuple[float, float] | None:
         if value is not None and value[1] - value[0] < 0.001:
             raise ValueError("(low, high) with high at least low + 0.001 wanted")
-        return value
-
-    @field_validator("median")
-    @classmethod
-    def _odd(cls, value: int) -> int:
-        if value % 2 == 0:
-            raise ValueError("an odd number wanted: an even median shifts the map by half a voxel")
         return value
 
 

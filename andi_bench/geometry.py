@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,12 +23,12 @@ def erode(brain: NDArray[np.bool_], voxels: int) -> NDArray[np.bool_]:
     return np.asarray(ndimage.binary_erosion(brain, iterations=voxels)) if voxels else brain
 
 
-def dilate_cube(mask: NDArray[np.bool_], reach: int) -> NDArray[np.bool_]:
-    """Dilate by a cube of edge ``2 * reach + 1`` voxels."""
-    for axis in range(mask.ndim):
+def dilate_box(mask: NDArray[np.bool_], reach: Sequence[int]) -> NDArray[np.bool_]:
+    """Dilate by a box of ``2 * reach + 1`` voxels along each axis."""
+    for axis, steps in enumerate(reach):
         along = np.moveaxis(mask, axis, 0)
         grown = along.copy()
-        for step in range(1, min(reach, along.shape[0] - 1) + 1):
+        for step in range(1, min(steps, along.shape[0] - 1) + 1):
             grown[step:] |= along[:-step]
             grown[:-step] |= along[step:]
         mask = np.moveaxis(grown, 0, axis)

@@ -34,6 +34,13 @@ class PreprocessingConfig(Section):
     """How a scan becomes slices; the same for training and scoring."""
 
     size: int = Field(128, ge=16, le=1024, description="edge of the working grid's axial plane")
+    field_of_view: float | None = Field(
+        None,
+        gt=0,
+        le=1000,
+        description="edge of that plane around the brain, mm; a larger brain gets a larger plane; null: all of the scan's plane, "
+        "as published",
+    )
     modalities: tuple[Literal["flair", "t1", "t1ce", "t2"], ...] = Field(
         ("flair", "t1", "t1ce", "t2"), min_length=1, description="channels, in order"
     )
@@ -125,6 +132,8 @@ class PreprocessingConfig(Section):
         kept = {key: v for key, v in out.items() if key not in _STEPS or key in used}
         if self.bias != "none":
             kept["bias"] = self.bias
+        if self.field_of_view is None:
+            kept.pop("field_of_view")
         if self.published:
             kept["quantile_off_lesion"] = self.normalisation == "p99-off-lesion"
         return kept

@@ -26,7 +26,7 @@ class NativeGrid:
     orientation : float64 (3, 2)
         nibabel orientation transform from the file's axes to the working orientation (LPS).
     padding : ((before, after), (before, after))
-        Zeros added to x and y, after re-orientation, to make the axial plane square.
+        Voxels of 0 added to x and y, after re-orientation, to make the axial plane square; below 0: voxels cut off.
     """
 
     shape: tuple[int, int, int]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from threadpoolctl import threadpool_limits
 
@@ -16,8 +18,9 @@ from andi_bench.records.search import find_records
 from andi_bench.records.states import superseded, why_older
 from leaderboard.statistics.families import between_datasets, table_statistics
 from leaderboard.statistics.family import NOTHING_MORE, Agreement, Extra, TableStatistics
+from leaderboard.tables.pipelines import ALL, RAW, VALIDATED, View
 from leaderboard.tables.subgroups import GroupTable, group_tables
-from leaderboard.tables.table import Table, build_tables, with_limits
+from leaderboard.tables.table import Table, build_tables, with_findings
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,8 @@ class Comparison:
     Parameters
     ----------
     tables : tuple of Table
-        Per data set the main table first, then those measured differently.
+        Per data set the main table first, then those measured differently; where several views were asked for, those of
+        one table follow each other.
     skipped : tuple of str
         A line for each folder that could not be used: which, and why.
     groups : tuple of GroupTable
@@ -36,6 +40,12 @@ class Comparison:
         One a table, in the same order.
     agreements : tuple of Agreement
         Between the rankings of the data sets.
+    base : tuple of Table
+        What the tables are views of, each once.
+    by : str or None
+        The grouping that was asked for.
+    extra : Extra
+        What was asked for beside.
     """
 
     tables: tuple[Table, ...]
@@ -43,6 +53,9 @@ class Comparison:
     groups: tuple[GroupTable, ...] = ()
     statistics: tuple[TableStatistics, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    base: tuple[Table, ...] = field(default=(), repr=False)
+    by: str | None = None
+    extra: Extra = NOTHING_MORE
 
     def statistics_of(self, table: Table) -> TableStatistics:
         """Return the statistics of one of the tables; empty where they were not asked for."""
@@ -51,12 +64,28 @@ class Comparison:
                 return found
         return TableStatistics()
 
+    @cached_property
+    def with_every_view(self) -> Comparison:
+        """The comparison with all views of each table: the pipeline that validation chose, raw maps, filtered maps."""
+        known = {
+            (place, table.view): (table, found)
+            for place, base in enumerate(self.base)
+            for table, found in zip(self.tables, self.statistics, strict=True)
+            if table.runs is base.runs
+        }
+        pairs = [
+            known.get((place, view)) or _tested(base.seen_as(view), self.extra)
+            for place, base in enumerate(self.base)
+            for view in base.views
+        ]
+        return _compared(self.base, pairs, self.skipped, self.by, self.extra)
+
 
 def compare(
     records_dir: Path | Sequence[Path],
     dataset: str | None = None,
     runs: str = "*",
-    chain: str | None = None,
+    pipeline: View | Literal["all"] = VALIDATED,
     by: str | None = None,
     metric: str = RANKING,
     seeds: Collection[int] | None = None,
@@ -72,8 +101,9 @@ def compare(
         This data set alone; all that are found, if not given.
     runs : str
         Pattern for the names of the records' folders.
-    chain : str, optional
-        This post-processing alone.
+    pipeline : {"validated", "raw", "filtered", "all"}
+        Which rows rank among each other: every method with the pipeline that validation chose, with raw maps, or with
+        filtered ones; ``all``: a table of each.
     by : str, optional
         Also by sub-group: a column of the split's CSV, or ``lesion-size``.
     metric : str
@@ -87,7 +117,7 @@ def compare(
     Raises
     ------
     UserError
-        When there is no such folder, no usable record in it, or none of that data set, seed, chain or sub-group;
+        When there is no such folder, no usable record in it, or none of that data set, seed, pipeline or sub-group;
         for a metric that is unknown or never ranks.
     """
     ranking_metric(metric)
@@ -103,23 +133,42 @@ def compare(
     if not extra.older:
         records, left_out = _standing(records)
         skipped += tuple(_short(line, folders) for line in left_out)
-    built = build_tables(records, chain, metric, older=extra.older)
-    tables, statistics = _tested(built, extra)
+    base = build_tables(records, metric, older=extra.older)
+    chosen = [table.seen_as(view) for table in base for view in _views(table, pipeline)]
+    if not chosen:
+        raise UserError(
+            f"{named}: no {pipeline} maps in these records, runs with evaluation.median above 1 wanted"
+        )
+    return _compared(base, [_tested(table, extra) for table in chosen], skipped, by, extra)
+
+
+def _compared(
+    base: Sequence[Table],
+    pairs: Sequence[tuple[Table, TableStatistics]],
+    skipped: tuple[str, ...],
+    by: str | None,
+    extra: Extra,
+) -> Comparison:
+    tables, statistics = tuple(table for table, _ in pairs), tuple(found for _, found in pairs)
     groups = group_tables(tables, by) if by is not None else ()
-    return Comparison(tables, skipped, groups, statistics, between_datasets(tables, statistics))
+    between = between_datasets(tables, statistics)
+    return Comparison(tables, skipped, groups, statistics, between, tuple(base), by, extra)
 
 
-def _tested(
-    built: Sequence[Table], extra: Extra
-) -> tuple[tuple[Table, ...], tuple[TableStatistics, ...]]:
+def _views(table: Table, pipeline: str) -> tuple[View, ...]:
+    """Return the views of a table that are asked for; raw maps that are all there is are those validation "chose"."""
+    if pipeline == ALL:
+        return table.views
+    if pipeline == RAW and len(table.views) == 1:
+        return table.views
+    return tuple(view for view in table.views if view == pipeline)
+
+
+def _tested(table: Table, extra: Extra) -> tuple[Table, TableStatistics]:
     # The products are small: a second thread would mostly wait, and rounds sums in another order.
     with threadpool_limits(1, "blas"):
-        statistics = tuple(table_statistics(table, extra) for table in built)
-    tables = (
-        with_limits(table, found.pooled_intervals)
-        for table, found in zip(built, statistics, strict=True)
-    )
-    return tuple(tables), statistics
+        found = table_statistics(table, extra)
+    return with_findings(table, found.pooled_intervals, found.letters), found
 
 
 def _chosen(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from andi_bench.geometry import bounding_box, dilate_cube
+from andi_bench.geometry import bounding_box, dilate_box
 from andi_bench.metrics.histograms.scores import as_scores, same_shape
 
 _PAIRS = 512
@@ -15,9 +16,9 @@ _PAIRS = 512
 
 
 def median_filter(
-    scores: NDArray[Any], size: int, where: NDArray[np.bool_] | None = None
+    scores: NDArray[Any], size: int | Sequence[int], where: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float32]:
-    """3-D median over a cube, equal to ``scipy.ndimage.median_filter(scores, size)``.
+    """3-D median over a box, equal to ``scipy.ndimage.median_filter(scores, size)``.
 
     At the border the map is mirrored, edge voxel included (scipy's default mode ``reflect``), as in the published
     evaluation. Two windows that are neighbours along z share all layers but one each. Of the shared scores, sorted once
@@ -28,8 +29,8 @@ def median_filter(
     ----------
     scores : array (X, Y, Z)
         Read as float32.
-    size : int
-        Edge of the cube, voxels, odd; 1 changes nothing.
+    size : int or three of them
+        Edges of the box, voxels, odd; one number for a cube. 1 changes nothing.
     where : bool (X, Y, Z), optional
         Voxels to compute; the others are 0. None: all.
 
@@ -45,48 +46,55 @@ def median_filter(
         For a size that is not odd and positive, or arrays of different shapes.
     """
     scores = as_scores(scores)
-    if size < 1 or size % 2 == 0:
-        raise ValueError(f"median filter of size {size}: an odd size wanted")
+    edges = (size,) * 3 if isinstance(size, int) else tuple(size)
+    if len(edges) != 3 or any(edge < 1 or edge % 2 == 0 for edge in edges):
+        raise ValueError(f"median filter of size {size}: odd sizes wanted")
+    reach = tuple(edge // 2 for edge in edges)
     where = np.ones(scores.shape, dtype=bool) if where is None else np.asarray(where, dtype=bool)
     same_shape(scores=scores, where=where)
-    if size == 1:
+    if not any(reach):
         return np.where(where, scores, np.float32(0))
     if not scores[where].all():
-        where = where & dilate_cube(scores != 0, size // 2)
+        where = where & dilate_box(scores != 0, reach)
     out = np.zeros(scores.shape, dtype=np.float32)
     if where.any():
         box = bounding_box(where)
-        out[box] = _medians(_reached(scores, box, size // 2), size, where[box])
+        out[box] = _medians(_reached(scores, box, reach), edges, where[box])
     return out
 
 
 def _medians(
-    padded: NDArray[np.float32], size: int, where: NDArray[np.bool_]
+    padded: NDArray[np.float32], edges: tuple[int, ...], where: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """Return the medians of the windows that begin at each voxel of ``where``; ``padded`` is wider by ``size - 1``."""
+    """Return the medians of the windows that begin at each voxel of ``where``; ``padded`` is wider by ``edges - 1``."""
     # numpy sorts short rows of int32 faster than of float32. Adding 0 turns -0 into 0.
     keys = _flip((padded + np.float32(0)).view(np.int32))
     width, rows, depth = where.shape
-    square, middle = size * size, size**3 // 2
-    pairs = -(-depth // 2) + size // 2  # a row's pairs of layers, those only reached into included
+    across, along, deep = edges
+    square = across * along  # scores in one layer of a window
+    middle = square * deep // 2
+    first = max(0, middle - square)  # the lowest of the shared scores that may be a median
+    last = min(square * (deep - 1), middle + 1)
+    pairs = -(-depth // 2) + deep // 2  # a row's pairs of layers, those only reached into included
     wanted = np.zeros((width, rows, 2 * pairs), dtype=bool)
     wanted[:, :, :depth] = where
     wanted = (wanted[:, :, ::2] | wanted[:, :, 1::2]).reshape(width, rows * pairs)
-    # layers[y, z]: the size x size scores of one layer of a window, in any order. Moving on along x replaces one plane.
+    # layers[y, z]: the scores of one layer of a window, in any order. Moving on along x replaces one plane.
     layers = np.zeros((rows, 2 * pairs, square), dtype=np.int32)
     runs = np.lib.stride_tricks.as_strided(
         layers,
-        (rows * pairs - size // 2, (size + 1) * square),
+        (rows * pairs - deep // 2, (deep + 1) * square),
         (2 * square * layers.itemsize, layers.itemsize),
         writeable=False,
     )
     medians = np.zeros((rows * pairs, 2), dtype=np.int32)
-    rest = np.empty((_PAIRS, 2 * square + 1), dtype=np.int32)
+    rest = np.empty((_PAIRS, square + last - first), dtype=np.int32)
     out = np.zeros(where.shape, dtype=np.float32)
     for plane in range(len(keys)):
-        for row in range(size):
-            layers[:, : keys.shape[2], plane % size * size + row] = keys[plane, row : row + rows]
-        x = plane - (size - 1)
+        for row in range(along):
+            place = plane % across * along + row
+            layers[:, : keys.shape[2], place] = keys[plane, row : row + rows]
+        x = plane - (across - 1)
         if x < 0:
             continue
         chosen = np.flatnonzero(wanted[x])
@@ -95,28 +103,30 @@ def _medians(
             window = runs[part]
             window[:, square:-square].sort(axis=1)
             # Whatever a window's own layer holds, its median is among these of the shared scores.
-            shared = window[:, middle : middle + square + 1].copy()
+            shared = window[:, square + first : square + last].copy()
             for which, own in enumerate((window[:, :square], window[:, -square:])):
                 rest[: len(part), :square] = own
                 rest[: len(part), square:] = shared
                 rest[: len(part)].sort(axis=1)
-                medians[part, which] = rest[: len(part), square]
+                medians[part, which] = rest[: len(part), middle - first]
         values = medians.reshape(rows, 2 * pairs)[:, :depth][where[x]]
         out[x][where[x]] = _flip(values).view(np.float32)
     return out
 
 
 def _reached(
-    scores: NDArray[np.float32], box: tuple[slice, ...], reach: int
+    scores: NDArray[np.float32], box: tuple[slice, ...], reach: tuple[int, ...]
 ) -> NDArray[np.float32]:
     """Cut out a box and ``reach`` voxels around it, mirrored where the grid ends."""
-    low = [max(0, edge.start - reach) for edge in box]
-    high = [min(length, edge.stop + reach) for edge, length in zip(box, scores.shape, strict=True)]
-    beyond = [
-        (a - (edge.start - reach), edge.stop + reach - b)
-        for a, b, edge in zip(low, high, box, strict=True)
+    wanted = [(edge.start - far, edge.stop + far) for edge, far in zip(box, reach, strict=True)]
+    held = [
+        (max(0, low), min(length, high))
+        for (low, high), length in zip(wanted, scores.shape, strict=True)
     ]
-    inside = scores[tuple(map(slice, low, high))]
+    beyond = [
+        (start - low, high - stop) for (low, high), (start, stop) in zip(wanted, held, strict=True)
+    ]
+    inside = scores[tuple(slice(*edge) for edge in held)]
     return np.pad(inside, beyond, mode="symmetric") if np.any(beyond) else inside
 
 

@@ -26,6 +26,9 @@ from andi_bench.metrics.thresholds import yen_detection
 WINDOW = (0.01, 0.3)
 """The window of most published configurations; the upper end is left out."""
 
+MEDIAN = 5
+"""Edge of the published median filter, voxels, whatever the grid."""
+
 _STEP = 0.001
 
 

@@ -18,6 +18,8 @@ from andi_bench.metrics.histograms.scores import Region
 HISTOGRAMS, POOLED = "histograms.npz", "pooled.npz"
 TESTED = {"working": "test/", "native": "native/test/"}
 """By grid, how the names of the reported subjects' histograms begin: ``test/<chain>/<subject>/<array>``."""
+CALIBRATED = {"working": "val/", "native": "native/val/"}
+"""The same of the validation subjects' histograms."""
 
 
 def write_histograms(folder: Path, histograms: Mapping[str, NDArray[Any]]) -> None:
@@ -78,6 +80,34 @@ def read_grouped(
         return next((counts for _, counts in chains.grouped(region)), None)
     except ValueError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def read_validation(
+    folder: Path, chain: str, grid: str = "working"
+) -> list[dict[str, NDArray[Any]]]:
+    """Read the arrays of each validation subject's histogram; [] where the record keeps none.
+
+    Parameters
+    ----------
+    folder : Path
+        The record's.
+    chain : str
+        Post-processing.
+    grid : str
+        ``working`` or ``native``.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read.
+    """
+    path = folder / HISTOGRAMS
+    found: dict[str, dict[str, NDArray[Any]]] = {}
+    if path.is_file():
+        for name, array in _read_arrays(path, f"{CALIBRATED[grid]}{chain}/").items():
+            subject, _, part = name.rpartition("/")
+            found.setdefault(subject, {})[part] = array
+    return list(found.values())
 
 
 class _Chains:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from andi_bench.names import folder_word
 
-SCHEMA: Literal[4] = 4
+SCHEMA: Literal[5] = 5
 IDENTITY: Literal[2] = 2
 """Version of what :attr:`RunInfo.identity` is a hash of. Version 1 knew of the evaluated subjects the first scan's voxels
 alone: not the other modalities, nor the mask, the affine, the columns."""
@@ -22,9 +22,10 @@ GRID = "grid"
 LESION_ML = "lesion_ml"
 """Column of ``subjects.csv`` with the volume of a subject's lesions in the brain, ml."""
 
-READABLE = (1, 2, 3, 4)
+READABLE = (1, 2, 3, 4, 5)
 """Versions that can be read: 2 added what 1 leaves at its default (sub-groups, native grid, paper's protocol), 3 what names
-the state of the data (:data:`IDENTITY`, ``asked``, ``former``, ``files``, ``data_fingerprint``), 4 the version of the protocol (:attr:`Protocol.version`)."""
+the state of the data (:data:`IDENTITY`, ``asked``, ``former``, ``files``, ``data_fingerprint``), 4 the version of the protocol (:attr:`Protocol.version`), 5 what a frozen threshold reaches on
+the validation subjects (:attr:`RecordedThreshold.reached`)."""
 
 
 MATCHED_SINCE = LESION_FREE_APART = 2
@@ -75,7 +76,7 @@ class Protocol(Part):
     ``version`` is that of the protocol: 1, also of records that do not say, averaged Dice over subjects without a lesion too,
     counted both masks empty as 1, and froze thresholds so; its lesion-wise F1 counted whatever touched. Columns and figures
     that mean something else since have other names. ``spacing_mm`` and ``shape`` are the grid's, None where they differ between subjects; ``chains`` the
-    post-processings scored; ``median_mm`` the extent of the median filter; ``subjects`` the number per split;
+    post-processings scored; ``median_mm`` the extent of the median filter that was asked for, ``median_voxels`` its window on this grid; ``subjects`` the number per split;
     ``split_fingerprint`` a hash of who is in which split, by the voxels of the first modality; ``data_fingerprint`` one of
     all files that were read of them, "" in older records.
     """
@@ -88,6 +89,7 @@ class Protocol(Part):
     shape: tuple[int, int, int] | None = None
     chains: tuple[str, ...] = Field(("raw", "median5"), min_length=1)
     median_mm: tuple[float, float, float] | None = None
+    median_voxels: tuple[int, int, int] | None = None
     erosion: int = 0
     min_component_ml: float = 0.0
     split_fingerprint: str = ""
@@ -135,13 +137,16 @@ class RecordedThreshold(Part):
     """A threshold and where it comes from.
 
     ``threshold`` None: one per volume, or none could be found. ``edge``: the optimum lies at the end of
-    the scores. ``test_fpr``: share of lesion-free brain voxels of the test split above it.
+    the scores. ``test_fpr``: share of lesion-free brain voxels of the test split above it. ``reached``: of a threshold that
+    the validation subjects decide, what it reaches on those it was found on: their mean Dice, or the rate that it was
+    looked for by; None for other points, where nobody counts, and in older records.
     """
 
     threshold: float | None = None
     edge: bool = False
     how: str = ""
     test_fpr: float | None = None
+    reached: float | None = None
 
 
 class Pooled(Part):
@@ -261,7 +266,7 @@ class RunRecord(Part):
     were grouped by. ``unranked`` is the reason why the run has no rank, None where it may have one.
     """
 
-    version: Literal[1, 2, 3, 4] = Field(SCHEMA, alias="schema")
+    version: Literal[1, 2, 3, 4, 5] = Field(SCHEMA, alias="schema")
     run: RunInfo
     protocol: Protocol
     method: MethodInfo = MethodInfo()

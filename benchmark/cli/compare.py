@@ -7,7 +7,7 @@ import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -30,6 +30,12 @@ def _compare(
         str | None, typer.Option(help="only runs of these seeds, such as 0,1,2 or 0-2")
     ] = None,
     metric: Annotated[str, typer.Option(help=_METRIC_HELP)] = RANKING,
+    pipeline: Annotated[
+        Literal["validated", "raw", "filtered", "all"],
+        typer.Option(
+            help="one row a method: the pipeline that validation chose, raw maps, filtered maps; all: a table of each"
+        ),
+    ] = "validated",
     by: Annotated[
         str | None,
         typer.Option(
@@ -84,8 +90,9 @@ def _compare(
         folders,
         dataset,
         runs,
-        by=by,
-        metric=metric,
+        pipeline,
+        by,
+        metric,
         seeds=_seeds(seeds) if seeds is not None else None,
         extra=Extra(older=older, schemes=schemes, margin=margin),
     )

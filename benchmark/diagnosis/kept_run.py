@@ -160,7 +160,7 @@ class KeptRun:
     def _detected(
         self, chain: PostProcessing, scored: ScoredSubject, brain: NDArray[np.bool_]
     ) -> Detected:
-        scores = chain.apply(scored.map, scored.brain)
+        scores = chain.apply(scored.map, scored.brain, scored.spacing)
         found = detect(scores, self.thresholds[chain.name], brain)
         return Detected(scores, chain.clean(found, float(np.prod(scored.spacing)) / 1000))
 

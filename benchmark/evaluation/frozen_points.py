@@ -71,6 +71,7 @@ def calibrate(
                 threshold=point.threshold,
                 edge=point.at_edge,
                 how=POINTS[name].how.format(n=point.subjects),
+                reached=point.value if point.subjects else None,
             )
         if chain.min_component_ml:
             notes.append(f"{chain.name}: thresholds were found before small detections are removed")

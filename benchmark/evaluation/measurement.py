@@ -86,7 +86,7 @@ def _loaded(load: Loader, subject: str) -> tuple[ScoredSubject, _Truth]:
 def _chained(chain: PostProcessing, scored: ScoredSubject) -> NDArray[np.float32]:
     """Post-process on the working grid, then bring the map to the grid that is measured."""
     try:
-        scores = chain.apply(scored.map, scored.brain)
+        scores = chain.apply(scored.map, scored.brain, scored.spacing)
     except NonFiniteScores as error:
         raise UserError(f"subject {scored.subject}: {error}") from error
     if scored.native is None:

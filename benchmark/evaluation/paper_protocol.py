@@ -12,7 +12,7 @@ from andi_bench.config import EvaluationConfig, MethodEntry
 from andi_bench.errors import UserError
 from andi_bench.metrics.histograms.scores import NonFiniteScores
 from andi_bench.metrics.median import median_filter
-from andi_bench.metrics.paper import WINDOW, PaperResult, paper_protocol
+from andi_bench.metrics.paper import MEDIAN, WINDOW, PaperResult, paper_protocol
 from andi_bench.records.schema import Paper, PaperChain
 from benchmark.evaluation.measurement import Loader
 
@@ -72,7 +72,8 @@ def paper_run(
     subjects : sequence of str
         Test subjects.
     config : EvaluationConfig
-        Size of the median filter; window and scaling, where they are not the published ones.
+        Edge of the median filter, voxels, where it is given so (else the published 5); window and scaling, where they are
+        not the published ones.
     method : MethodEntry or None
         Where the published window stands.
 
@@ -85,9 +86,8 @@ def paper_run(
     min_max = config.paper_min_max
     if min_max is None:
         min_max = method.published_min_max if method else True
-    sizes = (
-        {"raw": 1} if config.median == 1 else {"raw": 1, f"median{config.median}": config.median}
-    )
+    size = config.median if isinstance(config.median, int) else MEDIAN
+    sizes = {"raw": 1} if size == 1 else {"raw": 1, f"median{size}": size}
     results = {
         name: paper_protocol(_Maps(load, subjects, size), window, min_max)
         for name, size in sizes.items()

@@ -105,8 +105,8 @@ class Evaluation:
 def chains_of(config: EvaluationConfig) -> list[PostProcessing]:
     """Return the post-processing chains: raw and median-filtered, all else equal."""
     shared = {"erosion": config.erosion, "min_component_ml": config.min_component_ml}
-    sizes = [1] if config.median == 1 else [1, config.median]
-    return [PostProcessing(median=size, **shared) for size in sizes]
+    raw = PostProcessing(median=1, **shared)
+    return [raw] if config.median == 1 else [raw, PostProcessing(median=config.median, **shared)]
 
 
 def evaluate(

@@ -93,7 +93,7 @@ def _montages(folder: Path, subject: str, facts: RunFacts, results: Results, kep
             folder / f"{subject}_{chain.name}.png",
             view,
             scored,
-            chain.apply(scored.map, scored.brain),
+            chain.apply(scored.map, scored.brain, scored.spacing),
             point.threshold if point else None,
             f"{facts.info.label}, {chain.name}, {facts.info.dataset} {subject}",
         )
@@ -124,7 +124,10 @@ def _preview(path: Path, subject: str, results: Results, kept: Kept) -> None:
         kept.views.load(subject).reduced,
         scored.brain,
         scored.lesion if scored.lesion is not None else np.zeros_like(scored.brain),
-        {chain.name: chain.apply(scored.map, scored.brain) for chain in result.chains},
+        {
+            chain.name: chain.apply(scored.map, scored.brain, scored.spacing)
+            for chain in result.chains
+        },
         {
             chain: [point.threshold for point in found.values() if point.threshold is not None]
             for chain, found in result.operating_points.items()

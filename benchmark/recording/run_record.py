@@ -65,12 +65,14 @@ def run_record(facts: RunFacts, results: Results) -> RunRecord:
 
 def _protocol(facts: RunFacts, results: Results) -> Protocol:
     evaluation, cohorts, spacing = facts.config.evaluation, facts.cohorts, results.working.spacing
+    filtered = results.working.chains[-1]
     return Protocol(
         version=VERSION,
         spacing_mm=spacing,
         shape=results.working.shape,
         chains=tuple(chain.name for chain in results.working.chains),
-        median_mm=tuple(evaluation.median * edge for edge in spacing) if spacing else None,
+        median_mm=filtered.median_mm(spacing),
+        median_voxels=filtered.window(spacing) if spacing else None,
         erosion=evaluation.erosion,
         min_component_ml=evaluation.min_component_ml,
         split_fingerprint=identity(

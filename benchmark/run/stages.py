@@ -132,12 +132,12 @@ class Run:
         wanted = {s.id: s for s in [*subjects.val, *subjects.known]}
         stamps = view_store(self._request, data, source.config, list(wanted.values())).stamps
         folder: Path = view_folder(self._request, data, source.config) / "native"
-        store = TruthStore(folder, preprocessing.size, stamps)
+        store = TruthStore(folder, preprocessing, stamps)
         missing = store.missing(list(wanted))
         if missing:
             with self._console.progress("masks on the scans' grids", len(missing)) as advance:
                 for name in missing:
-                    store.keep(data.adapter, wanted[name], preprocessing)
+                    store.keep(data.adapter, wanted[name])
                     advance(1, name)
         return store
 

@@ -85,7 +85,7 @@ def _leaderboard(place: Workspace, dataset: str, file: TextIO | None) -> Path:
     comparison = compare(place.records, dataset)
     markdown = place.leaderboards / f"{dataset}.md"
     write_atomically(markdown, to_markdown(comparison))
-    print_comparison(comparison, file)
+    print_comparison(comparison, file, pipelines=True)
     return markdown
 
 

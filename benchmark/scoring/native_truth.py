@@ -26,14 +26,14 @@ class TruthStore:
     ----------
     folder : Path
         Made when the first masks are saved.
-    size : int
-        Edge of the working grid's axial plane, voxels.
+    preprocessing : PreprocessingConfig
+        Of the working grid.
     stamps : dict
         For each subject a text that changes when its files do.
     """
 
     folder: Path
-    size: int
+    preprocessing: PreprocessingConfig
     stamps: dict[str, str] = field(default_factory=dict)
 
     def path(self, subject: str) -> Path:
@@ -44,9 +44,7 @@ class TruthStore:
         """Return the subjects whose masks are not kept yet."""
         return [subject for subject in subjects if not self.path(subject).is_file()]
 
-    def keep(
-        self, adapter: DatasetAdapter, subject: Subject, preprocessing: PreprocessingConfig
-    ) -> None:
+    def keep(self, adapter: DatasetAdapter, subject: Subject) -> None:
         """Read a subject's scan and keep its masks.
 
         Raises
@@ -56,7 +54,7 @@ class TruthStore:
         ValueError
             When the subject's lesions are not known.
         """
-        scan = adapter.read_scan(subject, preprocessing.modalities)
+        scan = adapter.read_scan(subject, self.preprocessing.modalities)
         if scan.lesion is None:
             raise ValueError(f"subject {subject.id} has no lesion mask: it cannot be evaluated")
         brain = scan.brain()
@@ -86,7 +84,8 @@ class TruthStore:
             )
             if brain is None or lesion is None:
                 raise KeyError("brain or lesion is missing")
-        grid, _ = plan((x, y, z), affine, self.size)
+        wanted = self.preprocessing
+        grid, _ = plan((x, y, z), affine, wanted.size, wanted.field_of_view, brain)
         return NativeTruth(grid, brain, lesion, voxel_sizes(affine), ignore)
 
 

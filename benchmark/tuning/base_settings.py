@@ -31,10 +31,12 @@ class Resolved:
     detector: DetectorConfig
 
     def value(self, key: str) -> Any:
-        """Return the value of ``section.field``, of types that JSON knows."""
-        section, _, field = key.partition(".")
-        part = self.detector if section == "detector" else getattr(self.run, section)
-        return to_jsonable_python(getattr(part, field))
+        """Return the value of ``section.field``, as deep as the configuration goes, of types that JSON knows."""
+        section, *fields = key.split(".")
+        value: Any = self.detector if section == "detector" else getattr(self.run, section)
+        for field in fields:
+            value = getattr(value, field)
+        return to_jsonable_python(value)
 
     def dump(self) -> dict[str, Any]:
         """Return it as ``--config`` takes it."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from benchmark.tuning.base_settings import Resolved
 
 Settings = dict[str, Any]
-"""Values by key, ``section.field``."""
+"""Values by key, ``section.field``, or ``section.part.field`` as in ``training.augmentation.rotation``."""
 
 _RANGE = ("low", "high", "log", "step")
 _DIGITS = 4
@@ -167,11 +167,14 @@ def _plain(found: Range) -> dict[str, Any]:
 
 
 def layer(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings as a layer of configuration: ``{"a.b": 1}`` as ``{"a": {"b": 1}}``."""
+    """Return settings as a layer of configuration: ``{"a.b.c": 1}`` as ``{"a": {"b": {"c": 1}}}``."""
     out: dict[str, Any] = {}
     for key, value in settings.items():
-        section, _, field = key.partition(".")
-        out.setdefault(section, {})[field] = value
+        *sections, field = key.split(".")
+        part = out
+        for section in sections:
+            part = part.setdefault(section, {})
+        part[field] = value
     return out
 
 
@@ -183,7 +186,7 @@ def read_space(
     Parameters
     ----------
     path : Path
-        YAML: ``section.field`` (or the fields below their section) to a list of values, or to a range
+        YAML: ``section.field``, as deep as the configuration goes (or the fields below their section), to a list of values, or to a range
         ``{low: , high: , log: , step: }``.
     detector : type
         The method's own configuration.
@@ -196,16 +199,19 @@ def read_space(
         For a file without a key, a key that is unknown or changes no map, a form that is not understood, and a value
         that is out of bounds: one line that names file, key and value.
     """
-    wanted = _flat(read_yaml(path))
+    fields = _fields(detector)
+    wanted = _flat(read_yaml(path), fields)
     if not wanted:
         raise UserError(
             f"{path}: no key to search: such as 'training.learning_rate: [1.0e-4, 1.0e-3]' wanted"
         )
-    fields = _fields(detector)
     parameters: dict[str, Choice | Range] = {}
     for key, found in wanted.items():
         if key not in fields:
             raise unknown_name(f"key in {path}", key, fields)
+        above = next((other for other in wanted if key.startswith(f"{other}.")), None)
+        if above:
+            raise UserError(f"{path}: {key}: {above} is searched as a whole: one of the two wanted")
         extra = fields[key].json_schema_extra
         if isinstance(extra, dict) and extra.get("separates_tables") is False:
             raise UserError(f"{path}: {key}: changes no value that is searched by: leave it out")
@@ -236,25 +242,38 @@ def _checked(
         return value
 
 
-def _flat(found: Mapping[str, Any]) -> dict[str, Any]:
+def _flat(found: Mapping[str, Any], fields: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Return what stands below sections, and below parts of them, by its full key."""
     out: dict[str, Any] = {}
-    for key, value in found.items():
-        if key in SECTIONS and isinstance(value, dict):
-            out |= {f"{key}.{field}": inner for field, inner in value.items()}
-        else:
-            out[str(key)] = value
+    for name, value in found.items():
+        key = f"{above}{name}"
+        holds_fields = key in SECTIONS or any(field.startswith(f"{key}.") for field in fields)
+        out |= (
+            _flat(value, fields, f"{key}.")
+            if holds_fields and isinstance(value, dict)
+            else {key: value}
+        )
     return out
 
 
 def _fields(detector: type[BaseModel]) -> dict[str, Any]:
     """Return every field of the configuration by its key."""
-    out: dict[str, Any] = {
-        f"detector.{name}": field for name, field in detector.model_fields.items()
-    }
+    out = _fields_of(detector, "detector.")
     for section in SECTIONS:
         model = RunConfig.model_fields[section].annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
-            out |= {f"{section}.{name}": field for name, field in model.model_fields.items()}
+            out |= _fields_of(model, f"{section}.")
+    return out
+
+
+def _fields_of(model: type[BaseModel], above: str) -> dict[str, Any]:
+    """Return the fields of a part of the configuration, and of its own parts; these parts as a whole too."""
+    out: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        out[f"{above}{name}"] = field
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            out |= _fields_of(inner, f"{above}{name}.")
     return out
 
 

@@ -319,7 +319,10 @@ class DatasetAdapter(ABC):
     ) -> dict[str, dict[Path, str]]:
         """Return the hashes of the voxels of each file of some modalities, by subject; several are read at once.
 
-        What is no scan, or cannot be read, is left out: that is told when it is read.
+        Raises
+        ------
+        UserError
+            For the first file that is no scan, or cannot be read.
         """
         take = partial(contents.every_image, self._hashes, modalities=modalities)
         return contents.of_many(take, subjects, "comparing modalities", progress)

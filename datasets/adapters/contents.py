@@ -54,7 +54,10 @@ def every_image(
 ) -> dict[Path, str]:
     """Hash the voxels of those of the modalities that are there, by file.
 
-    A file that is no scan, or cannot be read, is left out: that is told when it is read.
+    Raises
+    ------
+    UserError
+        For a file that is no scan, or cannot be read: names the file and the subject, before anything is learnt from others.
     """
     found = {}
     for name in modalities:
@@ -63,11 +66,10 @@ def every_image(
             continue
         try:
             found[path] = hashes.hash(path, "voxels")
-            hashes.hash(
-                path, READ_SINCE
-            )  # told by the same reading, or else while others are read too
-        except UserError:
-            continue
+            # told by the same reading, or else while others are read too
+            hashes.hash(path, READ_SINCE)
+        except UserError as error:
+            raise UserError(f"{error} (subject {subject.id})") from error
     return found
 
 

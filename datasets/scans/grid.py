@@ -2,7 +2,8 @@
 
 The working grid has its axes towards left, posterior and superior (LPS, as BraTS files have), an axial plane
 padded to a square and resized to ``size`` x ``size``; slices keep their number and thickness. An oblique scan
-keeps its rotation: axes are only flipped and permuted.
+keeps its rotation: axes are only flipped and permuted. With a field of view the plane is a square of that many mm around the
+brain instead, so that voxels are spent on brain; a brain that is larger has a larger square.
 
 Voxel w of an axis of ``size`` voxels, made from n, lies at (w + 1/2) n / size - 1/2 of the n: pixel
 centres, as in ``torch.nn.functional.interpolate(align_corners=False)``.
@@ -23,7 +24,7 @@ from nibabel.orientations import (
 )
 from numpy.typing import NDArray
 
-from andi_bench.geometry import voxel_sizes
+from andi_bench.geometry import bounding_box, voxel_sizes
 from datasets.volume import NativeGrid
 
 Box = tuple[slice, slice, slice]
@@ -31,11 +32,15 @@ Box = tuple[slice, slice, slice]
 
 
 def plan(
-    shape: tuple[int, int, int], affine: NDArray[np.float64], size: int
+    shape: tuple[int, int, int],
+    affine: NDArray[np.float64],
+    size: int,
+    field_of_view: float | None = None,
+    brain: NDArray[np.bool_] | None = None,
 ) -> tuple[NativeGrid, NDArray[np.float64]]:
     """Lay out the working grid of a scan.
 
-    The plane is padded to a square in mm, which is one in voxels where these are square.
+    The plane is padded, or with a field of view also cut, to a square in mm, which is one in voxels where these are square.
 
     Parameters
     ----------
@@ -45,6 +50,10 @@ def plan(
         Of the file, mm.
     size : int
         Edge of the working grid's axial plane, voxels.
+    field_of_view : float or None
+        Edge of that plane, mm, around the middle of the brain; None: as much as the scan's plane has.
+    brain : bool (X, Y, Z) or None
+        Brain mask, not empty; wanted with a field of view.
 
     Returns
     -------
@@ -58,12 +67,22 @@ def plan(
     order = np.argsort(turn[:, 0])
     turned = [shape[int(axis)] for axis in order]
     edges = voxel_sizes(turned_affine)
+    held = [slice(0, count) for count in turned[:2]]
     extent = max(turned[axis] * edges[axis] for axis in (0, 1))
+    if field_of_view is not None:
+        if brain is None:
+            raise ValueError("a field of view lies around a brain: its mask wanted")
+        held = list(bounding_box(apply_orientation(brain, turn)))[:2]
+        widest = max(
+            (part.stop - part.start) * edge for part, edge in zip(held, edges, strict=False)
+        )
+        extent = max(field_of_view, widest)
     padding = []
     change = np.eye(4)
     for axis in (0, 1):
-        padded = max(turned[axis], round(float(extent / edges[axis])))
-        before = (padded - turned[axis]) // 2
+        part = held[axis]
+        padded = max(part.stop - part.start, round(float(extent / edges[axis])))
+        before = (padded - part.stop - part.start) // 2
         padding.append((before, padded - turned[axis] - before))
         step = padded / size
         change[axis, axis] = step
@@ -204,14 +223,17 @@ def _padded_plane(native: NativeGrid) -> tuple[int, int]:
 
 
 def _turned_back(values: NDArray[Any], native: NativeGrid) -> NDArray[Any]:
+    """Cut off what was padded, give back what was cut off as 0, and turn the axes back."""
     cut = tuple(
-        slice(before, values.shape[axis] - after)
+        slice(max(0, before), values.shape[axis] - max(0, after))
         for axis, (before, after) in enumerate(native.padding)
     )
+    missing = [(max(0, -before), max(0, -after)) for before, after in native.padding]
+    whole = np.pad(values[cut], [*missing, (0, 0)]) if np.any(missing) else values[cut]
     back = np.empty_like(native.orientation)
     for axis, (target, flip) in enumerate(native.orientation):
         back[int(target)] = (axis, flip)
-    return np.array(apply_orientation(values[cut], back), order="C")  # never the caller's memory
+    return np.array(apply_orientation(whole, back), order="C")  # never the caller's memory
 
 
 def _resized(values: NDArray[Any], plane: tuple[int, int]) -> NDArray[np.float32]:

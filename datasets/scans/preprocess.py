@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from andi_bench.config import PreprocessingConfig
 from andi_bench.errors import UserError
+from andi_bench.geometry import voxel_sizes
 from datasets.scans import bias_field, grid
 from datasets.scans.brain import BRAIN_QUANTILE
 from datasets.scans.lost_lesions import lesion_loss
@@ -120,8 +121,21 @@ def preprocess(scan: Scan, config: PreprocessingConfig, *, training: bool = Fals
         if lesion is None or training
         else lesion_loss(lesion, placed.native, config.size),
         ignore=_ignored(scan, placed.native, config.size),
-        notes=scan.notes,
+        notes=(*scan.notes, *_wider(scan, placed, config)),
     )
+
+
+def _wider(scan: Scan, placed: _Placed, config: PreprocessingConfig) -> list[str]:
+    """Say that a brain is larger than the field of view, so that its voxels are larger than those of others."""
+    if config.field_of_view is None:
+        return []
+    plane = max(voxel_sizes(placed.affine)[:2]) * config.size
+    if plane < config.field_of_view + max(scan.spacing):
+        return []
+    return [
+        f"subject {scan.subject.id}: brain of {plane:.0f} mm, field of view of {config.field_of_view:g} mm: its plane "
+        "was made larger"
+    ]
 
 
 def _ignored(scan: Scan, native: NativeGrid, size: int) -> NDArray[np.bool_] | None:
@@ -139,7 +153,7 @@ def _placed(scan: Scan, config: PreprocessingConfig, training: bool) -> _Placed:
         )
     intensities = _intensities(scan, config, training)
     x, y, z = scan.images[0].shape
-    native, affine = grid.plan((x, y, z), scan.affine, config.size)
+    native, affine = grid.plan((x, y, z), scan.affine, config.size, config.field_of_view, brain)
     small = grid.mask_to_working(brain, native, config.size)
     if not small.any():
         raise UserError(

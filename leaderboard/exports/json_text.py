@@ -14,6 +14,8 @@ from leaderboard.statistics.family import TableStatistics
 from leaderboard.statistics.pooled_swaps import SWAPS
 from leaderboard.statistics.sign_flips import FLIPS
 from leaderboard.tables.columns import columns_of
+from leaderboard.tables.pipelines import Choice
+from leaderboard.words.headline import headline
 from leaderboard.words.notes import notes_of
 
 
@@ -25,11 +27,14 @@ def to_json(comparison: Comparison) -> str:
             "title": table.title,
             "split": table.split,
             "differs": list(table.differs),
+            "view": table.view,
+            "result": headline(table, comparison.statistics_of(table)),
             "protocol": table.protocol.model_dump(),
             "definitions": {column.header: column.definition for column in columns_of(table)},
             "notes": notes_of(table),
             "metric": table.metric,
             "rows": [flat(table, row) for row in table.rows],
+            "pipelines": {row.label: _plain_choice(row.choice) for row in table.rows},
             "statistics": _statistics(comparison.statistics_of(table)),
             "paper": {
                 run.run.folder_name: run.paper.model_dump() for run in table.runs if run.paper
@@ -38,13 +43,18 @@ def to_json(comparison: Comparison) -> str:
         for table in comparison.tables
     ]
     content: dict[str, Any] = {
-        "schema": 2,
+        "schema": 3,
         "tables": tables,
         "groups": [line for part in comparison.groups for line in flat_groups(part)],
         "agreements": _plain(comparison.agreements),
         "skipped": list(comparison.skipped),
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _plain_choice(choice: Choice) -> dict[str, Any]:
+    """Return which pipeline stands for a method and why, with the validation Dice of each."""
+    return {"chosen": choice.chain, "why": choice.why, "validation_dice": choice.values}
 
 
 def _plain(value: Any) -> Any:

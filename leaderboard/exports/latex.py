@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from leaderboard.compare import Comparison
 from leaderboard.tables.cells import DASH, MAIN_PRIORITY, Column
 from leaderboard.tables.columns import columns_of
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.row import Row
+from leaderboard.tables.table import Table
 from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
+from leaderboard.words.headline import headline
 from leaderboard.words.how import how_tested
 from leaderboard.words.notes import heading_of, notes_of
+from leaderboard.words.pipeline_text import title_in_words
 from leaderboard.words.verdicts import bold_rows, sentences
 
 HEADER = "% Written by andi-bench; in the preamble: \\usepackage{booktabs}\n"
@@ -48,7 +51,7 @@ _MARKS = {
 
 
 def to_latex(comparison: Comparison) -> str:
-    """Return the tables of a comparison as LaTeX: per table a leaderboard, and ranks and groups of each chain's methods.
+    """Return the tables of a comparison as LaTeX: per table a leaderboard, and ranks and groups of its methods.
 
     How differences are tested stands in comments. Compiles with pdfLaTeX and the ``booktabs`` package; in the given
     order of rows.
@@ -56,12 +59,12 @@ def to_latex(comparison: Comparison) -> str:
     parts = [HEADER + "".join(f"% {text}\n" for text in how_tested())]
     for table in comparison.tables:
         parts.append(_leaderboard(comparison, table))
-        for family in comparison.statistics_of(table).families:
-            if family.rankings:
-                cells = [[escaped(cell) for cell in line] for line in rank_cells(family)]
-                caption = f"{table.title}: ranks and groups of {family.name}"
-                notes = [*sentences(family), *family.warnings]
-                parts.append(_tabular(rank_heads(family), RANK_NUMBERS, cells, caption, notes))
+        family = comparison.statistics_of(table).family
+        if family is not None and family.rankings:
+            cells = [[escaped(cell) for cell in line] for line in rank_cells(family)]
+            caption = f"{title_in_words(table)}: ranks and groups of {family.name}"
+            notes = [*sentences(family), *family.warnings]
+            parts.append(_tabular(rank_heads(family), RANK_NUMBERS, cells, caption, notes))
     return "\n".join(parts)
 
 
@@ -80,13 +83,14 @@ def escaped(text: str) -> str:
 
 def _leaderboard(comparison: Comparison, table: Table) -> str:
     columns = [column for column in columns_of(table) if column.priority <= MAIN_PRIORITY]
-    strong = bold_rows(table.metric, comparison.statistics_of(table))
+    statistics = comparison.statistics_of(table)
+    strong = bold_rows(table.metric, statistics)
     cells = [
         [_cell(column, row, row.key in strong.get(column.metric, set())) for column in columns]
         for row in table.rows
     ]
     numbers = [column.header for column in columns if column.number]
-    caption = f"{table.title}: {heading_of(table)}"
+    caption = f"{title_in_words(table)}: {headline(table, statistics)} ({heading_of(table)})"
     if table.differs:
         caption += f" (measured differently: {'; '.join(table.differs)})"
     return _tabular([column.header for column in columns], numbers, cells, caption, notes_of(table))

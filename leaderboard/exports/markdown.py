@@ -11,10 +11,12 @@ from andi_bench.files import write_atomically
 from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
 from leaderboard.exports.markdown_differences import method_parts, statistics_parts
+from leaderboard.statistics.pair_tests import Key
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
+from leaderboard.tables.row import Row
 from leaderboard.tables.subgroups import GroupTable
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.table import Table
 from leaderboard.words.group_text import (
     GROUP_HEADS,
     GROUP_NUMBERS,
@@ -24,8 +26,18 @@ from leaderboard.words.group_text import (
     group_cells,
     paper_cells,
 )
+from leaderboard.words.headline import headline
 from leaderboard.words.notes import heading_of, notes_of
+from leaderboard.words.pipeline_text import (
+    pipeline_cells,
+    pipeline_heads,
+    pipeline_note,
+    title_in_words,
+)
 from leaderboard.words.verdicts import bold_rows
+
+_NAMING = ("#", "Method", "Pipeline")
+"""Columns that name a row, and so stand in every part of a table."""
 
 
 def write_markdown(comparison: Comparison, path: Path, drawn: Sequence[Path] = ()) -> None:
@@ -85,17 +97,27 @@ def _table_parts(
 ) -> list[str]:
     statistics = comparison.statistics_of(table)
     columns = columns_of(table)
-    heading = f"## {_escaped(table.title)}" + (", measured differently" if table.differs else "")
-    parts = [heading, f"`{table.dataset}`: {_escaped(heading_of(table))}."]
+    heading = f"## {_escaped(title_in_words(table))}" + (
+        ", measured differently" if table.differs else ""
+    )
+    parts = [
+        heading,
+        f"**{_escaped(headline(table, statistics))}.**",
+        f"`{table.dataset}`: {_escaped(heading_of(table))}.",
+    ]
     if table.differs:
         parts.append(f"Not comparable with the table above: {_escaped('; '.join(table.differs))}.")
     strong = bold_rows(table.metric, statistics)
-    cells = [
-        [_cell(column, row, row.key in strong.get(column.metric, ())) for column in columns]
-        for row in table.rows
-    ]
-    heads = [column.header for column in columns]
-    parts.append(_aligned(heads, cells, [column.header for column in columns if column.number]))
+    named = [column for column in columns if column.header in _NAMING]
+    further = [column for column in columns if not column.main]
+    parts.append(_of_columns(table, [column for column in columns if column.main], strong))
+    if further:
+        parts.append(_opened("Details", _of_columns(table, [*named, *further], strong)))
+    pipelines = pipeline_cells(table)
+    if pipelines:
+        heads = pipeline_heads(table)
+        shown = _plain_table(heads, pipelines, heads[2:-1])
+        parts.append(_opened("Both pipelines of every method", f"{pipeline_note()}\n\n{shown}"))
     notes = notes_of(table)
     if notes:
         parts.append("Notes\n\n" + _list(notes))
@@ -115,6 +137,20 @@ def _table_parts(
     ]
 
 
+def _of_columns(table: Table, columns: Sequence[Column], strong: dict[str, set[Key]]) -> str:
+    cells = [
+        [_cell(column, row, row.key in strong.get(column.metric, ())) for column in columns]
+        for row in table.rows
+    ]
+    heads = [column.header for column in columns]
+    return _aligned(heads, cells, [column.header for column in columns if column.number])
+
+
+def _opened(summary: str, text: str) -> str:
+    """Return a part that a reader opens."""
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
+
+
 def _cell(column: Column, row: Row, strong: bool) -> str:
     """Return a cell as Markdown; its value, but not its interval, in bold where that is earned."""
     text = column.cell(row).text
@@ -126,7 +162,7 @@ def _cell(column: Column, row: Row, strong: bool) -> str:
 
 
 def _groups(part: GroupTable) -> list[str]:
-    heading = f"### {_escaped(part.table.title)} by {_escaped(part.by)}"
+    heading = f"### {_escaped(title_in_words(part.table))} by {_escaped(part.by)}"
     return [heading, _plain_table(GROUP_HEADS, group_cells(part), GROUP_NUMBERS)]
 
 

@@ -19,7 +19,7 @@ from leaderboard.words.differences import (
     spread_cells,
 )
 from leaderboard.words.how import how_tested
-from leaderboard.words.verdicts import agreements_text, sentences
+from leaderboard.words.verdicts import agreements_text, between_datasets_text, sentences
 
 Tabulate = Callable[[Sequence[str], list[list[str]], Sequence[str]], str]
 """Heads, cells and the heads of number columns to a table."""
@@ -28,11 +28,12 @@ Tabulate = Callable[[Sequence[str], list[list[str]], Sequence[str]], str]
 def statistics_parts(
     statistics: TableStatistics, tabulate: Tabulate, escape: Callable[[str], str]
 ) -> list[str]:
-    """Return the paragraphs that follow a table: ranks and groups, sources of variance, all pairs, family by family."""
+    """Return the paragraphs that follow a table: ranks and groups, sources of variance, all pairs."""
     parts = []
     if statistics.warnings:
         parts.append(_warning(statistics.warnings, escape))
-    for family in statistics.families:
+    family = statistics.family
+    if family is not None:
         parts.append(f"**Differences: {escape(family.name)}**")
         if family.warnings:
             parts.append(_warning(family.warnings, escape))
@@ -41,28 +42,20 @@ def statistics_parts(
         parts += [escape(sentence) for sentence in sentences(family)]
         parts += _details(family, tabulate, escape)
     if statistics.agreements:
-        text = f"Kendall's tau between chains: {agreements_text(statistics.agreements)}."
+        text = f"Kendall's tau between the rankings of the pipelines: {agreements_text(statistics.agreements)}."
         parts.append(escape(text))
     return parts
 
 
 def method_parts(comparison: Comparison, escape: Callable[[str], str]) -> list[str]:
     """Return the section that defines everything, and what is said of several data sets together."""
-    if not any(statistics.families for statistics in comparison.statistics):
+    if not any(statistics.family for statistics in comparison.statistics):
         return []
     parts = []
     if comparison.agreements:
-        chains = dict.fromkeys(one.chain for one in comparison.agreements)
         lines = [
-            f"- {escape(chain)}: "
-            + escape(
-                ", ".join(
-                    f"{agreements_text([one])} ({one.methods} methods)"
-                    for one in comparison.agreements
-                    if one.chain == chain
-                )
-            )
-            for chain in chains
+            f"- {escape(name)}: {escape(text)}"
+            for name, text in between_datasets_text(comparison.agreements)
         ]
         text = "Kendall's tau between the rankings of two data sets (by the mean over subjects):"
         parts += ["## Agreement between data sets", text, "\n".join(lines)]

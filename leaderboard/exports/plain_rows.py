@@ -6,24 +6,29 @@ from typing import Any
 
 from andi_bench.metrics.compared import compared
 from andi_bench.metrics.points import UPPER_BOUND
+from leaderboard.tables.row import Row
 from leaderboard.tables.subgroups import GroupTable
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.table import Table
 
 
 def flat(table: Table, row: Row) -> dict[str, Any]:
     """Return a row as plain values by name, unrounded; None where undefined, seeds and runs as lists.
 
     A figure ``x`` comes as ``x``, ``x_low``, ``x_high`` (95 %, over subjects and seeds), ``x_median``, ``x_seed_sd``,
-    ``x_undefined`` (subjects).
+    ``x_undefined`` (subjects). ``view`` says whether ``pipeline`` is the one that validation chose; ``validation_dice`` is what
+    it reached there.
     """
     out: dict[str, Any] = {
         "dataset": table.dataset,
         "split": table.split,
         "differs": "; ".join(table.differs),
+        "view": table.view,
         "rank": row.rank,
+        "group": row.group,
         "method": row.method,
         "label": row.label,
-        "chain": row.chain,
+        "pipeline": row.chain,
+        "validation_dice": row.choice.values[row.chain],
         "preset": row.runs[0].run.preset,
         "seeds": list(row.seeds),
         "chance": row.chance,
@@ -54,8 +59,9 @@ def flat_groups(part: GroupTable) -> list[dict[str, Any]]:
             "by": part.by,
             "group": row.group,
             "subjects": row.subjects,
+            "view": part.table.view,
             "label": row.label,
-            "chain": row.chain,
+            "pipeline": row.chain,
         }
         for name, figure in row.figures.items():
             line[name] = figure.value

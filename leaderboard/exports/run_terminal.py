@@ -162,7 +162,7 @@ def _points(console: Console, run: RunRecord, subjects: pd.DataFrame) -> None:
         shown = f"({text})" if _is_bound(name) and text != DASH else text
         lines.append([chain, name, threshold, shown, rate])
         meanings.setdefault((name, how), None)
-    heads = ("Maps", "Point", "Threshold", "Mean Dice [95 %]", "FPR on test")
+    heads = ("Pipeline", "Point", "Threshold", "Mean Dice [95 %]", "FPR on test")
     _grid(console, heads, lines, numbers=("Threshold", "FPR on test"))
     for name, how in meanings:
         if how:

@@ -10,7 +10,8 @@ from leaderboard.compare import Comparison
 from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.row import Row
+from leaderboard.tables.table import Table
 from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
 from leaderboard.words.group_text import (
     GROUP_HEADS,
@@ -20,8 +21,15 @@ from leaderboard.words.group_text import (
     group_cells,
     paper_cells,
 )
+from leaderboard.words.headline import headline
 from leaderboard.words.notes import heading_of, notes_of
-from leaderboard.words.verdicts import agreements_text, sentences
+from leaderboard.words.pipeline_text import (
+    pipeline_cells,
+    pipeline_heads,
+    pipeline_note,
+    title_in_words,
+)
+from leaderboard.words.verdicts import between_datasets_text, sentences
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,8 +40,10 @@ LONGEST_LABEL = 30
 _GAP = 2
 
 
-def print_comparison(comparison: Comparison, file: IO[str] | None = None) -> None:
-    """Print tables, notes and what was skipped; at most :data:`WIDTH` columns wide, on a terminal or not.
+def print_comparison(
+    comparison: Comparison, file: IO[str] | None = None, *, pipelines: bool = False
+) -> None:
+    """Print tables, notes and what was skipped, as wide as the terminal; :data:`WIDTH` columns where there is none.
 
     Parameters
     ----------
@@ -41,6 +51,8 @@ def print_comparison(comparison: Comparison, file: IO[str] | None = None) -> Non
         From :func:`leaderboard.compare.compare`.
     file : text stream, optional
         Standard output unless given.
+    pipelines : bool
+        Show both pipelines of every method too, and which one validation chose.
     """
     from rich.console import Console
     from rich.markup import escape
@@ -48,19 +60,25 @@ def print_comparison(comparison: Comparison, file: IO[str] | None = None) -> Non
     stream = file if file is not None else sys.stdout
     console = Console(file=stream, highlight=False, emoji=False, soft_wrap=False)
     # off a terminal rich guesses 80 columns; a log or a pipe has room for the whole width
-    console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
+    console.width = console.width if console.is_terminal else WIDTH
     for table in comparison.tables:
-        _print_table(console, table)
-        _print_statistics(console, comparison.statistics_of(table))
+        statistics = comparison.statistics_of(table)
+        _print_table(console, table, headline(table, statistics))
+        both = pipeline_cells(table) if pipelines else []
+        if both:
+            heads = pipeline_heads(table)
+            console.print("\nBoth pipelines of every method", style="bold")
+            console.print(_grid(heads, both, heads[2:-1]))
+            console.print(f"  {escape(pipeline_note())}", style="dim")
+        _print_statistics(console, statistics)
         for part in comparison.groups:
             if part.table is table:
                 console.print(escape(_printable(f"\nBy {part.by}")), style="bold")
                 console.print(_grid(GROUP_HEADS, group_cells(part), GROUP_NUMBERS))
     if comparison.agreements:
         console.print("\nKendall's tau between data sets", style="bold")
-        for one in comparison.agreements:
-            text = f"{one.chain}: {agreements_text([one])} ({one.methods} methods)"
-            console.print(f"  {escape(_printable(text))}")
+        for name, text in between_datasets_text(comparison.agreements):
+            console.print(f"  {escape(_printable(f'{name}: {text}'))}")
     if comparison.skipped:
         console.print(f"\nLeft out, {len(comparison.skipped)}:", style="bold")
         for reason in comparison.skipped:
@@ -68,11 +86,11 @@ def print_comparison(comparison: Comparison, file: IO[str] | None = None) -> Non
 
 
 def _print_statistics(console: Console, statistics: TableStatistics) -> None:
-    """Print ranks, groups, verdicts and warnings of each family of methods; pairs are left to the exports."""
+    """Print ranks, groups, verdicts and warnings; pairs are left to the exports."""
     from rich.markup import escape
 
-    shown = False
-    for family in statistics.families:
+    family = statistics.family
+    if family is not None:
         if family.rankings:
             console.print()
             console.print(escape(_printable(f"Ranks of {family.name}")), style="bold")
@@ -80,17 +98,11 @@ def _print_statistics(console: Console, statistics: TableStatistics) -> None:
             console.print(_grid(rank_heads(family), cells, RANK_NUMBERS))
             for sentence in sentences(family):
                 console.print(f"  {escape(_printable(sentence))}", style="dim")
-        elif family.tests:
-            found = sum(test.better is not None for test in family.tests)
-            text = f"{family.name}: {found} of {len(family.tests)} differences significant"
-            console.print()
-            console.print(escape(_printable(text[0].upper() + text[1:])) + ".")
         for warning in family.warnings:
             console.print(f"  {escape(_printable(warning))}.", style="yellow")
-        shown = shown or bool(family.rankings)
     for warning in statistics.warnings:
         console.print(f"  {escape(_printable(warning))}.", style="yellow")
-    if shown:
+    if family is not None and family.rankings:
         text = (
             "Rank by the mean, in brackets 95 % over bootstraps of subjects and seeds. Rows that share a letter are not told "
             "apart (mean differences, sign flips, 5 % within the family). All pairs, sources of variance and how it is tested: "
@@ -149,7 +161,7 @@ def _grid(heads: Sequence[str], cells: list[list[str]], numbers: Sequence[str]) 
     return grid
 
 
-def _print_table(console: Console, table: Table) -> None:
+def _print_table(console: Console, table: Table, result: str) -> None:
     from rich.markup import escape
     from rich.table import Table as RichTable
     from rich.text import Text
@@ -169,7 +181,8 @@ def _print_table(console: Console, table: Table) -> None:
         style = "dim" if row.rank is None else ""
         grid.add_row(*(Text(_cell(column, row)) for column in shown), style=style)
     console.print()
-    console.print(escape(_printable(table.title)), style="bold")
+    console.print(escape(_printable(title_in_words(table))), style="bold")
+    console.print(escape(_printable(f"{result}.")), style="bold")
     console.print(escape(_printable(heading_of(table))), style="dim")
     if table.differs:
         console.print(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from andi_bench.metrics.histograms.grouped import GroupedCounts
 from andi_bench.metrics.resampling import CURVE_RESAMPLES, draws_of
-from leaderboard.figures.style import legend_below, panels, short
+from leaderboard.figures.style import legend_below, panels
 from leaderboard.statistics.pooled_counts import counts_of
 
 if TYPE_CHECKING:
@@ -18,58 +18,49 @@ if TYPE_CHECKING:
     from leaderboard.figures.scene import Scene
 
 _BANDS = 3
-"""So many methods of a panel have a band: more would hide each other."""
+"""So many methods have a band: more would hide each other."""
 
 _RECALL = np.linspace(0.005, 1, 200)
 
 
 def precision_recall(scene: Scene) -> Figure | None:
-    """Draw a panel a chain: pooled precision against recall, mean over seeds, 95 % band over subjects."""
-    chains = scene.chains
-    if not chains:
+    """Draw pooled precision against recall, mean over seeds, 95 % band over subjects."""
+    rows = [(row, counts) for row in scene.rows if (counts := counts_of(row)) is not None]
+    if not rows:
         return None
-    figure, axes = panels(len(chains), 3.1, sharey=True)
-    drawn = False
-    for axis, chain in zip(axes, chains, strict=True):
-        rows = scene.rows(chain)
-        for place, row in enumerate(rows):
-            counts = counts_of(row)
-            if counts is None:
-                continue
-            drawn = True
-            color = scene.looks.color(row.label)
-            ones = np.ones((1, len(counts[0].subjects)), dtype=np.int64)
-            axis.plot(
-                _RECALL,
-                _curve(counts, ones)[0],
-                color=color,
-                ls=scene.looks.line(row.label),
-                label=short(row.label),
-                zorder=3,
-            )
-            if place < _BANDS and len(counts[0].subjects) > 1:
-                draws = draws_of(len(counts[0].subjects), CURVE_RESAMPLES)
-                low, high = np.nanpercentile(_curve(counts, draws), [2.5, 97.5], axis=0)
-                axis.fill_between(_RECALL, low, high, color=color, alpha=0.15, lw=0, zorder=1)
-        chance = next((row.figures["prevalence"].value for row in rows), None)
-        if chance is not None:
-            axis.axhline(chance, color="#555555", lw=0.8, ls=(0, (1, 1.5)), label="chance")
-        axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", title=f"{chain} maps")
-    if not drawn:
-        return None
-    axes[0].set_ylabel("precision, all subjects pooled")
-    if any(len(scene.rows(chain)) > _BANDS for chain in chains):
-        axes[-1].text(
+    figure, (axis,) = panels(1, 3.1)
+    for place, (row, counts) in enumerate(rows):
+        color = scene.looks.color(row.label)
+        ones = np.ones((1, len(counts[0].subjects)), dtype=np.int64)
+        axis.plot(
+            _RECALL,
+            _curve(counts, ones)[0],
+            color=color,
+            ls=scene.looks.line(row.label),
+            label=scene.name(row.label),
+            zorder=3,
+        )
+        if place < _BANDS and len(counts[0].subjects) > 1:
+            draws = draws_of(len(counts[0].subjects), CURVE_RESAMPLES)
+            low, high = np.nanpercentile(_curve(counts, draws), [2.5, 97.5], axis=0)
+            axis.fill_between(_RECALL, low, high, color=color, alpha=0.15, lw=0, zorder=1)
+    chance = scene.rows[0].figures["prevalence"].value
+    if chance is not None:
+        axis.axhline(chance, color="#555555", lw=0.8, ls=(0, (1, 1.5)), label="chance")
+    axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", title=scene.shows)
+    axis.set_ylabel("precision, all subjects pooled")
+    if len(rows) > _BANDS:
+        axis.text(
             0.98,
             0.98,
             f"bands: 95 % over subjects,\nthe {_BANDS} best-ranked",
             ha="right",
             va="top",
-            transform=axes[-1].transAxes,
+            transform=axis.transAxes,
             fontsize=6,
             color="#555555",
         )
-    legend_below(figure, axes, 5 if len(chains) > 1 else 3)
+    legend_below(figure, [axis], 2)
     return figure
 
 

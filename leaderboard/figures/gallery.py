@@ -13,6 +13,7 @@ from leaderboard.compare import Comparison
 from leaderboard.figures import curves, ranks, rows, subjects
 from leaderboard.figures.scene import Scene
 from leaderboard.figures.style import Looks, save, styled
+from leaderboard.tables.pipelines import VALIDATED
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -118,11 +119,13 @@ def figure_links(
 
 
 def _stems(comparison: Comparison) -> list[str]:
-    """How the names of each table's figures begin: the data set, numbered where it has several tables."""
-    seen: dict[str, int] = {}
+    """How the names of each table's figures begin: the data set, numbered where it has several tables, and what they show."""
+    seen: dict[tuple[str, str], int] = {}
     stems = []
     for table in comparison.tables:
-        stem = folder_word(table.dataset)
-        seen[stem] = seen.get(stem, 0) + 1
-        stems.append(f"{stem}-{seen[stem]}" if seen[stem] > 1 else stem)
+        key = folder_word(table.dataset), table.view
+        seen[key] = seen.get(key, 0) + 1
+        number = f"-{seen[key]}" if seen[key] > 1 else ""
+        shown = f"-{table.view}" if table.view != VALIDATED else ""
+        stems.append(f"{key[0]}{number}{shown}")
     return stems

@@ -1,4 +1,4 @@
-"""Figures of the rows: frozen threshold against the oracle's, accuracy against cost, chain against chain."""
+"""Figures of the rows: frozen threshold against the oracle's, accuracy against cost, raw against filtered maps."""
 
 from __future__ import annotations
 
@@ -18,36 +18,33 @@ if TYPE_CHECKING:
 
 def threshold_gap(scene: Scene) -> Figure | None:
     """Draw mean Dice at the frozen threshold and at the test split's own best one, joined."""
-    chains = scene.chains
-    most = scene.most_rows
-    if not most:
+    rows = scene.rows
+    if not rows:
         return None
-    figure, axes = panels(len(chains), 0.9 + 0.26 * most, sharex=True)
-    for axis, chain in zip(axes, chains, strict=True):
-        rows = scene.rows(chain)
-        for place, row in enumerate(rows):
-            frozen, oracle = row.figures[RANKING], row.upper_bound
-            color = scene.looks.color(row.label)
-            if frozen.value is None:
-                continue
-            if frozen.low is not None and frozen.high is not None:
-                axis.plot([frozen.low, frozen.high], [place, place], color=color, lw=3, alpha=0.22)
-            if oracle.value is not None:
-                axis.plot([frozen.value, oracle.value], [place, place], color=color, lw=1.2)
-                axis.plot(oracle.value, place, "o", mfc="white", mec=color, ms=5, mew=1.1, zorder=4)
-            axis.plot(frozen.value, place, "o", color=color, ms=5, zorder=3)
-        axis.set_yticks(range(len(rows)), [short(row.label) for row in rows])
-        axis.set_ylim(most - 0.4, -0.6)
-        axis.grid(axis="y", visible=False)
-        axis.set(title=f"{chain} maps", xlabel="mean Dice")
+    figure, (axis,) = panels(1, 0.9 + 0.26 * len(rows))
+    for place, row in enumerate(rows):
+        frozen, oracle = row.figures[RANKING], row.upper_bound
+        color = scene.looks.color(row.label)
+        if frozen.value is None:
+            continue
+        if frozen.low is not None and frozen.high is not None:
+            axis.plot([frozen.low, frozen.high], [place, place], color=color, lw=3, alpha=0.22)
+        if oracle.value is not None:
+            axis.plot([frozen.value, oracle.value], [place, place], color=color, lw=1.2)
+            axis.plot(oracle.value, place, "o", mfc="white", mec=color, ms=5, mew=1.1, zorder=4)
+        axis.plot(frozen.value, place, "o", color=color, ms=5, zorder=3)
+    axis.set_yticks(range(len(rows)), [scene.name(row.label) for row in rows])
+    axis.set_ylim(len(rows) - 0.4, -0.6)
+    axis.grid(axis="y", visible=False)
+    axis.set(title=scene.shows, xlabel="mean Dice")
     keys: list[tuple[dict[str, Any], str]] = [
         ({"marker": "o", "color": "#555555"}, f"{RANKING_POINT.name}: frozen on validation data"),
         ({"marker": "o", "mfc": "white", "mec": "#555555"}, f"{UPPER_BOUND.name}: never ranks"),
         ({"color": "#555555", "alpha": 0.3, "lw": 3, "ls": "-"}, "95 % interval"),
     ]
     for mark, label in keys:
-        axes[0].plot([], [], **{"ls": "none", **mark}, label=label)
-    legend_below(figure, axes, 3 if len(chains) > 1 else 1)
+        axis.plot([], [], **{"ls": "none", **mark}, label=label)
+    legend_below(figure, [axis], 1)
     return figure
 
 
@@ -55,71 +52,62 @@ def cost_and_accuracy(scene: Scene) -> Figure | None:
     """Draw mean Dice against the seconds to score a volume, with the front that nothing beats in both."""
     rows = [
         row
-        for row in scene.table.rows
-        if row.rank is not None
-        and row.costs["seconds_per_volume"]
-        and row.figures[RANKING].value is not None
+        for row in scene.rows
+        if row.costs["seconds_per_volume"] and row.figures[RANKING].value is not None
     ]
     if not rows:
         return None
     devices = sorted({str(row.costs["device"]) for row in rows if row.costs["device"]})
     where = f" ({'; '.join(map(short, devices))})" if devices else ""
-    figure, axes = panels(len(scene.chains), 2.9, sharey=True, sharex=True)
-    for axis, chain in zip(axes, scene.chains, strict=True):
-        part = [row for row in rows if row.chain == chain]
-        points = [
-            (row.costs["seconds_per_volume"], row.figures[RANKING].value or 0.0) for row in part
-        ]
-        for row, (x, y) in zip(part, points, strict=True):
-            color = scene.looks.color(row.label)
-            _interval(axis, x, row.figures[RANKING], color)
-            axis.plot(
-                x,
-                y,
-                marker=scene.looks.mark(row.label),
-                color=color,
-                ls="none",
-                ms=5.5,
-                mec="white",
-                mew=0.5,
-                label=short(row.label),
-                zorder=3,
-            )
-        front = _front(points)
+    figure, (axis,) = panels(1, 2.9)
+    points = [(row.costs["seconds_per_volume"], row.figures[RANKING].value or 0.0) for row in rows]
+    for row, (x, y) in zip(rows, points, strict=True):
+        color = scene.looks.color(row.label)
+        _interval(axis, x, row.figures[RANKING], color)
         axis.plot(
-            [x for x, _ in front],
-            [y for _, y in front],
-            color="#999999",
-            lw=0.8,
-            ls="--",
-            drawstyle="steps-post",
-            zorder=1,
-            label="not beaten in both",
+            x,
+            y,
+            marker=scene.looks.mark(row.label),
+            color=color,
+            ls="none",
+            ms=5.5,
+            mec="white",
+            mew=0.5,
+            label=scene.name(row.label),
+            zorder=3,
         )
-        axis.set_xscale("log")
-        axis.xaxis.set_major_formatter(_plain)
-        axis.minorticks_off()
-        axis.set(title=f"{chain} maps", xlabel=f"seconds per volume{where}")
-        axis.margins(x=0.12)
-    axes[0].set(ylabel=f"{title_of(RANKING)}, mean and 95 %")
-    axes[0].set_ylim(bottom=0)
-    legend_below(figure, axes, 5 if len(axes) > 1 else 3)
+    front = _front(points)
+    axis.plot(
+        [x for x, _ in front],
+        [y for _, y in front],
+        color="#999999",
+        lw=0.8,
+        ls="--",
+        drawstyle="steps-post",
+        zorder=1,
+        label="not beaten in both",
+    )
+    axis.set_xscale("log")
+    axis.xaxis.set_major_formatter(_plain)
+    axis.minorticks_off()
+    axis.set(title=scene.shows, xlabel=f"seconds per volume{where}")
+    axis.margins(x=0.12)
+    axis.set(ylabel=f"{title_of(RANKING)}, mean and 95 %")
+    axis.set_ylim(bottom=0)
+    legend_below(figure, [axis], 2)
     return figure
 
 
 def chains_compared(scene: Scene) -> Figure | None:
-    """Draw what post-processing does to each method: Dice and average precision, chain by chain."""
-    chains = scene.chains
-    if len(chains) < 2:
+    """Draw what post-processing does to each method: Dice and average precision of either pipeline, whatever the table shows."""
+    chains = scene.table.protocol.chains
+    ranked = [row for row in scene.table.every if row.reason is None]
+    if len({row.chain for row in ranked}) < 2:
         return None
     figure, axes = panels(3, 3.1, width=PAGE)
     for axis, metric in zip(axes, (RANKING, "ap", "pooled_ap"), strict=True):
-        for label in dict.fromkeys(row.label for row in scene.table.rows if row.rank is not None):
-            found = {
-                row.chain: row.figures[metric]
-                for row in scene.table.rows
-                if row.label == label and row.rank is not None
-            }
+        for label in dict.fromkeys(row.label for row in ranked):
+            found = {row.chain: row.figures[metric] for row in ranked if row.label == label}
             values = [found[chain].value if chain in found else None for chain in chains]
             known = [(place, value) for place, value in enumerate(values) if value is not None]
             axis.plot(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from leaderboard.figures.style import Looks
+from leaderboard.figures.style import Looks, short
 from leaderboard.statistics.family import TableStatistics
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.pipelines import FILTERED, RAW, VALIDATED, view_in_words
+from leaderboard.tables.row import Row
+from leaderboard.tables.table import Table
 
 
 @dataclass(frozen=True)
@@ -28,15 +30,21 @@ class Scene:
     looks: Looks
 
     @property
-    def chains(self) -> list[str]:
-        """Chains that have a ranked row."""
-        return [chain for chain in self.table.protocol.chains if self.rows(chain)]
-
-    def rows(self, chain: str) -> list[Row]:
-        """Return the ranked rows of a chain, best first."""
-        return [row for row in self.table.rows if row.chain == chain and row.rank is not None]
+    def rows(self) -> list[Row]:
+        """The ranked rows, one a method, best first."""
+        return [row for row in self.table.rows if row.rank is not None]
 
     @property
-    def most_rows(self) -> int:
-        """Ranked rows of the chain that has most."""
-        return max((len(self.rows(chain)) for chain in self.chains), default=0)
+    def shows(self) -> str:
+        """Which pipelines stand in the rows, as a panel's title."""
+        if self.table.view == VALIDATED and len(self.table.views) > 1:
+            return "pipelines chosen on validation"
+        return view_in_words(self.table.view, self.table.protocol)
+
+    def name(self, label: str) -> str:
+        """Return a method's name as it stands beside an axis; with ``raw`` or ``filtered`` where methods differ in that."""
+        pipelines = {row.label: row.chain for row in self.table.rows}
+        if len(set(pipelines.values())) == 1:
+            return short(label)
+        raw = pipelines[label] == self.table.protocol.chains[0]
+        return f"{short(label)}, {RAW if raw else FILTERED}"

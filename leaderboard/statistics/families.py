@@ -1,18 +1,16 @@
 """What the differences between the rows of a leaderboard are worth: tests, groups, ranks and their stability, power.
 
 All of it from run records alone. Subjects are the blocks; with several seeds the trainings' variance counts too. A family
-is a set of comparisons that are corrected for their number together. A table has
-
-- one family for each chain of post-processing: all pairs of the ranked rows with that chain;
-- one family across chains, where there are several: each method's chains against each other.
+is a set of comparisons that are corrected for their number together. A table has one: all pairs of its ranked rows, of
+which each is another method.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,8 +22,6 @@ from andi_bench.metrics.points import RANKING
 from andi_bench.metrics.resampling import MEAN_RESAMPLES, RANK_RESAMPLES, draws_of
 from andi_bench.records.schema import LESION_ML
 from leaderboard.statistics.family import (
-    BETWEEN_CHAINS,
-    BETWEEN_METHODS,
     NOTHING_MORE,
     Agreement,
     Extra,
@@ -43,7 +39,9 @@ from leaderboard.statistics.rankings import (
     other_rankings,
     ranking_by_mean,
 )
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.pipelines import View, view_in_words
+from leaderboard.tables.row import Row
+from leaderboard.tables.table import Table
 
 FEW_SUBJECTS = 20
 """With fewer, a reader is told that only large differences can be found."""
@@ -90,37 +88,30 @@ def table_statistics(table: Table, extra: Extra = NOTHING_MORE) -> TableStatisti
     limits = {key: share_interval(own.pseudo, own.figure, own.among) for key, own in pooled.items()}
     known = {key: own for key, own in limits.items() if own is not None}
     rows = [row for row in table.rows if row.rank is not None]
-    families = []
-    for chain in table.protocol.chains:
-        part = [row for row in rows if row.chain == chain]
-        if len(part) > 1:
-            name = f"all methods with {chain} maps"
-            families.append(_family(table, (BETWEEN_METHODS, name, chain), part, pooled, extra))
-    if any(first.label == second.label for first, second in itertools.combinations(rows, 2)):
-        name = f"chains of each method against each other ({', '.join(table.protocol.chains)})"
-        families.append(_family(table, (BETWEEN_CHAINS, name, ""), rows, pooled, extra))
-    return TableStatistics(tuple(families), _between_chains(families), known, _seeds_said(rows))
+    family = _family(table, rows, pooled, extra) if len(rows) > 1 else None
+    return TableStatistics(family, _between_pipelines(table), known, _seeds_said(rows))
 
 
 def between_datasets(
     tables: Sequence[Table], statistics: Sequence[TableStatistics]
 ) -> tuple[Agreement, ...]:
-    """Compare the rankings (by mean) of the data sets' main tables, chain by chain.
+    """Compare the rankings (by mean) of the data sets' main tables that show the same of every method.
 
     Only the methods that two data sets share count, three at least.
     """
     found = []
     main = [
-        (table, part) for table, part in zip(tables, statistics, strict=True) if not table.differs
+        (table, part.family)
+        for table, part in zip(tables, statistics, strict=True)
+        if not table.differs and part.family is not None
     ]
     for (first, one), (second, other) in itertools.combinations(main, 2):
-        for chain in first.protocol.chains:
-            pair = one.family(chain), other.family(chain)
-            if pair[0] is None or pair[1] is None:
-                continue
-            agreement = _agreement(first.dataset, second.dataset, chain, pair[0], pair[1])
-            if agreement is not None:
-                found.append(agreement)
+        if first.view != second.view or first.dataset == second.dataset:
+            continue
+        scores = [_by_label(family) for family in (one, other)]
+        agreement = _agreement((first.dataset, second.dataset), first.view, *scores)
+        if agreement is not None:
+            found.append(agreement)
     return tuple(found)
 
 
@@ -158,23 +149,18 @@ def _pooled(row: Row) -> tuple[Key, Pooled | None]:
 
 def _family(
     table: Table,
-    which: tuple[str, str, str],
     rows: Sequence[Row],
     pooled: dict[Key, Pooled],
     extra: Extra,
 ) -> Family:
     metric = tested_metric(table.metric)
-    pairs = [
-        (i, j)
-        for i, j in itertools.combinations(range(len(rows)), 2)
-        if which[0] == BETWEEN_METHODS or rows[i].label == rows[j].label
-    ]
+    pairs = list(itertools.combinations(range(len(rows)), 2))
     subjects, values, left_out = values_of(rows)
     keys = tuple(row.key for row in rows)
     warnings = []
     found: dict[str, Any] = {"tests": ()}
     if len(subjects) > 1:
-        found = _tested(which, keys, values, pairs, metric, extra)
+        found = _tested(table.view, keys, values, pairs, metric, extra)
         warnings += _few(len(subjects))
     else:
         warnings.append(f"fewer than two subjects have {title_of(metric)} for every row: no test")
@@ -198,11 +184,9 @@ def _family(
             pairs,
             min(one.among for one in own),
         )
-    kind, name, chain = which
     return Family(
-        kind=kind,
-        name=name,
-        chain=chain,
+        name=f"all methods, {view_in_words(table.view, table.protocol)}",
+        view=table.view,
         metric=metric,
         keys=keys,
         subjects=subjects,
@@ -215,7 +199,7 @@ def _family(
 
 
 def _tested(
-    which: tuple[str, str, str],
+    view: View,
     keys: tuple[Key, ...],
     values: Sequence[NDArray[np.float64]],
     pairs: Sequence[tuple[int, int]],
@@ -226,9 +210,6 @@ def _tested(
     found = metric_at(metric)
     draws = draws_of(len(values[0]), MEAN_RESAMPLES)
     tests, tested = mean_pair_tests(keys, values, found.sign, pairs, draws, extra.margin)
-    out: dict[str, Any] = {"tests": tests, "spread": tuple(map(two_way, values))}
-    if which[0] != BETWEEN_METHODS:
-        return out
     worth = [own * found.sign for own in values]
     ranked: tuple[Ranking, ...] = (ranking_by_mean(worth, draws[:RANK_RESAMPLES]),)
     place = {key: k for k, key in enumerate(keys)}
@@ -241,10 +222,11 @@ def _tested(
         ranked += other_rankings(means, worse)
     wanted = WANTED if found.metric.share else ()
     return {
-        **out,
+        "tests": tests,
+        "spread": tuple(map(two_way, values)),
         "letters": tuple(letters[k] for k in range(len(keys))),
         "rankings": ranked,
-        "agreements": _between_schemes(ranked, which[2]),
+        "agreements": _between_schemes(ranked, view),
         "power": power_of(values, pairs, tested.critical, wanted),
     }
 
@@ -270,34 +252,50 @@ def _seeds_said(rows: Sequence[Row]) -> tuple[str, ...]:
     )
 
 
-def _between_schemes(ranked: Sequence[Ranking], chain: str) -> tuple[Agreement, ...]:
+def _between_schemes(ranked: Sequence[Ranking], view: View) -> tuple[Agreement, ...]:
     return tuple(
         Agreement(
-            one.scheme, other.scheme, chain, len(one.ranks), kendall_tau(one.ranks, other.ranks)
+            one.scheme, other.scheme, view, len(one.ranks), kendall_tau(one.ranks, other.ranks)
         )
         for one, other in itertools.combinations(ranked, 2)
     )
 
 
-def _between_chains(families: Sequence[Family]) -> tuple[Agreement, ...]:
-    ranked = [family for family in families if family.rankings]
-    found = [
-        _agreement(one.chain, other.chain, "", one, other)
-        for one, other in itertools.combinations(ranked, 2)
-    ]
-    return tuple(agreement for agreement in found if agreement is not None)
-
-
-def _agreement(first: str, second: str, chain: str, one: Family, other: Family) -> Agreement | None:
-    """Compare two families' rankings of the methods that they share; None for fewer than three."""
-    if not one.rankings or not other.rankings:
-        return None
+def _between_pipelines(table: Table) -> tuple[Agreement, ...]:
+    """Compare the rankings of raw and of filtered maps, whichever of them the table shows."""
+    chains = table.protocol.chains
+    if len(chains) == 1:
+        return ()
+    sign, ends = metric_at(table.metric).sign, (chains[0], chains[-1])
     scores = [
-        dict(zip((label for label, _ in family.keys), family.rankings[0].scores, strict=True))
-        for family in (one, other)
+        {
+            row.label: sign * (row.figures[table.metric].value or 0.0)
+            for row in table.every
+            if row.chain == chain
+            and row.reason is None
+            and row.figures[table.metric].value is not None
+        }
+        for chain in ends
     ]
-    shared = [label for label in scores[0] if label in scores[1]]
+    found = _agreement(ends, "", *scores)
+    return () if found is None else (found,)
+
+
+def _by_label(family: Family) -> dict[str, float]:
+    if not family.rankings:
+        return {}
+    return dict(zip((label for label, _ in family.keys), family.rankings[0].scores, strict=True))
+
+
+def _agreement(
+    names: tuple[str, str],
+    view: View | Literal[""],
+    one: Mapping[str, float],
+    other: Mapping[str, float],
+) -> Agreement | None:
+    """Compare two rankings of the methods that they share, by their scores; None for fewer than three."""
+    shared = [label for label in one if label in other]
     if len(shared) < 3:
         return None
-    tau = kendall_tau(*([part[label] for label in shared] for part in scores))
-    return Agreement(first, second, chain, len(shared), tau)
+    tau = kendall_tau(*([part[label] for label in shared] for part in (one, other)))
+    return Agreement(*names, view, len(shared), tau)

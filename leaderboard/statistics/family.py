@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from andi_bench.metrics.mean_intervals import TwoWay
 from leaderboard.statistics.pair_tests import Key, PairTest
 from leaderboard.statistics.power import Power
 from leaderboard.statistics.rankings import Ranking
-
-BETWEEN_METHODS, BETWEEN_CHAINS = "methods", "chains"
+from leaderboard.tables.pipelines import View
 
 
 @dataclass(frozen=True)
@@ -38,28 +38,27 @@ NOTHING_MORE = Extra()
 class Agreement:
     """How far two rankings of the same methods agree: Kendall's tau-b, None where one of them ties all.
 
-    ``first`` and ``second`` name the schemes, chains or data sets; ``chain`` the post-processing, "" for several.
+    ``first`` and ``second`` name the schemes, pipelines or data sets; ``view`` what both tables show, "" where they differ
+    in it.
     """
 
     first: str
     second: str
-    chain: str
+    view: View | Literal[""]
     methods: int
     tau: float | None
 
 
 @dataclass(frozen=True)
 class Family:
-    """Comparisons that are corrected together.
+    """Comparisons that are corrected together: all pairs of a table's ranked rows.
 
     Parameters
     ----------
-    kind : str
-        ``methods`` (rows of one chain, all pairs) or ``chains`` (each method's chains against each other).
     name : str
         In words.
-    chain : str
-        The chain; "" across chains.
+    view : str
+        What the table shows of every method.
     metric : str
         Per-subject metric of the tests.
     keys : tuple of (str, str)
@@ -71,24 +70,23 @@ class Family:
     tests, pooled : tuple of PairTest
         Of the metric's means, and of pooled average precision; () where a record has no histograms.
     letters : tuple of str
-        Of each row: rows that share a letter are not told apart; () across chains.
+        Of each row: rows that share a letter are not told apart; () where there are no tests.
     spread : tuple of TwoWay
         Of each row: where its mean's variance comes from.
     chance : tuple of bool
         Of each row: whether another seed could have given other maps.
     rankings : tuple of Ranking
-        The one that ranks, others on demand; () across chains.
+        The one that ranks, others on demand; () where there are no tests.
     agreements : tuple of Agreement
         Between the schemes.
     power : Power or None
-        Of a family of methods.
+        None where no pair varies.
     warnings : tuple of str
         What a reader must know before believing it.
     """
 
-    kind: str
     name: str
-    chain: str
+    view: View
     metric: str
     keys: tuple[Key, ...]
     subjects: tuple[str, ...]
@@ -112,10 +110,8 @@ class Family:
 
     @property
     def significantly_best(self) -> Key | None:
-        """The row that is significantly better than every other of a family of methods, where there is one."""
-        if self.kind != BETWEEN_METHODS:
-            return None
-        for key in self.keys:
+        """The row that is significantly better than every other, where there is one."""
+        for key in self.keys if self.tests else ():
             if all(test.better == key for test in self.tests if key in (test.first, test.second)):
                 return key
         return None
@@ -127,24 +123,22 @@ class TableStatistics:
 
     Parameters
     ----------
-    families : tuple of Family
-        In the order of the chains, the one across chains last.
+    family : Family or None
+        All pairs of its ranked rows; None where there are fewer than two.
     agreements : tuple of Agreement
-        Between the chains' rankings (by mean) of the methods that they share.
+        Between the rankings (by mean) of the raw and of the filtered rows of the methods.
     pooled_intervals : dict
         By row: the 95 % limits of pooled average precision, over subjects and seeds.
     warnings : tuple of str
         Of the table as a whole.
     """
 
-    families: tuple[Family, ...] = ()
+    family: Family | None = None
     agreements: tuple[Agreement, ...] = ()
     pooled_intervals: dict[Key, tuple[float, float]] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
-    def family(self, chain: str) -> Family | None:
-        """Return the family of the methods of a chain."""
-        return next(
-            (one for one in self.families if one.kind == BETWEEN_METHODS and one.chain == chain),
-            None,
-        )
+    @property
+    def letters(self) -> dict[Key, str]:
+        """The groups, by row."""
+        return dict(zip(self.family.keys, self.family.letters, strict=False)) if self.family else {}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from andi_bench.metrics.histograms.grouped import GroupedCounts
 from andi_bench.metrics.mean_intervals import degrees_by_weight
 from andi_bench.records.store import RunRecord, read_grouped
-from leaderboard.tables.table import Row
+from leaderboard.tables.row import Row
 
 
 def grouped_counts(run: RunRecord, chain: str) -> GroupedCounts | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from leaderboard.tables.row import Row
 from leaderboard.tables.seeds import Estimate
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.table import Table
 
 DASH = "–"
 NO_SEED = "no seed"

@@ -21,7 +21,8 @@ from leaderboard.tables.cells import (
     significant,
     with_interval,
 )
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.row import Row
+from leaderboard.tables.table import Table
 
 
 def columns_of(table: Table) -> list[Column]:
@@ -37,7 +38,8 @@ def columns_of(table: Table) -> list[Column]:
         )
         points = (found.point.name,) if found.point is not None else ()
         own = Column(found.title, text, _interval(found), 0, metric=found.key, points=points)
-        columns.insert(4, own)
+        place = next(k for k, column in enumerate(columns) if column.header == "Seeds")
+        columns.insert(place + 1, own)
     return [replace(column, priority=0) if column is own else column for column in columns]
 
 
@@ -55,21 +57,28 @@ def all_columns(metric: str = RANKING) -> list[Column]:
 
 def _of_row(metric: str) -> Iterator[Column]:
     ranks = title_of(RANKING)
-    text = (
-        f"Rank by {ranks}, best first; equal values share a rank. Every row is ranked: a method stands in the table once "
-        "for each post-processing."
-    )
+    text = f"Rank by {ranks}, best first; equal values share a rank. A method stands in the table once."
     if metric != RANKING:
         text = f"Rank by {title_of(metric)}, asked for instead of {ranks}, by which the protocol ranks; best first."
     yield Column("#", text, _rank, 0)
     yield Column("Method", "The method.", lambda row: Cell(row.label), 0, number=False, names=True)
     yield Column(
-        "Maps",
-        "Post-processing of the anomaly maps, the same for all methods: raw, or filtered by a 3-D median of that many "
-        "voxels.",
+        "Pipeline",
+        "Post-processing of the anomaly maps: raw, or filtered by a 3-D median of so many millimetres (voxels where no unit is "
+        "given), the same for all methods; of the two the one with the higher Dice on the validation split, unless the table is "
+        "of raw or of filtered maps alone.",
         lambda row: Cell(row.chain),
         0,
         number=False,
+    )
+    yield Column(
+        "Group",
+        "Letters: rows that share one cannot be told apart by the tests (5 % within the family), which is no proof that they "
+        "are equal.",
+        lambda row: Cell(row.group) if row.group else NOTHING,
+        0,
+        number=False,
+        only=lambda table: any(row.group for row in table.rows),
     )
     yield Column(
         "Seeds",

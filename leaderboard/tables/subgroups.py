@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from andi_bench.errors import unknown_name
 from andi_bench.metrics.compared import compared_in_groups, compared_pooled
 from andi_bench.records.store import Group, Pooled, RunRecord
+from leaderboard.tables.row import Row
 from leaderboard.tables.seeds import Estimate, pooled_estimate, subject_estimates
 from leaderboard.tables.subject_values import SubjectTable, subject_tables
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.table import Table
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from andi_bench.errors import unknown_name
 from andi_bench.metrics.compared import (
     compared_counted,
     compared_per_subject,
@@ -17,7 +16,7 @@ from andi_bench.metrics.compared import (
     tested_metric,
     title_of,
 )
-from andi_bench.metrics.points import RANKING, UPPER_BOUND
+from andi_bench.metrics.points import RANKING
 from andi_bench.records.schema import LESION_FREE_APART, LESION_ML
 from andi_bench.records.store import Pooled, Protocol, RunRecord
 from leaderboard.tables.comparability import (
@@ -28,6 +27,15 @@ from leaderboard.tables.comparability import (
     measured_anew,
     methods_of,
 )
+from leaderboard.tables.pipelines import (
+    VALIDATED,
+    Choice,
+    View,
+    chain_of,
+    chosen_pipeline,
+    views_of,
+)
+from leaderboard.tables.row import Row
 from leaderboard.tables.seeds import (
     Estimate,
     counted_estimate,
@@ -47,70 +55,8 @@ _MEAN_COSTS = (
 
 
 @dataclass(frozen=True)
-class Row:
-    """One method with one chain of post-processing, over all its seeds.
-
-    Parameters
-    ----------
-    rank : int or None
-        1 is best; equal values share the better rank; None without a rank.
-    label : str
-        The method's name, with what sets it apart where two rows would be called the same.
-    figures : mapping of str to Estimate
-        By the keys of :func:`andi_bench.metrics.compared.compared`.
-    costs : mapping of str to float, str or None
-        Seconds and calls are means over the seeds, memory is the maximum.
-    reason : str or None
-        Why the row has no rank.
-    runs : tuple of RunRecord
-        In the order of their seeds.
-    values : mapping of str to mapping of str to float
-        By per-subject metric: each subject's value, averaged over the seeds; without undefined ones. Also
-        ``lesion_ml``.
-    by_seed : tuple of mapping of str to float
-        Values of the metric that is tested, seed by seed; a single entry for a method without chance.
-    chance : bool
-        Whether another seed could have given other maps; False where all seeds agree in every subject's value, or where
-        a method learns nothing and applies no network.
-    """
-
-    rank: int | None
-    method: str
-    label: str
-    chain: str
-    figures: dict[str, Estimate]
-    costs: dict[str, Any]
-    reason: str | None
-    runs: tuple[RunRecord, ...]
-    values: dict[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
-    by_seed: tuple[dict[str, float], ...] = field(default=(), repr=False)
-    chance: bool = True
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """What names the row in its table: label and chain."""
-        return self.label, self.chain
-
-    @property
-    def seeds(self) -> tuple[int, ...]:
-        """Seeds of the runs."""
-        return tuple(run.run.seed for run in self.runs)
-
-    @property
-    def upper_bound(self) -> Estimate:
-        """Mean Dice at the best threshold of the test split itself."""
-        return self.figures[f"dice@{UPPER_BOUND.name}"]
-
-    @property
-    def oracle_gap(self) -> float | None:
-        """What a threshold chosen on the test split would have gained in mean Dice."""
-        best, frozen = self.upper_bound.value, self.figures[RANKING].value
-        return best - frozen if best is not None and frozen is not None else None
-
-
-@dataclass(frozen=True)
 class Table:
-    """Runs that compare with each other, best first, unranked ones below.
+    """Runs that compare with each other, one row a method: best first, unranked ones below.
 
     Parameters
     ----------
@@ -124,6 +70,10 @@ class Table:
         In what the table differs from the data set's main table; () for the main one.
     metric : str
         What ranks.
+    view : {"validated", "raw", "filtered"}
+        Which pipeline of every method stands in the rows.
+    every : tuple of Row
+        Every method with every pipeline, without ranks: a method's rows never stand in one ranking.
     """
 
     dataset: str
@@ -134,16 +84,27 @@ class Table:
     differs: tuple[str, ...] = ()
     runs: tuple[RunRecord, ...] = field(default=(), repr=False)
     metric: str = RANKING
+    view: View = VALIDATED
+    every: tuple[Row, ...] = field(default=(), repr=False)
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The views that there are of these runs."""
+        return views_of(self.protocol)
+
+    def seen_as(self, view: View) -> Table:
+        """Return the table of the same runs with other pipelines in its rows, ranked among themselves."""
+        rows = [row for row in self.every if row.chain == chain_of(view, row.choice, self.protocol)]
+        return replace(self, view=view, rows=tuple(ranked(rows, self.metric)))
 
 
 def build_tables(
     records: Iterable[RunRecord],
-    chain: str | None = None,
     metric: str = RANKING,
     *,
     older: bool = False,
 ) -> list[Table]:
-    """Sort records into tables of comparable runs and rank each.
+    """Sort records into tables of comparable runs and rank each, every method with the pipeline that validation chose.
 
     Per data set the first table is, of the latest version of the protocol, the one with the most methods (of equally many, the working grid's before the
     native grids', then the one with the newest run); runs that were measured differently follow in tables of their
@@ -153,8 +114,6 @@ def build_tables(
     ----------
     records : iterable of RunRecord
         As read by :func:`andi_bench.records.search.find_records`.
-    chain : str, optional
-        Show this post-processing alone.
     metric : str
         What ranks; see :func:`andi_bench.metrics.compared.ranking_metric`.
     older : bool
@@ -163,24 +122,19 @@ def build_tables(
     Raises
     ------
     UserError
-        For a chain that no record has, or a table of subjects that cannot be read.
+        When a table of subjects, or a record's histograms, cannot be read.
     """
     by_dataset: dict[str, list[RunRecord]] = defaultdict(list)
     for record in records:
         by_dataset[record.run.dataset] += [record.on_grid(grid) for grid in record.grids]
-    chains = {name for runs in by_dataset.values() for run in runs for name in run.protocol.chains}
-    if chain is not None and chain not in chains:
-        raise unknown_name("chain", chain, chains)
     return [
         table
         for name in sorted(by_dataset)
-        for table in _dataset_tables(by_dataset[name], chain, metric, older)
+        for table in _dataset_tables(by_dataset[name], metric, older)
     ]
 
 
-def _dataset_tables(
-    records: list[RunRecord], chain: str | None, metric: str, older: bool
-) -> list[Table]:
+def _dataset_tables(records: list[RunRecord], metric: str, older: bool) -> list[Table]:
     groups = comparable(records if older else measured_anew(records))
 
     def weight(runs: list[RunRecord]) -> tuple[int, int, bool, str]:
@@ -190,12 +144,10 @@ def _dataset_tables(
 
     ordered = sorted(sorted(groups.items()), key=lambda item: weight(item[1]), reverse=True)
     main = comparability(ordered[0][1][0])
-    return [_table(runs, main, chain, metric, older) for _, runs in ordered]
+    return [_table(runs, main, metric, older) for _, runs in ordered]
 
 
-def _table(
-    records: list[RunRecord], main: dict[str, str], chain: str | None, metric: str, older: bool
-) -> Table:
+def _table(records: list[RunRecord], main: dict[str, str], metric: str, older: bool) -> Table:
     first = records[0]
     own = comparability(first)
     differs = tuple(
@@ -208,28 +160,34 @@ def _table(
     shown: list[RunRecord] = []
     for label, runs in methods_of(records, older=older):
         tables = subject_tables(runs)
+        choice = chosen_pipeline(runs, first.protocol.chains)
         shown += runs
         rows += [
-            _row(runs, tables, label, name, metric)
-            for name in first.protocol.chains
-            if chain is None or name == chain
+            _row(runs, tables, (label, name), metric, choice) for name in first.protocol.chains
         ]
-    return Table(
+    table = Table(
         dataset=first.run.dataset,
         title=first.data.title or first.run.dataset,
         split=first.run.split,
         protocol=first.protocol,
-        rows=tuple(ranked(rows, metric)),
+        rows=(),
         differs=differs,
         runs=tuple(sorted(shown, key=lambda run: run.run.folder_name)),
         metric=metric,
+        every=tuple(sorted(rows, key=lambda row: row.label)),
     )
+    return table.seen_as(VALIDATED)
 
 
-def with_limits(table: Table, limits: Mapping[tuple[str, str], tuple[float, float]]) -> Table:
-    """Fill in the limits of pooled average precision, which follow from the records' histograms."""
+def with_findings(
+    table: Table,
+    limits: Mapping[tuple[str, str], tuple[float, float]],
+    letters: Mapping[tuple[str, str], str],
+) -> Table:
+    """Fill in what the statistics found: limits of pooled average precision, from the records' histograms, and groups."""
 
     def filled(row: Row) -> Row:
+        row = replace(row, group=letters.get(row.key, ""))
         figure = row.figures["pooled_ap"]
         if figure.value is None or row.key not in limits:
             return row
@@ -273,8 +231,13 @@ def _undefined(runs: list[RunRecord], chain: str, metric: str) -> str:
 
 
 def _row(
-    runs: list[RunRecord], tables: list[SubjectTable], label: str, chain: str, metric: str
+    runs: list[RunRecord],
+    tables: list[SubjectTable],
+    key: tuple[str, str],
+    metric: str,
+    choice: Choice,
 ) -> Row:
+    label, chain = key
     figures = _figures(runs, tables, chain)
     values = {
         found.key: over_the_seeds([table.values(chain, found) for table in tables])
@@ -305,6 +268,7 @@ def _row(
         costs=_costs(runs),
         reason=reason,
         runs=tuple(runs),
+        choice=choice,
         values=values,
         by_seed=by_seed,
         chance=chance,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from andi_bench.metrics.compared import title_of
-from leaderboard.statistics.family import BETWEEN_METHODS, Family
+from leaderboard.statistics.family import Family
 from leaderboard.statistics.pair_tests import Key, PairTest
 from leaderboard.statistics.rankings import Ranking
 from leaderboard.tables.cells import DASH, NO_SEED
@@ -49,19 +49,18 @@ def rank_cells(family: Family) -> list[list[str]]:
 
 def spread_cells(family: Family) -> list[list[str]]:
     """Return where the variance of each row's mean comes from, under :data:`SPREAD_HEADS`."""
-    within = family.kind == BETWEEN_METHODS
     out = []
     for key, found, chance in zip(family.keys, family.spread, family.chance, strict=False):
         seeds = str(found.trainings) if chance else NO_SEED
         apart = [f"{found.sd_of_trainings:.3f}", f"{found.sd_of_rest:.3f}"]
         if found.trainings == 1:
             apart = [DASH, DASH]
-        out.append([row_name(key, within), seeds, f"{found.sd_of_subjects:.3f}", *apart])
+        out.append([key[0], seeds, f"{found.sd_of_subjects:.3f}", *apart])
     return out
 
 
 def _beaten(family: Family, key: Key) -> str:
-    """Name the methods that one is significantly better than; of one chain, labels suffice."""
+    """Name the methods that one is significantly better than; every row is another method, labels suffice."""
     worse = [test for test in family.tests if test.better == key]
     names = [(test.second if test.first == key else test.first)[0] for test in worse]
     others = len(family.keys) - 1
@@ -94,14 +93,13 @@ def pair_heads(family: Family) -> tuple[str, ...]:
 
 def pair_cells(family: Family) -> list[list[str]]:
     """Return every pair of a family under :func:`pair_heads`."""
-    within = family.kind == BETWEEN_METHODS
     out = []
     for place, test in enumerate(family.tests):
         pooled = family.pooled[place] if family.pooled else None
         ranks = test.ranks
         line = [
-            row_name(test.first, within),
-            row_name(test.second, within),
+            test.first[0],
+            test.second[0],
             _difference(test),
             p_text(test.p, test.floor),
             p_text(test.adjusted, test.floor),
@@ -112,7 +110,7 @@ def pair_cells(family: Family) -> list[list[str]]:
         ]
         if test.equivalent is not None:
             line.append(p_text(test.equivalent))
-        out.append([*line, _better(test, pooled, within)])
+        out.append([*line, _better(test, pooled)])
     return out
 
 
@@ -144,11 +142,6 @@ def _rank(ranking: Ranking, place: int) -> str:
     return f"{rank} [{ranking.low[place]}, {ranking.high[place]}]" if ranking.low else rank
 
 
-def row_name(key: Key, within: bool) -> str:
-    """Name a row: of one chain its label suffices."""
-    return key[0] if within else f"{key[0]} ({key[1]})"
-
-
 def _difference(test: PairTest) -> str:
     text = f"{test.difference:+.3f}"
     if test.low is not None and test.high is not None:
@@ -156,10 +149,10 @@ def _difference(test: PairTest) -> str:
     return text.replace("0.", ".")
 
 
-def _better(test: PairTest, pooled: PairTest | None, within: bool) -> str:
-    words = [] if test.better is None else [row_name(test.better, within)]
+def _better(test: PairTest, pooled: PairTest | None) -> str:
+    words = [] if test.better is None else [test.better[0]]
     if test.discordant is not None:
-        words.append(f"Wilcoxon names {row_name(test.discordant, within)}")
+        words.append(f"Wilcoxon names {test.discordant[0]}")
     if pooled is not None and pooled.better is not None and pooled.better != test.better:
-        words.append(f"{row_name(pooled.better, within)} (pooled)")
+        words.append(f"{pooled.better[0]} (pooled)")
     return ", ".join(words) or DASH

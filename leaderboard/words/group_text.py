@@ -11,11 +11,11 @@ from leaderboard.tables.table import Table
 _SHOWN = (RANKING, "ap", "pooled_ap")
 """What a table by sub-group shows; the exports have more."""
 
-_GROUP_WORDS = ("Group", "Subjects", "Method", "Maps")
+_GROUP_WORDS = ("Group", "Subjects", "Method", "Pipeline")
 GROUP_HEADS = (*_GROUP_WORDS, *map(title_of, _SHOWN))
 GROUP_NUMBERS = ("Subjects", *GROUP_HEADS[len(_GROUP_WORDS) :])
 _PAPER_RESULTS = ("Best Dice", "at threshold", "Yen Dice", "AUPRC")
-PAPER_HEADS = ("Method", "Seed", "Maps", "Window", *_PAPER_RESULTS)
+PAPER_HEADS = ("Method", "Seed", "Pipeline", "Window", *_PAPER_RESULTS)
 PAPER_NUMBERS = ("Seed", *_PAPER_RESULTS)
 PAPER_NOTE = (
     "The protocol of the ANDi publication's code: every voxel of the grid counts, all maps of the test set are scaled "

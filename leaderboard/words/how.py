@@ -25,9 +25,11 @@ def how_tested() -> tuple[str, ...]:
         "logit, its standard error by the jackknife over subjects, the degrees of freedom those of as many subjects as "
         "would weigh the same with equal lesions.",
         *promises(),
-        "Subjects are the blocks of all tests. Only ranked rows take part. Families: all pairs of methods with the same "
-        "post-processing make one family for each chain; each method's chains against each other make another. "
-        "p (family) is corrected for the number of comparisons within a family.",
+        "Pipeline: raw maps or filtered ones, whichever has the higher mean Dice over the validation subjects with a lesion at "
+        "their own threshold, mean over the seeds; equal ones: raw. Tables of raw maps alone and of filtered maps alone "
+        "(--pipeline) have ranks and tests of their own.",
+        "Subjects are the blocks of all tests. Only ranked rows take part, one a method; all pairs of a "
+        "table's rows make one family. p (family) is corrected for the number of comparisons within a family.",
         "What ranks is what is tested: the mean difference over subjects, divided by its standard error, with the "
         "trainings' variance in it where there are several seeds. The signs of a subject's differences are flipped, of all pairs "
         f"together: all flips of up to {LISTED_UP_TO} subjects, else {FLIPS:,} at random (with seeds always at random), and p is how often the "
@@ -50,5 +52,5 @@ def how_tested() -> tuple[str, ...]:
         "by Student's t with the degrees of freedom of so many subjects and seeds. Equivalence within a margin (--margin): "
         "two one-sided t tests, Holm's method within the family.",
         "Kendall's tau-b: 1, two rankings agree; 0, they have nothing in common; -1, one is the other reversed; –: one of them ties all.",
-        "Bold: significantly better than every other ranked row with the same post-processing. No bold: nobody is.",
+        "Bold: significantly better than every other ranked row. No bold: nobody is.",
     )

@@ -9,6 +9,7 @@ from andi_bench.records.schema import LESION_ML, MATCHED_SINCE
 from andi_bench.records.store import Protocol
 from leaderboard.tables.comparability import intensities_of, modalities_of
 from leaderboard.tables.table import Table
+from leaderboard.words.pipeline_text import choice_notes, view_text
 
 _MATCHED = tuple(f"{key}@{RANKING_POINT.name}" for key in ("matched_f1", "unmatched_detections"))
 
@@ -25,6 +26,7 @@ def notes_of(table: Table, brief: bool = False) -> list[str]:
     """
     return [
         *older_version(table.protocol),
+        *choice_notes(table),
         *_undefined_on_maps(table),
         *_undefined_at_points(table),
         *_without_rank(table),
@@ -92,16 +94,9 @@ def _with_note(of_maps: bool) -> list[MetricAt]:
 
 
 def _without_rank(table: Table) -> list[str]:
-    unranked: dict[tuple[str, str], list[str]] = {}
-    for row in table.rows:
-        if row.reason is not None:
-            unranked.setdefault((row.label, row.reason), []).append(row.chain)
-    lines = []
-    for (label, reason), chains in unranked.items():
-        all_of_them = len(chains) == len({row.chain for row in table.rows})
-        which = label if all_of_them else f"{label} ({', '.join(chains)})"
-        lines.append(f"{which} has no rank: {reason}.")
-    return lines
+    return [
+        f"{row.label} has no rank: {row.reason}." for row in table.rows if row.reason is not None
+    ]
 
 
 def _at_an_end(table: Table) -> list[str]:
@@ -137,13 +132,14 @@ def _said_by_runs(table: Table, brief: bool) -> list[str]:
 
 
 def heading_of(table: Table) -> str:
-    """One line that says what was measured: protocol, region, grid, subjects."""
+    """One line that says what is shown, and how it was measured: protocol, region, grid, subjects."""
     protocol = table.protocol
     grid = f"{protocol.grid} grid"
     if protocol.spacing_mm is not None:
         grid += f" of {'x'.join(f'{value:.4g}' for value in protocol.spacing_mm)} mm"
     counts = ", ".join(f"{name} {count}" for name, count in protocol.subjects.items())
     parts = [
+        view_text(table),
         f"protocol {protocol.name}, version {protocol.version}",
         f"region {protocol.region}",
         grid,

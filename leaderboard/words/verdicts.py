@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from andi_bench.metrics.compared import title_of
-from leaderboard.statistics.family import BETWEEN_METHODS, Agreement, Family, TableStatistics
+from leaderboard.statistics.family import Agreement, Family, TableStatistics
 from leaderboard.statistics.pair_tests import Key
 from leaderboard.statistics.power import Need, Power
 from leaderboard.statistics.rankings import ALPHA
 from leaderboard.tables.cells import DASH
-from leaderboard.words.differences import row_name
+from leaderboard.tables.pipelines import VALIDATED
 
 
 def sentences(family: Family) -> list[str]:
@@ -40,11 +40,10 @@ def _of_discordance(family: Family) -> list[str]:
     found = [test for test in family.tests if test.discordant is not None]
     if not found:
         return []
-    within = family.kind == BETWEEN_METHODS
     pairs = "; ".join(
-        f"{row_name(test.discordant, within)}, though the mean favours {row_name(test.favoured, within)}"
+        f"{test.discordant[0]}, though the mean favours {test.favoured[0]}"
         if test.favoured is not None
-        else f"{row_name(test.discordant, within)}, though the means are equal"
+        else f"{test.discordant[0]}, though the means are equal"
         for test in found
         if test.discordant is not None
     )
@@ -107,8 +106,23 @@ def agreements_text(agreements: Sequence[Agreement]) -> str:
     )
 
 
+def between_datasets_text(agreements: Sequence[Agreement]) -> list[tuple[str, str]]:
+    """Return the agreements between data sets, by what their tables show: its name, and the agreements in words."""
+    return [
+        (
+            f"{view} pipelines" if view == VALIDATED else f"{view} maps",
+            ", ".join(
+                f"{agreements_text([one])} ({one.methods} methods)"
+                for one in agreements
+                if one.view == view
+            ),
+        )
+        for view in dict.fromkeys(one.view for one in agreements)
+    ]
+
+
 def bold_rows(metric: str, statistics: TableStatistics) -> dict[str, set[Key]]:
-    """Return, by the key of a metric, the rows whose value is bold: significantly best of their chain.
+    """Return, by the key of a metric, the rows whose value is bold: significantly better than every other.
 
     Parameters
     ----------
@@ -122,19 +136,18 @@ def bold_rows(metric: str, statistics: TableStatistics) -> dict[str, set[Key]]:
 
 
 def bold_keys(statistics: TableStatistics) -> tuple[set[Key], set[Key]]:
-    """Return the rows that are significantly best of their chain: by the metric, and by pooled average precision."""
-    by_metric, by_pooled = set(), set()
-    for family in statistics.families:
-        best = family.significantly_best
-        if best is not None:
-            by_metric.add(best)
-        if family.kind != BETWEEN_METHODS or not family.pooled:
-            continue
-        for key in family.keys:
-            tests = [test for test in family.pooled if key in (test.first, test.second)]
-            if all(test.better == key for test in tests):
-                by_pooled.add(key)
-    return by_metric, by_pooled
+    """Return the rows that are significantly better than every other: by the metric, and by pooled average precision."""
+    family = statistics.family
+    if family is None:
+        return set(), set()
+    best = family.significantly_best
+    by_pooled = {
+        key
+        for key in family.keys
+        if family.pooled
+        and all(test.better == key for test in family.pooled if key in (test.first, test.second))
+    }
+    return set() if best is None else {best}, by_pooled
 
 
 def _comparisons(family: Family) -> str:

@@ -29,6 +29,8 @@ def test_every_step_is_named_that_is_not_as_published() -> None:
         for values in (
             {},
             {"bias": "n4"},
+            {"field_of_view": 192},
+            {"field_of_view": 200},
             {"normalisation": "robust"},
             {"normalisation": "robust", "bias": "n4"},
             {"normalisation": "robust", "centre": 0.4},
@@ -52,7 +54,13 @@ def test_what_is_not_used_names_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{}, {"normalisation": "robust", "bias": "n4", "ceiling": 1.5}, {"quantile": 0.98}]
+    "values",
+    [
+        {},
+        {"normalisation": "robust", "bias": "n4", "ceiling": 1.5},
+        {"quantile": 0.98},
+        {"field_of_view": 192},
+    ],
 )
 def test_a_record_gives_the_configuration_back(values: dict[str, object]) -> None:
     config = PreprocessingConfig(**values)

@@ -11,6 +11,7 @@ import pytest
 from support.small_heads import BRATS_AFFINE
 
 from andi_bench.config import PreprocessingConfig
+from andi_bench.errors import UserError
 from datasets.adapters.contents import every_image, image_content
 from datasets.adapters.folder import FolderAdapter
 from datasets.scans.fingerprints import FingerprintCache
@@ -84,10 +85,11 @@ def test_what_was_hashed_is_not_read_again(tmp_path, monkeypatch):
         assert adapter.content(subject, ("flair",)) == former(subject)
 
 
-def test_images_that_are_no_scan_have_no_hash_of_voxels(tmp_path):
+def test_images_that_are_no_scan_are_named_with_their_subject(tmp_path):
     _, subject = opened(tmp_path, np.full((24, 24, 10), 7, np.int16))
-    assert every_image(FingerprintCache(), subject, ("flair", "t1")) == {}
     path = subject.paths["flair"]
+    with pytest.raises(UserError, match=rf"{path}: every voxel is 7: a scan wanted \(subject a\)"):
+        every_image(FingerprintCache(), subject, ("flair", "t1"))
     assert (
         image_content(FingerprintCache(), path) == f"reading 2:{former(subject)}".rsplit("-", 1)[0]
     )

@@ -94,6 +94,11 @@ def truncate(scans):
     path.write_bytes(path.read_bytes()[:-2000])
 
 
+def truncate_another_modality(scans):
+    path, _ = change(scans, "S06", "t2")
+    path.write_bytes(path.read_bytes()[:-2000])
+
+
 def not_nifti(scans):
     change(scans, "S06", "flair")[0].write_bytes(gzip.compress(b"hello" * 1000))
 
@@ -160,6 +165,7 @@ def duplicate_rows(scans):
 
 SCANS = {
     truncate: ("S06", "flair"),
+    truncate_another_modality: ("S06", "t2"),
     not_nifti: ("S06", "flair"),
     empty_file: ("S06", "flair"),
     nan: ("S06", "4", "t2"),
@@ -183,6 +189,15 @@ def test_a_mistake_in_the_data_names_the_subject(cli, scans, tmp_path, damage):
     refused(run(cli, scans), *SCANS[damage])
     records = tmp_path / "workspace" / "records"
     assert not records.exists() or not list(records.iterdir())
+
+
+def test_a_damaged_second_modality_of_a_test_subject_is_told_before_anything_is_learnt(
+    cli, scans, tmp_path
+):
+    truncate_another_modality(scans)
+    refused(run(cli, scans, method="voxel-statistics"), "S06", "t2", "truncated")
+    assert not (tmp_path / "workspace" / "trainings").exists()
+    assert not (tmp_path / "workspace" / "slices").exists()
 
 
 def test_an_empty_folder_of_data(cli, tmp_path):

@@ -92,7 +92,7 @@ def _of_chain(
 
 @pytest.fixture
 def make_run(records_dir: Path) -> Make:
-    """Write a record whose subjects' Dice are given (chain -> values) or all equal to ``dice``."""
+    """Write a record whose subjects' Dice are given (chain -> values) or all equal to ``dice``; ``validation``: by chain."""
 
     def make(
         method: str = "andi",
@@ -107,6 +107,7 @@ def make_run(records_dir: Path) -> Make:
         config: dict[str, Any] | None = None,
         split: str = "test",
         prevalence: float = 0.0213,
+        validation: dict[str, float] | None = None,
         **changes: Any,
     ) -> Path:
         counted = next(iter(dice.values())) if isinstance(dice, dict) else [dice] * 4
@@ -130,7 +131,7 @@ def make_run(records_dir: Path) -> Make:
             created,
             label,
         )
-        parts = [*named, changes.pop("salt", 0), prevalence]
+        parts = [*named, changes.pop("salt", 0), prevalence, validation]
         info = RunInfo(
             method=method,
             label=label or method,
@@ -147,7 +148,8 @@ def make_run(records_dir: Path) -> Make:
             "protocol": measured,
             "data": data,
             "operating_points": {
-                c: {"val-dice": RecordedThreshold(threshold=1.0)} for c in measured.chains
+                c: {"val-dice": RecordedThreshold(threshold=1.0, reached=(validation or {}).get(c))}
+                for c in measured.chains
             },
             "summary": summary,
             "costs": _costs(seed),

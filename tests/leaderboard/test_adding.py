@@ -80,6 +80,8 @@ def shown(cli, records, tmp_path):
         out / "t.csv",
         "--html",
         out / "t.html",
+        "--pipeline",
+        "raw",
         "--json",
     )
     assert answer.code == 0, answer.err
@@ -107,15 +109,16 @@ def test_a_metric_added_by_one_entry_is_measured_recorded_and_compared(records, 
     mean = record["summary"]["raw"]["subjects"][key]["mean"]
     assert mean == pytest.approx(sum(values) / len(values))
     assert key in record["groups"]["site"][0]["results"]["raw"]["subjects"]
-    row = next(r for r in shown["json"]["rows"] if (r["method"], r["chain"]) == ("good", "raw"))
+    row = next(r for r in shown["json"]["rows"] if (r["method"], r["pipeline"]) == ("good", "raw"))
     assert row[key] == mean
     assert shown["json"]["definitions"]["Detected volume (ml)"] == "What is detected."
     assert {f"{key}_low", f"{key}_median", f"{key}_undefined"} <= set(shown["csv"][0])
     assert "Detected volume (ml)" in shown["markdown"]
     assert f" {mean:.2f} " in shown["markdown"]
-    (table,) = shown["page"]["tables"]
-    assert "Detected volume (ml)" in [column["header"] for column in table["columns"]]
-    assert all(row["subjects"][key] for row in table["rows"])
+    for table in shown["page"]["tables"]:
+        assert "Detected volume (ml)" in [column["header"] for column in table["columns"]]
+    (base,) = shown["page"]["bases"]
+    assert all(row["subjects"][key] for row in base["rows"])
     assert "detected_ml" in [column["key"] for column in shown["page"]["subject_columns"]]
     ranked = json.loads(cli("compare", "--records", records, "--metric", key, "--json").out)
     found = [row[key] for row in ranked["tables"][0]["rows"]]
@@ -133,17 +136,18 @@ def test_an_operating_point_added_by_one_entry_is_measured_recorded_and_compared
     assert record["operating_points"]["raw"]["median"]["how"] == "the median of each brain"
     lines = list(csv.DictReader((folder / "subjects.csv").open()))
     assert sum(line["point"] == "median" for line in lines) == 2 * 4
-    row = next(r for r in shown["json"]["rows"] if (r["method"], r["chain"]) == ("good", "raw"))
+    row = next(r for r in shown["json"]["rows"] if (r["method"], r["pipeline"]) == ("good", "raw"))
     assert row[key] == record["summary"]["raw"]["subjects"][key]["mean"] > 0
     assert shown["json"]["definitions"]["Dice@median"] == "Mean Dice at the median of each brain."
     assert key in shown["csv"][0]
     assert "**Dice@median**" in shown["markdown"]
     assert shown["page"]["points"]["median"] == "The median of the brain."
     assert "<dt><code>median</code></dt>" in shown["html"]
-    (table,) = shown["page"]["tables"]
+    table = shown["page"]["tables"][0]
     (column,) = [c for c in table["columns"] if c["header"] == "Dice@median"]
     assert column["points"] == ["median"]
-    assert all(row["subjects"][key] for row in table["rows"])
+    (base,) = shown["page"]["bases"]
+    assert all(row["subjects"][key] for row in base["rows"])
     assert cli("compare", "--records", records, "--metric", key).code == 0
     assert "the median of each brain" in cli("show", folder).out
 

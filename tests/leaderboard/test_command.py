@@ -83,10 +83,10 @@ def test_every_kind_of_bad_record_is_named_skipped_and_merged_with_nothing(
         ),
         "edited": lambda f: (f / "subjects.csv").write_text((f / "subjects.csv").read_text() + "x"),
         "older": lambda f: (f / "record.json").write_text(
-            (f / "record.json").read_text().replace('"schema": 4', '"schema": 0')
+            (f / "record.json").read_text().replace('"schema": 5', '"schema": 0')
         ),
         "newer": lambda f: (f / "record.json").write_text(
-            (f / "record.json").read_text().replace('"schema": 4', '"schema": 99')
+            (f / "record.json").read_text().replace('"schema": 5', '"schema": 99')
         ),
         "pooled": lambda f: (f / "pooled.npz").write_bytes(b"PK"),
         "gone": lambda f: (f / "histograms.npz").unlink(),
@@ -103,8 +103,8 @@ def test_every_kind_of_bad_record_is_named_skipped_and_merged_with_nothing(
         "not valid JSON",
         "edited__phantom",
         "changed after the run",
-        "schema = 0, 1 to 4 wanted",
-        "schema = 99, 1 to 4 wanted",
+        "schema = 0, 1 to 5 wanted",
+        "schema = 99, 1 to 5 wanted",
         "pooled.npz: truncated or changed",
         "histograms.npz: missing",
         "not-a-record: no record.json",

@@ -261,6 +261,11 @@ def _sizes(
     return tuple(out)
 
 
+def _reached(method: int, chain: str) -> float:
+    """Return a validation Dice by which every third method, from the second on, is better without the filter."""
+    return 0.6 - 0.02 * method + (0.1 if (chain == "raw") is (method % 3 == 1) else 0.0)
+
+
 def _record(
     method: int,
     seed: int,
@@ -300,7 +305,12 @@ def _record(
         ),
         guards=(GuardResult(name="splits disjoint", passed=True, detail="none in both"),),
         operating_points={
-            chain: {point: RecordedThreshold(threshold=1.5, test_fpr=0.02) for point in POINTS}
+            chain: {
+                point: RecordedThreshold(
+                    threshold=1.5, test_fpr=0.02, reached=_reached(method, chain)
+                )
+                for point in POINTS
+            }
             for chain in CHAINS
         },
         summary={chain: _summary(table, chain, kept, names) for chain in CHAINS},

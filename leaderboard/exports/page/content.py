@@ -19,9 +19,10 @@ from leaderboard.exports.page.tests_and_ranks import statistics_content
 from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
+from leaderboard.tables.row import Row
 from leaderboard.tables.seeds import Estimate
 from leaderboard.tables.subgroups import GroupTable
-from leaderboard.tables.table import Row, Table
+from leaderboard.tables.table import Table
 from leaderboard.words.group_text import (
     GROUP_HEADS,
     PAPER_HEADS,
@@ -29,10 +30,18 @@ from leaderboard.words.group_text import (
     group_cells,
     paper_cells,
 )
+from leaderboard.words.headline import headline
 from leaderboard.words.how import how_tested
 from leaderboard.words.notes import heading_of, notes_of
+from leaderboard.words.pipeline_text import (
+    pipeline_cells,
+    pipeline_heads,
+    pipeline_note,
+    title_in_words,
+    view_text,
+)
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
-from leaderboard.words.verdicts import agreements_text
+from leaderboard.words.verdicts import between_datasets_text
 
 
 def page_content(comparison: Comparison) -> dict[str, Any]:
@@ -46,14 +55,16 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``tables``, ``runs`` (one entry a record, however many tables it stands in), ``points``, ``subject_columns``, ``skipped``; strings,
-        numbers, lists and mappings, ready for JSON.
+        ``tables`` (all views of each, those of one base behind each other), ``bases`` (what the views of a table share: its
+        subjects, and every method with every pipeline), ``runs`` (one entry a record, however many tables it stands in),
+        ``points``, ``subject_columns``, ``skipped``; strings, numbers, lists and mappings, ready for JSON.
 
     Raises
     ------
     UserError
         When a table of subjects or a file of histograms cannot be read.
     """
+    comparison = comparison.with_every_view
     runs: dict[str, RunRecord] = {}
     for table in comparison.tables:
         for run in table.runs:
@@ -65,14 +76,20 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
         "upper_bound": UPPER_BOUND.name,
         "upper_bounds": [point.name for point in points_from("test")],
         "subject_columns": _subject_columns(),
+        "bases": [_base(base, places) for base in comparison.base],
         "tables": [
             {
-                **_table(k, table, comparison.statistics_of(table), places),
+                **_table(k, table, comparison.statistics_of(table)),
+                "base": next(
+                    b for b, base in enumerate(comparison.base) if base.runs is table.runs
+                ),
                 "groups": [_groups(part) for part in comparison.groups if part.table is table],
             }
             for k, table in enumerate(comparison.tables)
         ],
-        "agreement": plain(agreements_text(comparison.agreements)) if comparison.agreements else "",
+        "agreements": [
+            plain(f"{name}: {text}") for name, text in between_datasets_text(comparison.agreements)
+        ],
         "how": list(how_tested()),
         "runs": [_run(run) for run in runs.values()],
         "skipped": [plain(reason) for reason in comparison.skipped],
@@ -103,21 +120,54 @@ def _head(metric: Metric) -> str:
     return f"{metric.name} ({metric.unit})" if metric.unit else metric.name
 
 
-def _table(
-    number: int, table: Table, statistics: TableStatistics, places: dict[str, int]
-) -> dict[str, Any]:
-    columns = columns_of(table)
-    scored = {name for row in table.rows for found in row.values.values() for name in found}
-    subjects = sorted(scored.union(*(run.data.test for run in table.runs)))
-    sites = _sites(table.runs)
+def without_texts(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of a page without what its templates alone show: the page's scripts need not hold it twice."""
+    tables = [
+        {
+            **{key: value for key, value in table.items() if key not in _TEXTS},
+            "rows": [{key: row[key] for key in ("of", "rank", "reason")} for row in table["rows"]],
+        }
+        for table in content["tables"]
+    ]
+    return {**content, "tables": tables}
+
+
+_TEXTS = ("notes", "paper", "guards", "groups", "heading", "pipelines")
+
+
+def _base(base: Table, places: dict[str, int]) -> dict[str, Any]:
+    """Return what the views of a table share."""
+    subjects = _subjects(base)
+    sites = _sites(base.runs)
     volumes: dict[str, float] = {}
-    for row in table.rows:
+    for row in base.every:
         volumes |= row.values.get(LESION_ML, {})
+    return {
+        "subjects": [plain(name) for name in subjects],
+        "sites": [sites.get(name, "") for name in subjects],
+        "lesion_ml": [_short(volumes.get(name)) for name in subjects],
+        "methods": [plain(label) for label in dict.fromkeys(row.label for row in base.every)],
+        "chains": [plain(chain) for chain in base.protocol.chains],
+        "rows": [_row(row, subjects, places) for row in base.every],
+    }
+
+
+def _subjects(base: Table) -> list[str]:
+    scored = {name for row in base.every for found in row.values.values() for name in found}
+    return sorted(scored.union(*(run.data.test for run in base.runs)))
+
+
+def _table(number: int, table: Table, statistics: TableStatistics) -> dict[str, Any]:
+    columns = columns_of(table)
+    of = {row.key: k for k, row in enumerate(table.every)}
     return {
         "id": number,
         "dataset": plain(table.dataset),
         "split": plain(table.split),
-        "title": plain(table.title),
+        "title": plain(title_in_words(table)),
+        "view": table.view,
+        "shows": plain(view_text(table)),
+        "result": plain(headline(table, statistics)),
         "metric": table.metric,
         "ranked_by": title_of(table.metric),
         "region": plain(table.protocol.region),
@@ -125,17 +175,39 @@ def _table(
         "protocol": plain(table.protocol.name),
         "heading": plain(heading_of(table)),
         "differs": [plain(text) for text in table.differs],
-        "chains": [plain(chain) for chain in table.protocol.chains],
         "columns": [_column(column, table.metric) for column in columns],
         "notes": [plain(note) for note in notes_of(table)],
+        "pipelines": _pipelines(table),
         "paper": _paper(table),
         "guards": _guards(table.runs),
         "statistics": statistics_content(table, statistics),
-        "subjects": [plain(name) for name in subjects],
-        "sites": [sites.get(name, "") for name in subjects],
-        "lesion_ml": [_short(volumes.get(name)) for name in subjects],
-        "methods": [plain(label) for label in dict.fromkeys(row.label for row in table.rows)],
-        "rows": [_row(row, columns, subjects, places) for row in table.rows],
+        "rows": [
+            {
+                "of": of[row.key],
+                "label": plain(row.label),
+                "chain": plain(row.chain),
+                "rank": row.rank,
+                "reason": plain(row.reason) if row.reason is not None else None,
+                "cells": [_cell(column, row) for column in columns],
+            }
+            for row in table.rows
+        ],
+    }
+
+
+def _cell(column: Column, row: Row) -> dict[str, Any]:
+    cell = column.cell(row)
+    return {"text": plain(cell.text), "value": cell.value}
+
+
+def _pipelines(table: Table) -> dict[str, Any] | None:
+    lines = pipeline_cells(table)
+    if not lines:
+        return None
+    return {
+        "heads": [plain(head) for head in pipeline_heads(table)],
+        "note": pipeline_note(),
+        "lines": [[plain(cell) for cell in line] for line in lines],
     }
 
 
@@ -151,19 +223,13 @@ def _column(column: Column, metric: str) -> dict[str, Any]:
     }
 
 
-def _row(
-    row: Row, columns: Sequence[Column], subjects: Sequence[str], places: dict[str, int]
-) -> dict[str, Any]:
+def _row(row: Row, subjects: Sequence[str], places: dict[str, int]) -> dict[str, Any]:
     names = [run.run.folder_name for run in row.runs]
-    cells = [column.cell(row) for column in columns]
     return {
         "label": plain(row.label),
         "chain": plain(row.chain),
-        "rank": row.rank,
-        "reason": plain(row.reason) if row.reason is not None else None,
         "runs": [places[name] for name in names],
         "seeds": list(row.seeds),
-        "cells": [{"text": plain(cell.text), "value": cell.value} for cell in cells],
         "estimates": {key: _estimate(figure) for key, figure in row.figures.items()},
         "seconds": row.costs["seconds_per_volume"],
         "subjects": {

@@ -18,7 +18,7 @@ from typing import Any
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from leaderboard.compare import Comparison
-from leaderboard.exports.page.content import page_content
+from leaderboard.exports.page.content import page_content, without_texts
 from leaderboard.exports.page.images import Images, collect_images
 
 LARGEST = 29_000_000
@@ -98,7 +98,7 @@ def _page(content: dict[str, Any], images: Images, *, inline: bool) -> str:
         lstrip_blocks=True,
     )
     data = {
-        **content,
+        **without_texts(content),
         "scans": images.scans,
         "previews": images.shown,
         "left": images.found - images.kept - len(images.broken),

@@ -32,7 +32,7 @@ def statistics_content(table: Table, found: TableStatistics) -> dict[str, Any]:
     """
     places = {row.key: k for k, row in enumerate(table.rows)}
     return {
-        "families": [_family(family, places) for family in found.families],
+        "family": _family(found.family, places) if found.family is not None else None,
         "agreement": plain(agreements_text(found.agreements)) if found.agreements else "",
         "warnings": [plain(text) for text in found.warnings],
         "best": sorted(places[key] for key in bold_keys(found)[0]),
@@ -41,9 +41,7 @@ def statistics_content(table: Table, found: TableStatistics) -> dict[str, Any]:
 
 def _family(family: Family, places: dict[Key, int]) -> dict[str, Any]:
     return {
-        "kind": family.kind,
         "name": plain(family.name),
-        "chain": plain(family.chain),
         "metric": title_of(family.metric),
         "rows": [places[key] for key in family.keys],
         "subjects": len(family.subjects),

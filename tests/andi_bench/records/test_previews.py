@@ -184,7 +184,7 @@ def test_a_run_leaves_previews_and_turning_them_off_measures_the_same_maps_again
     (file,) = (tmp_path / "workspace" / "maps").glob(f"thresholding__*/{subject}.*npz")
     scored = MapStore(file.parent).load(file.stem)
     threshold = record.operating_points["median3"]["val-dice"].threshold
-    filtered = PostProcessing(median=3).apply(scored.map, scored.brain)
+    filtered = PostProcessing(median=3).apply(scored.map, scored.brain, scored.spacing)
     (k,) = np.flatnonzero(shown.maps["median3"].edges == np.float32(threshold))
     detected = (filtered > np.float32(threshold)) & scored.brain
     assert np.array_equal(shown.maps["median3"].codes > k, kept(detected, shown))

@@ -107,7 +107,7 @@ def test_a_record_read_back_is_the_record_written(tmp_path: Path) -> None:
 def test_a_record_is_readable_without_the_package(tmp_path: Path) -> None:
     folder = write(tmp_path)
     content = json.loads((folder / "record.json").read_text(encoding="utf-8"))
-    assert content["schema"] == 4
+    assert content["schema"] == 5
     assert list(content)[:4] == ["schema", "run", "protocol", "method"]
     assert content["run"]["status"] == "complete"
     assert (
@@ -227,7 +227,7 @@ def misspell(folder: Path) -> None:
 def other_schema(folder: Path) -> None:
     path = folder / "record.json"
     path.write_text(
-        path.read_text(encoding="utf-8").replace('"schema": 4', '"schema": 99'), encoding="utf-8"
+        path.read_text(encoding="utf-8").replace('"schema": 5', '"schema": 99'), encoding="utf-8"
     )
 
 
@@ -250,7 +250,7 @@ DAMAGES = [
     (truncate, r"record\.json: not valid JSON"),
     (edit, r"record\.json: truncated or changed"),
     (misspell, r"record\.json: run\.seed = 'zero'"),
-    (other_schema, r"record\.json: schema = 99, 1 to 4 wanted"),
+    (other_schema, r"record\.json: schema = 99, 1 to 5 wanted"),
     (not_a_mapping, r"record\.json: schema = None"),
     (not_text, r"record\.json: not valid JSON"),
     (nan_inside, r"record\.json: summary\.raw\.subjects\.dice@val-dice\.mean"),

@@ -52,6 +52,15 @@ def evaluation():
     return evaluate(subject, VAL, TEST, CONFIG, workers=1)
 
 
+def test_a_median_in_millimetres_is_that_of_its_voxels_on_this_grid(evaluation) -> None:
+    in_mm = evaluate(
+        subject, VAL, TEST, CONFIG.model_copy(update={"median": (12.0, 11.0, 15.0)}), workers=1
+    )
+    assert [chain.name for chain in in_mm.chains] == ["raw", "median12x11x15mm"]
+    assert in_mm.summary["median12x11x15mm"] == evaluation.summary["median3"]
+    assert in_mm.chains[1].window(in_mm.spacing) == (3, 3, 3)
+
+
 def test_two_processes_measure_as_one_does(evaluation) -> None:
     other = evaluate(subject, VAL, TEST, CONFIG, workers=2)
     pd.testing.assert_frame_equal(evaluation.subjects, other.subjects)

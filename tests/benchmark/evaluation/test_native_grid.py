@@ -19,10 +19,10 @@ CONFIG = PreprocessingConfig(size=32)
 @pytest.fixture
 def loader(adapter, tmp_path):
     """Return FLAIR for a map, on both grids."""
-    truths = TruthStore(tmp_path, CONFIG.size)
+    truths = TruthStore(tmp_path, CONFIG)
     subjects = {s.id: s for s in adapter.subjects()}
     for subject in subjects.values():
-        truths.keep(adapter, subject, CONFIG)
+        truths.keep(adapter, subject)
 
     def load(name):
         volume = adapter.read(subjects[name], CONFIG)

@@ -40,6 +40,7 @@ def test_a_record_says_what_was_measured_on_whom(results, working):
     assert record.protocol.subjects == {"val": 2, "test": 4}
     assert record.protocol.chains == ("raw", "median3")
     assert record.protocol.median_mm == (12.0, 12.0, 15.0)
+    assert record.protocol.median_voxels == (3, 3, 3)
     assert record.method.title == "A method"
     assert record.costs.parameters == 3
     assert record.native is None

@@ -74,5 +74,8 @@ def test_a_quiet_console_still_leaves_the_leaderboard(four_scans, tmp_path, caps
     table.unlink()
     outcome = Outcome(record.folder, None, reused=True)
     summarise(asked.workspace, "folder", {"x": outcome}, 1.0, QUIET, as_json=False)
-    assert "Dice" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "Both pipelines of every method" in printed
+    assert "raw, validation" in printed
+    assert "is the only method with a rank" in printed
     assert table.is_file()

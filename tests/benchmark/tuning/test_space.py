@@ -39,10 +39,34 @@ def test_lists_and_ranges_are_read_as_the_configuration_has_them(read):
     assert space.size() is None
 
 
+def test_fields_of_a_part_are_searched_one_by_one_or_the_part_as_a_whole(read):
+    space = read(
+        "training.augmentation.rotation: [0, 10]\n"
+        "training: {augmentation: {noise: {low: 0.01, high: 0.1, log: true}}}\n"
+    )
+    assert space.record() == {
+        "training.augmentation.rotation": [0.0, 10.0],
+        "training.augmentation.noise": {"low": 0.01, "high": 0.1, "log": True},
+    }
+    assert layer({"training.augmentation.rotation": 10, "training.steps": 3}) == {
+        "training": {"augmentation": {"rotation": 10}, "steps": 3}
+    }
+    whole = read("training.augmentation: [{}, {rotation: 10, noise: 0.1}]")
+    assert whole.record() == {
+        "training.augmentation": [{}, {"probability": 0.5, "rotation": 10.0, "noise": 0.1}]
+    }
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("detector.strides: [1]", r"detector.strides.*did you mean 'detector.stride'"),
+        ("training.augmentation.rotaton: [1]", r"did you mean 'training.augmentation.rotation'"),
+        ("training.augmentation.noise: [0.1, 7]", r"training.augmentation.noise = 7"),
+        (
+            "training.augmentation: [{}, {noise: 0.1}]\ntraining.augmentation.noise: [0.1]",
+            "searched as a whole",
+        ),
         ("stride: [1]", r"did you mean 'detector.stride'"),
         ("training.learning_rate: [1e-3, -1]", r"training.learning_rate = -1.*greater than 0"),
         ("training.learning_rate: {low: 0, high: 1}", r"learning_rate = 0.*greater than 0"),

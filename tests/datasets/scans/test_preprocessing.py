@@ -179,6 +179,97 @@ def test_a_plane_that_is_not_square_is_padded_and_not_stretched() -> None:
     np.testing.assert_allclose(np.diag(affine)[:2], [-120 / 64, -120 / 64])
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    orientation=ORIENTATIONS,
+    shape=st.tuples(*[st.integers(14, 60)] * 3),
+    edges=st.tuples(*[st.sampled_from([0.8, 1.0, 2.5])] * 3),
+    size=st.sampled_from([16, 32, 48]),
+    field=st.floats(5, 150),
+    data=st.data(),
+)
+def test_a_field_of_view_holds_the_whole_brain_in_its_middle_and_the_way_back_is_the_old_one(
+    orientation, shape, edges, size, field, data
+) -> None:
+    corners = [sorted(data.draw(st.tuples(*[st.integers(0, n)] * 2))) for n in shape]
+    box = tuple(slice(max(0, min(low, high - 1)), max(high, 1)) for low, high in corners)
+    brain = np.zeros(shape, dtype=bool)
+    brain[box] = True
+    affine = affine_of(*orientation, edges)
+    native, working_affine = grid.plan(shape, affine, size, field, brain)
+    inner = grid.turned(brain, native).any(axis=2)
+    spans = []
+    for axis, inside in enumerate((inner.any(axis=1), inner.any(axis=0))):
+        low, high = np.flatnonzero(inside)[[0, -1]]
+        before, after = native.padding[axis]
+        plane = len(inside) + before + after
+        assert low + before >= 0
+        assert high + before < plane
+        assert abs((low + high) / 2 + before - (plane - 1) / 2) <= 0.5
+        spans.append(
+            (high + 1 - low) * float(np.linalg.norm(affine[:3, orientation[0].index(axis)]))
+        )
+    voxel = np.linalg.norm(working_affine[:3, :3], axis=0)
+    wanted = max(field, *spans)
+    assert np.abs(voxel[:2] * size - wanted).max() <= max(edges)
+    # every voxel of the working grid lies in the world where to_working took it from
+    places = np.meshgrid(*[np.arange(n, dtype=float) for n in shape], indexing="ij")
+    along = [
+        sum(affine[world, k] * p for k, p in enumerate(places)) + affine[world, 3]
+        for world in range(3)
+    ]
+    mask = grid.mask_to_working(np.ones(shape, bool), native, size)
+    border = 2 + int(
+        2 * max(edges) / min(voxel[:2])
+    )  # where there is nothing to interpolate between
+    middle = ndimage.binary_erosion(mask, np.ones((3, 3, 1)), iterations=border)
+    for world, values in enumerate(along[:2]):
+        working = grid.to_working(values, native, size)
+        index = np.argwhere(mask)
+        expected = index @ working_affine[world, :3] + working_affine[world, 3]
+        found = (working[mask] - expected)[middle[mask]]
+        assert found.size == 0 or np.abs(found).max() < 0.1 * max(edges)
+    back = grid.mask_to_native(grid.mask_to_working(brain, native, size), native)
+    assert back.shape == tuple(shape)
+    far = ~ndimage.binary_dilation(brain, iterations=1 + int(2 * wanted / size / min(edges)))
+    assert not (back & far).any()
+    assert grid.map_to_native(mask.astype(np.float32), native).shape == tuple(shape)
+
+
+def test_a_field_of_view_cuts_a_brats_plane_to_the_brain_and_its_way_back_leaves_zeros() -> None:
+    brain = np.zeros((240, 240, 3), bool)
+    brain[60:200, 30:210] = True
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0])
+    native, working = grid.plan(brain.shape, affine, 64, 192, brain)
+    assert native.padding == ((-34, -14), (-24, -24))
+    np.testing.assert_allclose(np.diag(working)[:2], -3)
+    image = np.random.default_rng(0).random(brain.shape).astype(np.float32)
+    whole, _ = grid.plan(brain.shape, affine, 192, 192, brain)
+    back = grid.map_to_native(grid.to_working(image, whole, 192), whole)
+    inside = np.zeros(brain.shape, bool)
+    inside[34:226, 24:216] = True
+    np.testing.assert_array_equal(back, np.where(inside, image, 0))
+    lost = grid.lost_voxels(native, 64)
+    assert lost[~inside].all()
+    # larger than the field of view: the plane grows, the brain is not cut
+    _, working = grid.plan(brain.shape, affine, 64, 100, brain)
+    np.testing.assert_allclose(np.diag(working)[:2], -180 / 64)
+
+
+def test_a_brain_beyond_the_field_of_view_is_said(tmp_path: Path) -> None:
+    folder = write_subject(tmp_path, "a", shape=(32, 32, 6))
+    narrow, wide = (
+        read_volume(subject(folder), FLAIR.model_copy(update={"field_of_view": edge}))
+        for edge in (8.0, 40.0)
+    )
+    assert wide.notes == ()
+    assert wide.spacing == (1.25, 1.25, 1.0)
+    (note,) = narrow.notes
+    assert note.startswith("subject a: brain of ")
+    assert "field of view of 8 mm" in note
+    assert 8 < narrow.spacing[0] * 32 < 32
+
+
 def test_a_linear_ramp_is_still_linear_after_the_way_there_and_back() -> None:
     ramp = np.broadcast_to(np.arange(60.0)[:, None, None], (60, 60, 2))
     native, affine = grid.plan((60, 60, 2), np.diag([-1.0, -1.0, 1.0, 1.0]), 32)

@@ -56,33 +56,33 @@ def named(axis):
     return {line.get_label(): line for line in axis.get_lines()}
 
 
-def test_a_scene_has_the_ranked_rows_of_each_chain_best_first(scene):
-    assert scene.chains == ["raw", "median5"]
-    for chain in scene.chains:
-        ranks = [row.rank for row in scene.rows(chain)]
-        assert len(ranks) == 3
-        assert ranks == sorted(ranks)
+def test_a_scene_has_the_ranked_rows_best_first_and_names_their_pipelines(scene, records):
+    ranks = [row.rank for row in scene.rows]
+    assert len(ranks) == 3
+    assert ranks == sorted(ranks)
+    assert {scene.name(row.label) for row in scene.rows} == {
+        f"{row.label}, {'raw' if row.chain == 'raw' else 'filtered'}" for row in scene.rows
+    }
+    alone = scene_of(compare(records, pipeline="raw"))
+    assert (alone.name("method A"), alone.shows) == ("method A", "raw maps")
 
 
 def test_curves_fall_from_the_first_hits_to_the_share_of_lesion(scene):
-    for axis, chain in zip(panels_of(precision_recall(scene)), scene.chains, strict=True):
-        lines = named(axis)
-        for row in scene.rows(chain):
-            recall, precision = lines[row.label].get_data()
-            assert recall[-1] == 1
-            assert precision[0] > precision[-1]
-        chance = lines["chance"].get_ydata()[0]
-        assert chance == scene.rows(chain)[0].figures["prevalence"].value
+    (axis,) = panels_of(precision_recall(scene))
+    lines = named(axis)
+    for row in scene.rows:
+        recall, precision = lines[scene.name(row.label)].get_data()
+        assert recall[-1] == 1
+        assert precision[0] > precision[-1]
+    assert lines["chance"].get_ydata()[0] == scene.rows[0].figures["prevalence"].value
 
 
 def test_every_subject_is_a_point(scene):
     metric = compared.tested_metric(scene.table.metric)
-    for axis, chain in zip(panels_of(strip_and_box(scene)), scene.chains, strict=True):
-        clouds = [c.get_offsets() for c in axis.collections if len(c.get_offsets()) > 1]
-        rows = scene.rows(chain)
-        assert len(clouds) == len(rows)
-        for cloud, row in zip(clouds, rows, strict=True):
-            assert sorted(cloud[:, 0]) == pytest.approx(sorted(row.values[metric].values()))
+    (axis,) = panels_of(strip_and_box(scene))
+    clouds = [c.get_offsets() for c in axis.collections if len(c.get_offsets()) > 1]
+    for cloud, row in zip(clouds, scene.rows, strict=True):
+        assert sorted(cloud[:, 0]) == pytest.approx(sorted(row.values[metric].values()))
 
 
 def test_lesion_sizes_are_in_the_order_of_the_groups(scene):
@@ -95,22 +95,22 @@ def test_lesion_sizes_are_in_the_order_of_the_groups(scene):
 
 
 def test_frozen_threshold_and_upper_bound_are_joined(scene):
-    for axis, chain in zip(panels_of(threshold_gap(scene)), scene.chains, strict=True):
-        marks = [line.get_xdata()[0] for line in axis.get_lines() if len(line.get_xdata()) == 1]
-        wanted = []
-        for row in scene.rows(chain):
-            wanted += [row.upper_bound.value, row.figures[RANKING].value]
-        assert marks == pytest.approx(wanted)
+    (axis,) = panels_of(threshold_gap(scene))
+    marks = [line.get_xdata()[0] for line in axis.get_lines() if len(line.get_xdata()) == 1]
+    wanted = []
+    for row in scene.rows:
+        wanted += [row.upper_bound.value, row.figures[RANKING].value]
+    assert marks == pytest.approx(wanted)
 
 
 def test_the_front_of_cost_and_accuracy_is_beaten_by_nobody_in_both(scene):
-    for axis, chain in zip(panels_of(cost_and_accuracy(scene)), scene.chains, strict=True):
-        x, y = named(axis)["not beaten in both"].get_data()
-        assert (np.diff(x) > 0).all()
-        assert (np.diff(y) > 0).all()
-        for row in scene.rows(chain):
-            cost, dice = row.costs["seconds_per_volume"], row.figures[RANKING].value
-            assert any(fx <= cost and fy >= dice for fx, fy in zip(x, y, strict=True))
+    (axis,) = panels_of(cost_and_accuracy(scene))
+    x, y = named(axis)["not beaten in both"].get_data()
+    assert (np.diff(x) > 0).all()
+    assert (np.diff(y) > 0).all()
+    for row in scene.rows:
+        cost, dice = row.costs["seconds_per_volume"], row.figures[RANKING].value
+        assert any(fx <= cost and fy >= dice for fx, fy in zip(x, y, strict=True))
 
 
 def test_what_a_filter_does_is_a_line_a_method(scene):
@@ -119,52 +119,55 @@ def test_what_a_filter_does_is_a_line_a_method(scene):
     for label in {row.label for row in scene.table.rows}:
         values = [
             row.figures[RANKING].value
-            for chain in scene.chains
-            for row in scene.rows(chain)
-            if row.label == label
+            for chain in ("raw", "median5")
+            for row in scene.table.every
+            if (row.label, row.chain) == (label, chain)
         ]
         assert lines[label].get_ydata() == pytest.approx(values)
 
 
 def test_differences_of_a_pair_are_each_others_opposites(scene):
-    families = [family for family in scene.statistics.families if family.rankings]
-    for axis, family in zip(panels_of(significance_matrix(scene)), families, strict=True):
-        (image,) = axis.get_images()
-        shown = image.get_array()
-        assert shown.shape == (3, 3)
-        assert np.ma.getmaskarray(np.ma.masked_invalid(shown)).diagonal().all()
-        for first, second in itertools.combinations(range(3), 2):
-            assert shown[first, second] == pytest.approx(-shown[second, first])
-            test = family.test(family.keys[first], family.keys[second])
-            assert abs(shown[first, second]) == pytest.approx(abs(test.difference))
-        assert len(axis.texts) == 6
+    family = scene.statistics.family
+    (axis,) = panels_of(significance_matrix(scene))
+    (image,) = axis.get_images()
+    shown = image.get_array()
+    assert shown.shape == (3, 3)
+    assert np.ma.getmaskarray(np.ma.masked_invalid(shown)).diagonal().all()
+    for first, second in itertools.combinations(range(3), 2):
+        assert shown[first, second] == pytest.approx(-shown[second, first])
+        test = family.test(family.keys[first], family.keys[second])
+        assert abs(shown[first, second]) == pytest.approx(abs(test.difference))
+    assert len(axis.texts) == 6
 
 
 def test_shares_of_the_ranks_fill_a_method_s_line(scene):
     figure = rank_frequencies(scene)
-    family = next(f for f in scene.statistics.families if f.rankings)
-    assert len(panels_of(figure)) == 2
+    family = scene.statistics.family
+    assert len(panels_of(figure)) == 1
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     best = min(range(3), key=lambda k: family.rankings[0].ranks[k])
-    assert names[0] == family.keys[best][0]
+    assert names[0] == scene.name(family.keys[best][0])
 
 
 def test_groups_stand_beside_the_names_best_first_with_the_means_of_the_table(scene):
-    families = [family for family in scene.statistics.families if family.rankings]
-    for axis, family in zip(groups_diagram(scene).axes, families, strict=True):
-        order = sorted(range(3), key=lambda k: family.rankings[0].ranks[k])
-        names = [label.get_text() for label in axis.get_yticklabels()]
-        assert names == [f"{family.keys[k][0]}  {family.letters[k]}" for k in order]
-        drawn = {x for line in axis.get_lines() for x in np.atleast_1d(line.get_xdata())}
-        for row in scene.rows(family.chain):
-            figure = row.figures[RANKING]
-            assert {figure.value, figure.low, figure.high} <= drawn
+    family = scene.statistics.family
+    (axis,) = groups_diagram(scene).axes
+    order = sorted(range(3), key=lambda k: family.rankings[0].ranks[k])
+    names = [label.get_text() for label in axis.get_yticklabels()]
+    assert names == [f"{scene.name(family.keys[k][0])}  {family.letters[k]}" for k in order]
+    drawn = {x for line in axis.get_lines() for x in np.atleast_1d(line.get_xdata())}
+    for row in scene.rows:
+        figure = row.figures[RANKING]
+        assert {figure.value, figure.low, figure.high} <= drawn
 
 
-def test_one_chain_is_a_panel_and_two_chains_are_not_compared(records):
-    scene = scene_of(compare(records, chain="raw"))
-    assert len(panels_of(threshold_gap(scene))) == 1
-    assert chains_compared(scene) is None
+def test_raw_and_filtered_maps_are_compared_whatever_a_table_shows_unless_there_is_one(
+    records, make_run, records_dir
+):
+    for pipeline in ("raw", "filtered"):
+        assert chains_compared(scene_of(compare(records, pipeline=pipeline))) is not None
+    make_run("a", 0.5, protocol={"chains": ("raw",)})
+    assert chains_compared(scene_of(compare(records_dir))) is None
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from support.histogram_file import read_histograms
@@ -12,7 +14,6 @@ from andi_bench.metrics.mean_intervals import two_way
 from andi_bench.records.store import read_subjects
 from leaderboard.compare import compare
 from leaderboard.statistics.families import table_statistics
-from leaderboard.statistics.family import BETWEEN_CHAINS, BETWEEN_METHODS
 from leaderboard.statistics.sign_flips import mean_tests
 from leaderboard.words.verdicts import bold_keys
 
@@ -30,27 +31,35 @@ def comparison(board):
     return compare(board)
 
 
-def test_families_are_all_pairs_of_a_chain_and_the_chains_of_each_method(comparison):
+@pytest.fixture(scope="module")
+def raw(board):
+    return compare(board, pipeline="raw")
+
+
+def test_a_table_has_one_family_all_pairs_of_its_rows(comparison, board):
     (statistics,) = comparison.statistics
-    assert [(f.kind, f.chain, len(f.tests)) for f in statistics.families] == [
-        (BETWEEN_METHODS, "raw", 3),
-        (BETWEEN_METHODS, "median5", 3),
-        (BETWEEN_CHAINS, "", 3),
-    ]
-    across = statistics.families[2]
-    assert all(t.first[0] == t.second[0] and t.first[1] != t.second[1] for t in across.tests)
-    assert statistics.family("raw") is statistics.families[0]
-    assert statistics.family("median3") is None
+    rows = comparison.tables[0].rows
+    assert statistics.family.keys == tuple(row.key for row in rows)
+    assert {row.chain for row in rows} == {"raw", "median5"}  # validation chose both kinds
+    pairs = {frozenset((test.first[0], test.second[0])) for test in statistics.family.tests}
+    assert pairs == set(
+        map(frozenset, itertools.combinations(("method A", "method B", "method C"), 2))
+    )
+    every = compare(board, pipeline="all")
+    for table, found in zip(every.tables, every.statistics, strict=True):
+        assert found.family.view == table.view
+        assert len(found.family.tests) == 3
+        assert [row.group for row in table.rows] == list(found.family.letters)
 
 
 def test_the_statistics_of_a_table_are_found_without_the_rest_of_a_comparison(comparison):
     found = table_statistics(comparison.tables[0])
     kept = comparison.statistics[0]
-    assert [family.letters for family in found.families] == [f.letters for f in kept.families]
+    assert found.family.letters == kept.family.letters
     assert found.pooled_intervals.keys() == kept.pooled_intervals.keys()
 
 
-def test_a_test_is_of_the_subjects_and_seeds_of_the_records(board, comparison):
+def test_a_test_is_of_the_subjects_and_seeds_of_the_records(board, raw):
     tables = {
         letter: np.stack(
             [
@@ -63,7 +72,7 @@ def test_a_test_is_of_the_subjects_and_seeds_of_the_records(board, comparison):
         )
         for letter in "ab"
     }
-    family = comparison.statistics[0].families[0]
+    family = raw.statistics[0].family
     test = family.test(("method A", "raw"), ("method B", "raw"))
     difference = (tables["a"] - tables["b"]).mean(axis=1)
     assert tables["a"].shape == (16, 2)
@@ -77,13 +86,13 @@ def test_a_test_is_of_the_subjects_and_seeds_of_the_records(board, comparison):
     assert family.spread[place] == two_way(tables["a"])
 
 
-def test_the_difference_of_pooled_average_precision_is_paired(comparison):
-    family = comparison.statistics[0].families[0]
+def test_the_difference_of_pooled_average_precision_is_paired(raw):
+    family = raw.statistics[0].family
     for test in family.pooled:
         assert test.how.startswith("swaps")
         assert test.low <= test.difference <= test.high
         assert test.floor <= test.p <= test.adjusted <= 1
-    own = comparison.statistics[0].pooled_intervals
+    own = raw.statistics[0].pooled_intervals
     first, second = ("method A", "raw"), ("method B", "raw")
     apart = [own[key][1] - own[key][0] for key in (first, second)]
     test = family.test(first, second, pooled=True)
@@ -100,8 +109,8 @@ def test_the_best_is_bold_only_if_it_is_significantly_best(
     comparison, board, make_run, records_dir
 ):
     by_metric, by_pooled = bold_keys(comparison.statistics[0])
-    assert by_metric == {("method A", "raw"), ("method A", "median5")}
-    assert by_pooled <= {("method A", "raw"), ("method A", "median5")}
+    assert by_metric == {("method A", "median5")}
+    assert by_pooled <= {("method A", "median5")}
     make_run("a", {"raw": [0.5, 0.6, 0.7], "median5": [0.5, 0.6, 0.7]})
     make_run("b", {"raw": [0.4, 0.5, 0.6], "median5": [0.4, 0.5, 0.6]})
     assert bold_keys(compare(records_dir).statistics[0]) == (set(), set())
@@ -115,10 +124,10 @@ def test_ten_subjects_can_show_a_difference_among_eight_methods(make_run, record
         values = (own + place / 20 + noise).tolist()
         make_run(method, {"raw": values, "median5": values})
     (statistics,) = compare(records_dir).statistics
-    family = statistics.families[0]
+    family = statistics.family
     assert family.warnings[0].startswith("10 subjects are few: only large")
     assert not any("no difference can be" in text for text in family.warnings)
-    best, worst = ("h", "raw"), ("a", "raw")
+    best, worst = ("h", "median5"), ("a", "median5")
     assert family.test(best, worst).better == best
     assert not set(family.letters[0]) & set(family.letters[-1])
 
@@ -132,26 +141,28 @@ def test_one_method_trained_twice_is_not_two_methods(make_run, records_dir):
         for seed, move in enumerate(moves):
             values = (own + move + rng.normal(0, 0.005, 60)).tolist()
             make_run(method, {"raw": values, "median5": values}, seed=seed)
-    family = compare(records_dir).statistics[0].families[0]
+    family = compare(records_dir).statistics[0].family
     assert family.tests[0].better is None
     assert family.letters == ("a", "a")
     alone = compare(records_dir, seeds=[0]).statistics[0]
-    assert alone.families[0].tests[0].better is not None
+    assert alone.family.tests[0].better is not None
     assert "one seed of all rows: intervals and tests are about that training" in alone.warnings[0]
 
 
 def test_records_without_histograms_have_no_pooled_tests_and_say_so(make_run, records_dir):
     make_run("a", 0.5)
     make_run("b", 0.6)
-    family = compare(records_dir).statistics[0].families[0]
+    family = compare(records_dir).statistics[0].family
     assert family.pooled == ()
-    assert any("no score histograms of b (raw), a (raw)" in line for line in family.warnings)
+    assert any(
+        "no score histograms of b (median5), a (median5)" in line for line in family.warnings
+    )
 
 
 def test_one_subject_is_one_line_and_no_test(make_run, records_dir):
     make_run("a", {"raw": [0.5], "median5": [0.5]})
     make_run("b", {"raw": [0.6], "median5": [0.6]})
-    family = compare(records_dir).statistics[0].families[0]
+    family = compare(records_dir).statistics[0].family
     assert (family.tests, family.pooled) == ((), ())
     assert family.warnings == ("fewer than two subjects have Dice@val-dice for every row: no test",)
 
@@ -160,7 +171,7 @@ def test_unranked_rows_take_no_part_in_any_test(make_run, records_dir):
     make_run("a", 0.5)
     make_run("b", 0.6)
     make_run("c", 0.9, unranked="no validation maps")
-    family = compare(records_dir).statistics[0].families[0]
+    family = compare(records_dir).statistics[0].family
     assert {label for label, _ in family.keys} == {"a", "b"}
 
 
@@ -189,10 +200,23 @@ def test_agreement_between_data_sets_counts_the_methods_they_share(make_run, rec
     for place, method in enumerate("abcd"):
         make_run(method, 0.2 + place / 10, dataset="one")
         make_run(method, 0.2 - place / 100 if method != "d" else 0.3, dataset="two")
-    found = {one.chain: one for one in compare(records_dir).agreements}
+    (found,) = compare(records_dir).agreements
     # a < b < c < d against c < b < a < d: 3 of 6 pairs concordant
-    assert found["raw"].tau == pytest.approx(0)
-    assert (found["raw"].first, found["raw"].second, found["raw"].methods) == ("one", "two", 4)
+    assert found.tau == pytest.approx(0)
+    assert (found.first, found.second, found.methods) == ("one", "two", 4)
+    views = [one.view for one in compare(records_dir, pipeline="all").agreements]
+    assert sorted(views) == ["filtered", "raw", "validated"]
+
+
+def test_agreement_between_raw_and_filtered_maps_is_of_the_methods_not_of_the_rows_shown(
+    make_run, records_dir
+):
+    for place, method in enumerate("abcd"):
+        dice = {"raw": [0.2 + place / 10] * 4, "median5": [0.3 - place / 20] * 4}
+        make_run(method, dice, validation={"raw": 0.5, "median5": 0.4})
+    for pipeline in ("validated", "raw", "filtered"):
+        (found,) = compare(records_dir, pipeline=pipeline).statistics[0].agreements
+        assert (found.first, found.second, found.tau) == ("raw", "median5", -1)
 
 
 def test_another_metric_ranks_when_asked_for_and_the_table_says_so(make_run, records_dir):
@@ -204,7 +228,7 @@ def test_another_metric_ranks_when_asked_for_and_the_table_says_so(make_run, rec
     (table,) = compare(records_dir, metric="ap").tables
     assert "RANKED BY AP per subject" in heading_of(table)
     assert columns_of(table)[0].definition.startswith("Rank by AP per subject")
-    assert compare(records_dir, metric="ap").statistics[0].families[0].metric == "ap"
+    assert compare(records_dir, metric="ap").statistics[0].family.metric == "ap"
     with pytest.raises(UserError, match="metric 'dice@oracle' never ranks: its threshold"):
         compare(records_dir, metric="dice@oracle")
     with pytest.raises(UserError, match="metric 'pooled_auroc' never ranks: it saturates"):
@@ -217,7 +241,7 @@ def test_where_less_is_better_less_ranks_first(board):
     comparison = compare(board, metric="hd95_penalised@val-dice")
     values = [row.figures["hd95_penalised@val-dice"].value for row in comparison.tables[0].rows]
     assert values == sorted(values)
-    family = comparison.statistics[0].families[0]
+    family = comparison.statistics[0].family
     for test in family.tests:
         if test.favoured == test.first:
             assert test.difference < 0  # the better one has the smaller distance

@@ -55,7 +55,7 @@ def test_their_dice_is_over_the_subjects_with_a_lesion_as_the_words_say(
     records = find_records(records_dir).records
     for record in records:
         with_lesion_free(record.folder, ["S2"])
-    (table,) = build_tables(records, chain="raw")
+    (table,) = build_tables(records)
     (row,) = table.rows
     figure = row.figures["dice@val-dice"]
     assert figure.value == pytest.approx(np.mean([0.5, 0.3, 0.1]))

@@ -30,19 +30,18 @@ def rows(records_dir: Path, **options):
 def test_rows_stand_in_the_order_of_frozen_threshold_dice(make_run, records_dir):
     make_run("low", {"raw": [0.1, 0.3], "median5": [0.5, 0.7]})
     make_run("high", {"raw": [0.9, 0.7], "median5": [0.3, 0.4]})
-    found = [(row.rank, row.method, row.chain) for row in rows(records_dir)]
-    assert found == [
-        (1, "high", "raw"),
-        (2, "low", "median5"),
-        (3, "high", "median5"),
-        (4, "low", "raw"),
-    ]
+
+    def found(pipeline):
+        return [(row.rank, row.method, row.chain) for row in rows(records_dir, pipeline=pipeline)]
+
+    assert found("raw") == [(1, "high", "raw"), (2, "low", "raw")]
+    assert found("filtered") == [(1, "low", "median5"), (2, "high", "median5")]
 
 
 def test_the_oracle_never_ranks(make_run, records_dir):
     make_run("frozen", 0.50)
     make_run("lucky", 0.49)  # its oracle, 0.53, lies above the other's frozen 0.50
-    best = rows(records_dir, chain="raw")
+    best = rows(records_dir, pipeline="raw")
     assert [row.method for row in best] == ["frozen", "lucky"]
     assert best[1].figures["dice@oracle"].value > best[0].figures["dice@val-dice"].value
     assert best[1].oracle_gap == pytest.approx(0.04)
@@ -51,9 +50,9 @@ def test_the_oracle_never_ranks(make_run, records_dir):
 def test_equal_dice_shares_the_better_rank_and_the_next_rank_is_skipped(make_run, records_dir):
     for method, dice in [("a", 0.5), ("b", 0.7), ("c", 0.5), ("d", 0.2)]:
         make_run(method, dice)
-    found = [(row.rank, row.method) for row in rows(records_dir, chain="raw")]
+    found = [(row.rank, row.method) for row in rows(records_dir, pipeline="raw")]
     assert found == [(1, "b"), (2, "a"), (2, "c"), (4, "d")]
-    values = [row.figures["dice@val-dice"].value for row in rows(records_dir, chain="raw")]
+    values = [row.figures["dice@val-dice"].value for row in rows(records_dir, pipeline="raw")]
     independent = scipy.stats.rankdata([-value for value in values], method="min")
     assert [rank for rank, _ in found] == list(independent)
 
@@ -76,7 +75,7 @@ def test_seeds_of_a_method_make_one_row_with_their_spread_apart_from_the_interva
     dice = rng.uniform(0.2, 0.9, (3, 12))
     for seed in range(3):
         make_run("andi", {"raw": list(dice[seed]), "median5": [0.1]}, seed=seed)
-    (row,) = rows(records_dir, chain="raw")
+    (row,) = rows(records_dir, pipeline="raw")
     figure = row.figures["dice@val-dice"]
     assert row.seeds == (0, 1, 2)
     assert figure.value == pytest.approx(dice.mean())
@@ -89,9 +88,9 @@ def test_seeds_of_a_method_make_one_row_with_their_spread_apart_from_the_interva
 def test_one_seed_has_the_interval_of_its_subjects_by_the_same_construction(make_run, records_dir):
     values = [0.2, 0.8, 0.5, 0.4]
     make_run("andi", {"raw": values, "median5": values[:2]})
-    raw, filtered = (row.figures["dice@val-dice"] for row in rows(records_dir))
-    if raw.low is None:
-        raw, filtered = filtered, raw
+    raw, filtered = (
+        rows(records_dir, pipeline=name)[0].figures["dice@val-dice"] for name in ("raw", "filtered")
+    )
     logit = np.log(np.mean(values) / (1 - np.mean(values)))
     error = scipy.stats.sem(values) / (np.mean(values) * (1 - np.mean(values)))
     wanted = scipy.special.expit(scipy.stats.t.interval(0.95, 3, logit, error))
@@ -105,7 +104,7 @@ def test_a_method_that_gives_the_same_maps_for_every_seed_has_no_seed(make_run, 
         make_run("fixed", {"raw": [0.2, 0.5, 0.7], "median5": [0.1, 0.2, 0.4]}, seed=seed)
         noisy = [0.2, 0.5, 0.6 + seed / 50]
         make_run("trained", {"raw": noisy, "median5": [0.1, 0.2, 0.3]}, seed=seed)
-    found = {row.method: row for row in rows(records_dir, chain="raw")}
+    found = {row.method: row for row in rows(records_dir, pipeline="raw")}
     assert found["trained"].chance
     assert len(found["trained"].by_seed) == 3
     assert not found["fixed"].chance
@@ -153,7 +152,7 @@ def test_a_seed_without_a_value_leaves_the_mean_undefined(make_run, records_dir)
     make_run("andi", 0.5, seed=0)
     make_run("andi", None, seed=1)
     make_run("other", 0.1)
-    found = rows(records_dir, chain="raw")
+    found = rows(records_dir, pipeline="raw")
     assert [(row.rank, row.method) for row in found] == [(1, "other"), (None, "andi")]
     assert found[1].figures["dice@val-dice"].value is None
     assert "undefined" in found[1].reason
@@ -163,20 +162,20 @@ def test_other_hyper_parameters_are_another_row_and_the_label_says_which(make_ru
     make_run("andi", 0.5, config={"detector": {"stride": 4, "draws": 1}})
     make_run("andi", 0.6, config={"detector": {"stride": 1, "draws": 1}})
     make_run("andi", 0.6, config={"detector": {"stride": 1, "draws": 1}}, seed=1)
-    found = {row.label: row.seeds for row in rows(records_dir, chain="raw")}
+    found = {row.label: row.seeds for row in rows(records_dir, pipeline="raw")}
     assert found == {"andi (stride=1)": (0, 1), "andi (stride=4)": (0,)}
 
 
 def test_the_batch_size_makes_no_other_method(make_run, records_dir):
     make_run("andi", 0.5, config={"scoring": {"batch_size": 64}})
     make_run("andi", 0.6, config={"scoring": {"batch_size": 8}}, seed=1)
-    assert [row.seeds for row in rows(records_dir, chain="raw")] == [(0, 1)]
+    assert [row.seeds for row in rows(records_dir, pipeline="raw")] == [(0, 1)]
 
 
 def test_the_same_seed_twice_is_no_second_seed(make_run, records_dir):
     make_run("andi", 0.5, salt=1)
     make_run("andi", 0.9, salt=2, created="2026-03-01T00:00:00+00:00")
-    found = rows(records_dir, chain="raw")
+    found = rows(records_dir, pipeline="raw")
     assert [len(row.runs) for row in found] == [1, 1]
     assert all(row.label == f"andi #{row.runs[0].run.identity[:8]}" for row in found)
 
@@ -184,7 +183,7 @@ def test_the_same_seed_twice_is_no_second_seed(make_run, records_dir):
 def test_an_unranked_run_stands_below_with_its_reason(make_run, records_dir):
     make_run("mine", 0.99, unranked="no validation maps: no frozen threshold")
     make_run("andi", 0.5)
-    found = rows(records_dir, chain="raw")
+    found = rows(records_dir, pipeline="raw")
     assert [(row.rank, row.method) for row in found] == [(1, "andi"), (None, "mine")]
     (table,) = compare(records_dir).tables
     assert "mine has no rank: no validation maps: no frozen threshold." in notes_of(table)
@@ -195,14 +194,14 @@ def test_a_failed_guard_takes_the_rank(make_run, records_dir):
         "leaky", 0.99, guards=(GuardResult(name="splits disjoint", passed=False, detail="S1"),)
     )
     make_run("elsewhere", 0.4, guards=(GuardResult(name="splits disjoint", passed=None),))
-    found = {row.method: (row.rank, row.reason) for row in rows(records_dir, chain="raw")}
+    found = {row.method: (row.rank, row.reason) for row in rows(records_dir, pipeline="raw")}
     assert found == {"elsewhere": (1, None), "leaky": (None, "guard failed: splits disjoint")}
 
 
 def test_one_bad_seed_is_named(make_run, records_dir):
     make_run("andi", 0.5, seed=0)
     make_run("andi", 0.5, seed=1, unranked="stopped early")
-    assert rows(records_dir, chain="raw")[0].reason == "seed 1: stopped early"
+    assert rows(records_dir, pipeline="raw")[0].reason == "seed 1: stopped early"
 
 
 DIFFERENCES = [
@@ -257,13 +256,11 @@ def test_each_dataset_has_its_table(make_run, records_dir):
         compare(records_dir, dataset="shift")
 
 
-def test_a_pattern_and_a_chain_choose_rows(make_run, records_dir):
+def test_a_pattern_and_a_pipeline_choose_rows(make_run, records_dir):
     make_run("a", 0.5)
     make_run("b", 0.6)
     assert {row.method for row in rows(records_dir, runs="b__*")} == {"b"}
-    assert {row.chain for row in rows(records_dir, chain="median5")} == {"median5"}
-    with pytest.raises(UserError, match="unknown chain 'median'"):
-        compare(records_dir, chain="median")
+    assert {row.chain for row in rows(records_dir, pipeline="filtered")} == {"median5"}
     with pytest.raises(UserError, match=r"no run record whose name matches 'c\*'"):
         compare(records_dir, runs="c*")
 
@@ -273,7 +270,7 @@ def test_damaged_records_are_named_and_the_rest_is_ranked(make_run, records_dir)
     bad = make_run("b", 0.6)
     (bad / "record.json").write_text("{")
     comparison = compare(records_dir)
-    assert [row.method for row in comparison.tables[0].rows] == ["a", "a"]
+    assert [row.method for row in comparison.tables[0].rows] == ["a"]
     (reason,) = comparison.skipped
     assert reason.startswith(f"{bad.name}/record.json: not valid JSON")
     make_run("a", 0.5).rename(records_dir / ".gone")
@@ -286,7 +283,7 @@ def test_damaged_records_are_named_and_the_rest_is_ranked(make_run, records_dir)
 def test_a_best_threshold_at_the_end_of_the_scores_is_noted(make_run, records_dir):
     points = {"raw": {"val-dice": RecordedThreshold(threshold=1, edge=True)}}
     make_run("a", 0.5, operating_points=points)
-    (table,) = compare(records_dir).tables
+    (table,) = compare(records_dir, pipeline="raw").tables
     assert any(
         "a (raw, seed 0): the best threshold lies at the end" in note for note in notes_of(table)
     )

@@ -27,9 +27,9 @@ def test_a_group_is_named_once_with_its_subjects(tmp_path):
     assert all(len(line) == len(GROUP_HEADS) for line in lines)
     assert [line[:2] for line in lines] == [
         ["A", "2"],
-        *[["", ""]] * 3,
+        ["", ""],
         ["B", "2"],
-        *[["", ""]] * 3,
+        ["", ""],
     ]
     for line, row in zip(lines, table.rows, strict=True):
         assert line[2:4] == [row.label, row.chain]

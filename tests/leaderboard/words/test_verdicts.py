@@ -31,7 +31,7 @@ def discordant(make_run, records_dir):
 
 
 def test_another_winner_is_named_in_the_row_and_in_a_sentence_and_nobody_is_bold(discordant):
-    family = discordant.statistics[0].family("raw")
+    family = discordant.statistics[0].family
     assert discordant.tables[0].rows[0].label == "lucky"
     (cells,) = pair_cells(family)
     assert dict(zip(pair_heads(family), cells, strict=True))["Better"] == "Wilcoxon names steady"
@@ -43,9 +43,9 @@ def test_another_winner_is_named_in_the_row_and_in_a_sentence_and_nobody_is_bold
 
 
 def test_further_schemes_and_equivalence_come_on_demand(discordant, records_dir):
-    family = discordant.statistics[0].family("raw")
+    family = discordant.statistics[0].family
     assert rank_heads(family) == ("Method", "Mean", "Group", "Rank", "Significantly better than")
-    asked = compare(records_dir, extra=Extra(schemes=True, margin=0.5)).statistics[0].family("raw")
+    asked = compare(records_dir, extra=Extra(schemes=True, margin=0.5)).statistics[0].family
     assert rank_heads(asked)[4:-1] == ("Rank by mean rank",)  # nothing is significant
     assert all(len(line) == len(rank_heads(asked)) for line in rank_cells(asked))
     assert [line[4] for line in rank_cells(asked)] == ["2", "1"]
@@ -55,7 +55,7 @@ def test_further_schemes_and_equivalence_come_on_demand(discordant, records_dir)
 
 
 def test_power_is_said_of_what_there_is_and_of_what_it_takes(discordant):
-    text = " ".join(sentences(discordant.statistics[0].family("raw")))
+    text = " ".join(sentences(discordant.statistics[0].family))
     assert "Power: with 40 subjects a difference of 0." in text
     assert "0.05 takes " in text
     assert "0.02 takes " in text
@@ -69,7 +69,7 @@ def test_a_method_without_chance_says_no_seed_among_the_sources_of_variance(make
         make_run("fixed", {"raw": own.tolist(), "median5": own.tolist()}, seed=seed)
         moved = (own * 0.8 + rng.normal(0, 0.01, 6)).tolist()
         make_run("trained", {"raw": moved, "median5": moved}, seed=seed)
-    family = compare(records_dir).statistics[0].family("raw")
+    family = compare(records_dir).statistics[0].family
     cells = {line[0]: line[1:] for line in spread_cells(family)}
     assert cells["fixed"][0] == "no seed"
     assert cells["fixed"][2:] == ["–", "–"]

@@ -89,7 +89,7 @@
       },
     },
     {
-      name: "strip", wide: true, title: () => `Dice@${state.point} of every subject`, text: "One point a subject, mean over seeds; the bar is the median. A subject without a lesion has Dice 1 if nothing is detected, else 0. Select a point to see that subject.",
+      name: "strip", wide: true, title: () => `Dice@${state.point} of every subject`, text: "One point a subject, mean over seeds; the bar is the median. Subjects without a lesion have none. Select a point to see that subject.",
       draw(rows) {
         const table = bench.table();
         const traces = rows.map(({ row, index }, k) => {
@@ -140,11 +140,11 @@
       },
     },
     {
-      name: "filter", title: () => `Raw against filtered maps, Dice@${state.point}`, text: "The same maps before (open) and after (filled) the median filter. It lifts large lesions and can destroy small ones, so it is never hidden. Both chains are shown whatever is chosen above.",
+      name: "filter", title: () => `Raw against filtered maps, Dice@${state.point}`, text: "The same maps before (open) and after (filled) the median filter. It lifts large lesions and can destroy small ones, so it is never hidden. Both are shown whatever is chosen above.",
       draw() {
         const table = bench.table();
         const wanted = state.method.toLowerCase();
-        const pairs = table.methods.map((method) => table.chains.map((chain) => table.rows.find((row) => row.label === method && row.chain === chain)))
+        const pairs = table.methods.map((method) => table.chains.map((chain) => table.every.find((row) => row.label === method && row.chain === chain)))
           .filter((pair) => pair.length > 1 && pair.every((row) => row && dice(row)[0] !== null) && pair[0].label.toLowerCase().includes(wanted));
         const traces = pairs.map((pair, k) => {
           const text = pair.map((row) => `${safe(row.label)}<br>${safe(row.chain)}: ${bench.number(dice(row)[0])}`);
@@ -171,7 +171,8 @@
       name: "pair", title: () => "Two rows, subject by subject", text: "Above the diagonal the vertical one is better. Select a point to see that subject of the vertical one.", pair: true,
       draw(rows, pair) {
         const table = bench.table();
-        const [across, up] = pair.map((index) => table.rows[index]);
+        const [across, up] = pair.map((index) => table.every[index]);
+        const shown = table.rows.findIndex((row) => row.of === pair[1]);
         const key = `dice@${state.point}`;
         const [x, y] = [across.subjects[key] || [], up.subjects[key] || []];
         const known = table.subjects.map((_, s) => s).filter((s) => (x[s] ?? null) !== null && (y[s] ?? null) !== null);
@@ -182,7 +183,7 @@
           {
             x: known.map((s) => x[s]), y: known.map((s) => y[s]), mode: "markers", type: "scatter", hoverinfo: "text",
             text: known.map((s) => `${safe(table.subjects[s])}<br>${label(up)}: ${bench.number(y[s])}<br>${label(across)}: ${bench.number(x[s])}`),
-            customdata: known.map((s) => [pair[1], s]), marker: { color: color(up), size: known.length > 60 ? 6 : 9, opacity: 0.8 },
+            customdata: known.map((s) => [shown < 0 ? null : shown, s]), marker: { color: color(up), size: known.length > 60 ? 6 : 9, opacity: 0.8 },
           },
         ];
         return {
@@ -192,7 +193,7 @@
       },
     },
     {
-      name: "tests", title: () => "Which differences are significant", family: true,
+      name: "tests", title: () => "Which differences are significant",
       text: "A cell compares its row with its column: ▲ better, ▼ worse, significant at 5 % within the family (mean differences, sign flips); the number is the p of the family. No mark is no proof that two methods are equal.",
       draw(rows, pair, family) {
         if (!family || !family.tests.length) return { traces: [], empty: "No tests: they need two ranked rows and two subjects." };
@@ -236,7 +237,7 @@
       },
     },
     {
-      name: "ranks", title: () => "How stable the ranks are", family: true,
+      name: "ranks", title: () => "How stable the ranks are",
       text: "Each mark is a rank. Circle: by the mean over subjects, which ranks, with the interval that holds 95 % of the ranks when subjects and seeds are resampled; where further schemes were asked for, square: by the mean of ranks within subjects; diamond: by tests won.",
       draw(rows, pair, family) {
         if (!family || !family.rankings.length) return { traces: [], empty: "No rankings: they need two ranked rows and two subjects." };
@@ -254,7 +255,7 @@
       },
     },
     {
-      name: "blobs", title: () => "How often each rank", family: true,
+      name: "blobs", title: () => "How often each rank",
       text: "Share of 1,000 resamples of subjects and seeds in which a method had each rank, by the mean over subjects; the area of a mark is its share, the ring is the rank itself.",
       draw(rows, pair, family) {
         if (!family || !family.rankings.length) return { traces: [], empty: "No rankings: they need two ranked rows and two subjects." };
@@ -294,36 +295,25 @@
       });
       figure.card.append(bench.make("div", { class: "pair" }, ...figure.picks.map((select, k) => bench.make("label", {}, k ? "vertical" : "horizontal", select))));
     }
-    if (figure.family) {
-      figure.pick = bench.make("select", { id: `family-${figure.name}` });
-      figure.pick.addEventListener("change", () => redraw(figure));
-      figure.card.append(bench.make("div", { class: "pair" }, bench.make("label", {}, "among", figure.pick)));
-    }
     figure.card.append(figure.more, figure.place);
     bench.byId("cards").append(figure.card);
     watcher.observe(figure.card);
   }
 
+  // the two best rows; the others, and the other pipeline of each, can be chosen
   function offerPairs(figure) {
-    const options = bench.table().rows.map((row, index) => [index, bench.rowName(row)]);
-    const other = bench.table().rows.findIndex((row) => row.label !== bench.table().rows[0].label && row.chain === bench.table().rows[0].chain);
-    bench.fill(figure.picks[0], options, other > 0 ? other : Math.min(1, options.length - 1));
-    bench.fill(figure.picks[1], options, 0);
-  }
-
-  // families of the methods of one chain; across chains there is no matrix of all pairs
-  function offerFamilies(figure) {
-    const families = bench.table().statistics.families.map((family, k) => [k, family]).filter(([, family]) => family.kind === "methods");
-    const best = bench.table().rows[0].chain;
-    const chosen = families.find(([, family]) => family.chain === (state.chain || best)) || families[0];
-    bench.fill(figure.pick, families.map(([k, family]) => [k, family.name]), chosen ? chosen[0] : "");
+    const table = bench.table();
+    const options = table.every.map((row, index) => [index, bench.rowName(row)]);
+    const best = table.rows.map((row) => row.of);
+    bench.fill(figure.picks[0], options, best.length > 1 ? best[1] : Math.min(1, options.length - 1));
+    bench.fill(figure.picks[1], options, best[0]);
   }
 
   function redraw(figure) {
     stale.delete(figure);
     figure.head.textContent = figure.title();
     const rows = bench.shownRows();
-    const { traces, layout: wanted, empty, note } = figure.draw(rows, figure.pair ? figure.picks.map((select) => Number(select.value)) : null, figure.family && figure.pick.value !== "" ? bench.table().statistics.families[Number(figure.pick.value)] : null);
+    const { traces, layout: wanted, empty, note } = figure.draw(rows, figure.pair ? figure.picks.map((select) => Number(select.value)) : null, bench.table().statistics.family);
     figure.more.textContent = traces.length ? note || "" : empty || "Nothing to show.";
     figure.more.hidden = !figure.more.textContent;
     figure.place.hidden = traces.length === 0;
@@ -360,8 +350,7 @@
   figures.forEach(build);
   state.onChange((changed) => {
     if (changed.includes("table")) figures.filter((figure) => figure.pair).forEach(offerPairs);
-    if (changed.includes("table") || changed.includes("chain")) figures.filter((figure) => figure.family).forEach(offerFamilies);
-    if (changed.some((key) => ["table", "chain", "point", "method"].includes(key))) refresh();
+    if (changed.some((key) => ["table", "point", "method"].includes(key))) refresh();
   });
   bench.theme.onChange(refresh);
   window.matchMedia("(max-width: 720px)").addEventListener("change", refresh);

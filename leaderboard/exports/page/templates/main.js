@@ -6,7 +6,7 @@
   const [table, row, subject] = found ? found.slice(1).map(Number) : [0, 0, null];
   const known = bench.content.tables[table];
   const valid = found && known && known.rows[row] && known.subjects[subject] !== undefined;
-  bench.state.set({ table: valid ? table : 0, chain: "", point: bench.content.ranking_point, method: "", row: 0, subject: null, other: "" });
+  bench.state.set({ table: valid ? table : 0, point: bench.content.ranking_point, method: "", row: 0, subject: null, other: "" });
   if (valid) bench.openSubject(row, subject);
 })();
 

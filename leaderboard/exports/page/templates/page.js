@@ -4,6 +4,12 @@ const bench = {};
 
 bench.content = JSON.parse(document.getElementById("content").textContent);
 
+// the views of a table share its subjects, and its rows of every method with every pipeline
+for (const table of bench.content.tables) {
+  const { rows, ...shared } = bench.content.bases[table.base];
+  Object.assign(table, shared, { every: rows, rows: table.rows.map((row) => ({ ...rows[row.of], ...row })) });
+}
+
 bench.byId = (id) => document.getElementById(id);
 
 // a name from a record may be "__proto__": only a mapping's own keys count
@@ -71,7 +77,7 @@ bench.theme = (function () {
 
 // --- what is chosen -------------------------------------------------------------------------------------------
 bench.state = {
-  table: 0, chain: "", point: bench.content.ranking_point, method: "", row: 0, subject: null, other: "",
+  table: 0, point: bench.content.ranking_point, method: "", row: 0, subject: null, other: "",
   listeners: [],
   set(changes) {
     Object.assign(this, changes);
@@ -87,7 +93,6 @@ bench.shownRows = function () {
   const wanted = bench.state.method.toLowerCase();
   return bench.table().rows
     .map((row, index) => ({ row, index }))
-    .filter(({ row }) => !bench.state.chain || row.chain === bench.state.chain)
     .filter(({ row }) => !wanted || row.label.toLowerCase().includes(wanted));
 };
 

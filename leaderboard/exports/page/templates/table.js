@@ -18,22 +18,30 @@
     const inSet = content.tables.filter((table) => table.dataset === now.dataset);
     bench.fill(pick("region"), unique(inSet.map((table) => table.region)).map((name) => [name, name]), now.region);
     const inRegion = inSet.filter((table) => table.region === now.region);
-    bench.fill(pick("table"), inRegion.map((table) => [table.id, measured(table)]), now.id);
-    bench.byId("label-table").hidden = inRegion.length < 2;
+    const bases = unique(inRegion.map((table) => table.base));
+    bench.fill(pick("table"), bases.map((base) => [base, measured(inRegion.find((table) => table.base === base))]), now.base);
+    bench.byId("label-table").hidden = bases.length < 2;
+    const views = content.tables.filter((table) => table.base === now.base);
+    bench.fill(pick("pipeline"), views.map((table) => [table.id, table.shows]), now.id);
+    bench.byId("label-pipeline").hidden = views.length < 2;
     const role = (point) => (`dice@${point}` === now.metric ? " (ranks)" : content.upper_bounds.includes(point) ? " (upper bound)" : "");
     bench.fill(pick("point"), Object.keys(content.points).map((point) => [point, `${point}${role(point)}`]), state.point);
-    bench.fill(pick("chain"), [["", "all"], ...now.chains.map((name) => [name, name])], state.chain);
   }
 
+  function open(table) {
+    state.set({ table: table.id, row: 0, subject: null, other: "" });
+  }
+
+  // another table, seen as this one is where it has that view
   function choose(table) {
-    const chain = table.chains.includes(state.chain) ? state.chain : "";
-    state.set({ table: table.id, chain, row: 0, subject: null, other: "" });
+    const view = bench.table().view;
+    open(content.tables.find((one) => one.base === table.base && one.view === view) || table);
   }
 
   pick("dataset").addEventListener("change", (event) => choose(content.tables.find((table) => table.dataset === event.target.value)));
   pick("region").addEventListener("change", (event) => choose(content.tables.find((table) => table.dataset === bench.table().dataset && table.region === event.target.value)));
-  pick("table").addEventListener("change", (event) => choose(content.tables[Number(event.target.value)]));
-  pick("chain").addEventListener("change", (event) => state.set({ chain: event.target.value }));
+  pick("table").addEventListener("change", (event) => choose(content.tables.find((table) => table.base === Number(event.target.value))));
+  pick("pipeline").addEventListener("change", (event) => open(content.tables[Number(event.target.value)]));
   pick("point").addEventListener("change", (event) => state.set({ point: event.target.value }));
   pick("method").addEventListener("input", (event) => state.set({ method: event.target.value }));
   pick("columns").addEventListener("change", show);
@@ -160,7 +168,7 @@
 
   state.onChange((changed) => {
     if (changed.includes("table")) { offerTables(); offerRows(); }
-    if (changed.some((key) => ["table", "chain", "point", "method"].includes(key))) show();
+    if (changed.some((key) => ["table", "point", "method"].includes(key))) show();
     if (changed.includes("row")) rowPick.value = String(state.row);
     if (changed.some((key) => ["table", "row", "point", "subject"].includes(key))) showSubjects();
   });

@@ -384,7 +384,7 @@
     const options = known.map(([name, index]) => [index, `${name}: Dice@${content.ranking_point} ${bench.number((row.subjects[`dice@${content.ranking_point}`] || [])[index])}`]);
     if (subject !== null && !known.some(([, index]) => index === subject)) options.unshift([subject, `${table.subjects[subject]}: no preview`]);
     bench.fill(pick("subject"), options, subject);
-    const others = table.rows.map((one, index) => [index, one]).filter(([index, one]) => index !== state.row && subject !== null && bench.previewOf(one, table.subjects[subject]));
+    const others = table.every.map((one, index) => [index, one]).filter(([index, one]) => index !== row.of && subject !== null && bench.previewOf(one, table.subjects[subject]));
     if (!others.some(([index]) => String(index) === String(state.other))) state.other = "";
     bench.fill(pick("other"), [["", "nothing"], ...others.map(([index, one]) => [index, bench.rowName(one)])], state.other);
     const note = pick("note");
@@ -394,7 +394,7 @@
     else if (table.grid !== "working") note.textContent = "Previews are on the working grid; the table's figures and thresholds are those of each scan's own grid.";
     if (fresh) cross.place = null;
     views[0].show(subject === null ? null : row, subject);
-    views[1].show(state.other === "" || subject === null ? null : table.rows[Number(state.other)], subject);
+    views[1].show(state.other === "" || subject === null ? null : table.every[Number(state.other)], subject);
   }
 
   pick("row").addEventListener("change", (event) => state.set({ row: Number(event.target.value) }));

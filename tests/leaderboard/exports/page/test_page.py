@@ -66,8 +66,17 @@ def parsed(text):
 
 
 def content_of(elements):
+    """Return the page's data as its scripts see them: rows of the tables filled in from what their views share."""
     (found,) = [text for attrs, text in elements.scripts if attrs.get("id") == "content"]
-    return json.loads(found)
+    return filled_in(json.loads(found))
+
+
+def filled_in(content):
+    for table in content["tables"]:
+        base = content["bases"][table["base"]]
+        rows = [{**base["rows"][row["of"]], **row} for row in table["rows"]]
+        table |= {**base, "every": base["rows"], "rows": rows}
+    return content
 
 
 @pytest.fixture
@@ -129,7 +138,8 @@ def test_every_row_has_its_numbers_its_definition_and_its_origin(records, tmp_pa
     comparison = compare(records)
     (table,) = comparison.tables
     content = content_of(parsed(text))
-    (shown,) = content["tables"]
+    assert [table["view"] for table in content["tables"]] == ["validated", "raw", "filtered"]
+    shown = content["tables"][0]
     assert [row["rank"] for row in shown["rows"]] == [row.rank for row in table.rows]
     for row, found in zip(table.rows, shown["rows"], strict=True):
         mean = row.figures["dice@val-dice"].value
@@ -186,12 +196,10 @@ def test_a_hostile_record_stays_text(tmp_path):
         assert not {name for name in attrs if name.startswith("on")}
     (data,) = [body for attrs, body in elements.scripts if attrs.get("id") == "content"]
     assert not set(data) & set("<>&\u2028\u2029")
-    labels = {row["label"] for table in json.loads(data)["tables"] for row in table["rows"]}
+    labels = {row["label"] for base in json.loads(data)["bases"] for row in base["rows"]}
     assert labels == {plain(text) for text in HOSTILE}
     assert "{{ 7 * 7 }}{% raw %}" in labels  # no template of a record's is filled in
-    assert "49" not in {
-        row["label"] for table in json.loads(data)["tables"] for row in table["rows"]
-    }
+    assert "49" not in labels
     assert "\u202e" not in text
 
 
@@ -294,7 +302,7 @@ def test_what_cannot_be_seen_or_written_is_a_blank():
 
 def test_cells_are_sorted_by_their_values_not_by_their_text(records):
     comparison = compare(records)
-    (table,), (shown,) = comparison.tables, page_content(comparison)["tables"]
+    (table,), shown = comparison.tables, page_content(comparison)["tables"][0]
     heads = [column["header"] for column in shown["columns"]]
     for row, line in zip(table.rows, shown["rows"], strict=True):
         cells = dict(zip(heads, line["cells"], strict=True))
@@ -311,7 +319,7 @@ def test_a_subject_without_a_value_in_one_seed_has_none(tmp_path):
     folder = tmp_path / "records"
     write_run(folder, "andi", seed=0, subjects=["A", "B"])
     write_run(folder, "andi", seed=1, subjects=["A"])
-    (table,) = page_content(compare(folder))["tables"]
+    table = filled_in(page_content(compare(folder)))["tables"][0]
     assert table["subjects"] == ["A", "B"]
     assert table["rows"][0]["subjects"]["dice@val-dice"][0] is not None
     assert table["rows"][0]["subjects"]["dice@val-dice"][1] is None
@@ -324,22 +332,21 @@ def test_the_page_says_what_the_differences_are_worth(tmp_path):
         write_run(folder, method, skill=skill, subjects=subjects)
     comparison = compare(folder)
     content = page_content(comparison)
-    (table,) = content["tables"]
+    table = content["tables"][0]
     names = [(row["label"], row["chain"]) for row in table["rows"]]
-    assert {names[place] for place in table["statistics"]["best"]} == {
-        ("good", "raw"),
-        ("good", "median5"),
-    }
-    family = comparison.statistics[0].family("raw")
-    (shown,) = [one for one in table["statistics"]["families"] if one["chain"] == "raw"]
+    assert {names[place] for place in table["statistics"]["best"]} == {("good", "median5")}
+    family = comparison.statistics[0].family
+    shown = table["statistics"]["family"]
     for test, found in zip(family.tests, shown["tests"], strict=True):
         assert (names[found["first"]], names[found["second"]]) == (test.first, test.second)
         assert found["p"] == pytest.approx(test.adjusted, rel=1e-3)
         assert (found["better"] is None) == (test.better is None)
     text = page_of(folder, tmp_path)
-    assert text.count('class="best"') == 2
-    assert text.count("Bold: in Dice@val-dice significantly better") == 1
-    assert len(re.findall(r'<td class="number tested" data-points="val-dice"', text)) == len(names)
+    assert text.count('class="best"') == 3  # one in each view
+    assert text.count("Bold: in Dice@val-dice significantly better") == 3
+    assert len(re.findall(r'<td class="number tested" data-points="val-dice"', text)) == 9
+    assert f'<p class="result">{table["result"]}.</p>' in text
+    assert "good is better than both others" in table["result"]
     for sentence in shown["sentences"]:
         assert sentence in text.replace("&#39;", "'").replace("&lt;", "<")
 
