@@ -59,7 +59,7 @@ def test_the_interval_of_a_run_is_that_of_its_row(cli, tmp_path):
     """The record's own is a percentile bootstrap, which held the truth in .86 at eight subjects."""
     folder = write_run(tmp_path / "workspace" / "records", "andi")
     (row,) = json.loads(cli("compare", "--json").out)["tables"][0]["rows"]
-    chain = row["chain"]
+    chain = row["pipeline"]
     mean = read_record(folder).summary[chain].subjects["dice@val-dice"].mean
     table = read_subjects(folder)
     values = table[(table["chain"] == chain) & (table["point"] == "val-dice")]["dice"].dropna()
