@@ -249,6 +249,21 @@ def studentised_quantiles(
     return out[0], out[1]
 
 
+def degrees_by_weight(weights: NDArray[np.float64]) -> float:
+    """Return the degrees of freedom of subjects in a figure in which they weigh unequally, 1 to S - 1.
+
+    One less than the number of equal subjects that would weigh the same (Kish, *Survey Sampling*, 1965): where one subject
+    holds half of what is counted, the rest can say little of how far the figure would lie elsewhere.
+
+    Parameters
+    ----------
+    weights : float64 (S,)
+        Such as lesions or lesion voxels; >= 0.
+    """
+    total = float(np.square(weights).sum())
+    return max(float(weights.sum()) ** 2 / total - 1, 1.0) if total else 1.0
+
+
 def t_quantile(degrees: float, share: float = (1 + LEVEL) / 2) -> float:
     """Return a quantile of Student's t; of many degrees the normal's."""
     from scipy.special import stdtrit

@@ -8,7 +8,13 @@ from typing import Any, NamedTuple
 
 from andi_bench.errors import UserError
 from andi_bench.records.schema import RunRecord
-from andi_bench.records.store import RECORD, first_line, read_record, without_measured
+from andi_bench.records.store import (
+    RECORD,
+    check_files,
+    first_line,
+    read_record,
+    without_measured,
+)
 
 
 class Found(NamedTuple):
@@ -20,6 +26,8 @@ class Found(NamedTuple):
 
 def find_records(directories: Path | Sequence[Path], glob: str = "*") -> Found:
     """Read all records of a folder, or of several; whatever is wrong with one, the others are still read.
+
+    Digests are computed of the files that comparisons read, not of the whole histograms: :func:`verify_records` does.
 
     Parameters
     ----------
@@ -40,7 +48,7 @@ def find_records(directories: Path | Sequence[Path], glob: str = "*") -> Found:
     UserError
         When a folder is absent or cannot be read.
     """
-    places = [directories] if isinstance(directories, Path) else list(dict.fromkeys(directories))
+    places = _places(directories)
     found = Found([], [])
     seen: dict[str, RunRecord] = {}
     for folder in [folder for place in places for folder in _folders(place, glob)]:
@@ -48,7 +56,7 @@ def find_records(directories: Path | Sequence[Path], glob: str = "*") -> Found:
             found.skipped.append((folder, f"{folder}: no {RECORD}: not a run record"))
             continue
         try:
-            record = read_record(folder)
+            record = read_record(folder, whole=False)
         except UserError as error:
             found.skipped.append((folder, str(error)))
             continue
@@ -63,6 +71,29 @@ def find_records(directories: Path | Sequence[Path], glob: str = "*") -> Found:
             reason += f", but other results ({_clash(first, record)}): the first one stands"
         found.skipped.append((folder, reason))
     return found
+
+
+def verify_records(directories: Path | Sequence[Path], glob: str = "*") -> int:
+    """Hold every file of all records of a folder, or of several, against its digest; return how many records there are.
+
+    Parameters as for :func:`find_records`.
+
+    Raises
+    ------
+    UserError
+        Names the first file that is missing, or was truncated or changed after the run, with both digests; or a folder
+        that is absent or cannot be read.
+    """
+    number = 0
+    for folder in [folder for place in _places(directories) for folder in _folders(place, glob)]:
+        if (folder / RECORD).is_file():
+            check_files(folder)
+            number += 1
+    return number
+
+
+def _places(directories: Path | Sequence[Path]) -> list[Path]:
+    return [directories] if isinstance(directories, Path) else list(dict.fromkeys(directories))
 
 
 def _folders(directory: Path, glob: str) -> list[Path]:

@@ -28,7 +28,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -43,6 +43,7 @@ from andi_bench.records.arrays import (
     read_grouped,
     write_histograms,
 )
+from andi_bench.records.digests import check_digests, listed_digests, write_digests
 from andi_bench.records.schema import (
     GRID,
     READABLE,
@@ -94,7 +95,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-RECORD, SUBJECTS, SUMS = "record.json", "subjects.csv", "SHA256SUMS"
+RECORD, SUBJECTS = "record.json", "subjects.csv"
 CONFIRMED = "confirmed"
 """File with the time at which a run found the record to be of the data as they are, beside a newer record of other data."""
 KEYS = ("subject", "chain", "point")
@@ -171,8 +172,7 @@ def write_record(
         subjects.to_csv(folder / SUBJECTS, index=False, lineterminator="\n")
         write_histograms(folder, histograms)
         names = (RECORD, SUBJECTS, HISTOGRAMS, POOLED)
-        sums = [f"{_digest(folder / name)}  {name}\n" for name in names]
-        (folder / SUMS).write_text("".join(sums), encoding="ascii")
+        write_digests(folder, names)
         if attach is not None:
             attach(folder)
 
@@ -224,13 +224,16 @@ def find_run(records_dir: Path, run: RunInfo) -> RunRecord | None:
     return found
 
 
-def read_record(path: Path) -> RunRecord:
+def read_record(path: Path, whole: bool = True) -> RunRecord:
     """Read a run record.
 
     Parameters
     ----------
     path : Path
         The record's folder, or its ``record.json``.
+    whole : bool
+        Whether the digests of all its files are computed; otherwise not that of ``histograms.npz`` where
+        ``pooled.npz`` is there in its place: it is most of a record, and comparisons then do not read it.
 
     Raises
     ------
@@ -257,7 +260,8 @@ def read_record(path: Path) -> RunRecord:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{file}: {key} = {_short(first['input'])}: {first['msg']}") from error
-    _check_sums(folder)
+    # of other regions there is nothing in pooled.npz: the histograms themselves are read
+    check_files(folder, () if whole or record.protocol.region != "brain" else (HISTOGRAMS,))
     return record
 
 
@@ -328,26 +332,17 @@ def _check_table(subjects: pd.DataFrame) -> None:
         raise ValueError(f"the table of subjects holds {line} twice")
 
 
-def _check_sums(folder: Path) -> None:
-    path = folder / SUMS
-    try:
-        lines = path.read_text(encoding="ascii").splitlines()
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({first_line(error)})") from error
-    listed = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    pooled = (POOLED,) if POOLED in listed or (folder / POOLED).exists() else ()
-    for name in (RECORD, SUBJECTS, HISTOGRAMS, *pooled):
-        file = folder / name
-        if not file.is_file():
-            raise UserError(f"{file}: missing from the record")
-        if listed.get(name) != _digest(file):
-            raise UserError(
-                f"{file}: truncated or changed after the run (its digest differs from {SUMS})"
-            )
+def check_files(folder: Path, unread: Collection[str] = ()) -> None:
+    """Hold a record's files against their digests, all but those that nobody is going to read.
 
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    Raises
+    ------
+    UserError
+        Names the first file that is missing, or was truncated or changed after the run, with both digests.
+    """
+    short = POOLED in listed_digests(folder) or (folder / POOLED).exists()
+    names = (RECORD, SUBJECTS, HISTOGRAMS, *((POOLED,) if short else ()))
+    check_digests(folder, names, unread if short else ())
 
 
 def _short(value: Any) -> str:

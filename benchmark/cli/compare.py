@@ -63,6 +63,13 @@ def _compare(
             help="also Dice of each data set at thresholds that were frozen on the others",
         ),
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="first hold every file of every record against its digest; without it, those that are read",
+        ),
+    ] = False,
     records: Annotated[
         list[Path] | None,
         typer.Option(help="folder of run records; repeated: merged; default: the workspace's"),
@@ -74,6 +81,7 @@ def _compare(
     debug: Debug = False,
 ) -> None:
     """Rank all runs of a data set; reads run records only, never a volume."""
+    from andi_bench.records.search import verify_records
     from andi_bench.workspace import Workspace
     from leaderboard.compare import compare as read_and_rank
     from leaderboard.statistics.family import Extra
@@ -81,8 +89,12 @@ def _compare(
     if margin is not None and not 0 < margin < math.inf:
         raise UserError(f"--margin {margin:g}: a number above 0 wanted")
     place = Workspace.at(workspace)
+    folders = records or [place.records]
+    if verify:
+        number = verify_records(folders, runs)
+        print(f"verified: every file of {number} records is as the run wrote it", file=sys.stderr)
     comparison = read_and_rank(
-        records or [place.records],
+        folders,
         dataset,
         runs,
         pipeline,

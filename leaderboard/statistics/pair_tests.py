@@ -130,7 +130,7 @@ def mean_pair_tests(
     means = np.stack([own.mean(axis=1) for own in values], axis=1)
     first, second = (list(side) for side in zip(*pairs, strict=True))
     differences = means[:, first] - means[:, second]
-    limits = _limits(differences, tested, draws)
+    limits = difference_limits(differences, tested, draws)
     ranks = _signed_ranks(keys, sign * differences, pairs)
     centre = differences.mean(axis=0)
     equivalent = None if margin is None else equivalence(centre, tested, margin)
@@ -229,15 +229,25 @@ def equivalence(
     from scipy.special import stdtr
 
     room = margin - np.abs(differences)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        t = np.where(tested.errors > 0, room / tested.errors, np.sign(room) * np.inf)
-    return holm(1 - stdtr(tested.degrees, t))
+    certain = np.where(room > 0, np.inf, -np.inf)  # nothing varies
+    t = np.divide(room, tested.errors, out=certain, where=tested.errors > 0)
+    return holm(stdtr(tested.degrees, -t))
 
 
-def _limits(
+def difference_limits(
     differences: NDArray[np.float64], tested: Tested, draws: NDArray[np.int64]
 ) -> list[tuple[float, float] | tuple[None, None]]:
-    """Return bootstrap-t intervals of the differences, widened by the trainings' part of the standard error."""
+    """Return bootstrap-t intervals of mean differences, widened by the trainings' part of the standard error.
+
+    Parameters
+    ----------
+    differences : float64 (S, P)
+        Of each subject and pair.
+    tested : Tested
+        Has the standard errors.
+    draws : int (R, S)
+        Resamples of the subjects.
+    """
     known = np.ones(differences.shape, dtype=bool)
     low, high = studentised_quantiles(differences, known, draws)
     out: list[tuple[float, float] | tuple[None, None]] = []

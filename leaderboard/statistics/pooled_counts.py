@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.metrics.histograms.grouped import GroupedCounts
+from andi_bench.metrics.mean_intervals import degrees_by_weight
 from andi_bench.records.store import RunRecord, read_grouped
 from leaderboard.tables.row import Row
 
@@ -56,18 +57,13 @@ def pseudo_values(
     if any(set(seed.subjects) != set(subjects) for seed in counts):
         return None
     number = len(subjects)
-    draws = np.vstack([np.ones((1, number)), 1 - np.eye(number)])
-    columns = [seed.only(subjects).average_precision(draws) for seed in counts]
-    values = np.stack([number * c[0] - (number - 1) * c[1:] for c in columns], axis=1)
+    ordered = [seed.only(subjects) for seed in counts]
+    values = np.stack(
+        [number * own.whole() - (number - 1) * own.left_out() for own in ordered], axis=1
+    )
     return values if np.isfinite(values).all() else None
 
 
 def degrees_of(counts: GroupedCounts) -> float:
-    """Return the degrees of freedom of a figure in which subjects weigh by their lesion voxels, 1 to S - 1.
-
-    One less than the number of equal subjects that would weigh the same (Kish, 1965): where one large lesion is half of
-    all lesion voxels, the rest of the subjects can say little of how far the figure would lie elsewhere.
-    """
-    weight = counts.lesion.sum(axis=1, dtype=np.float64)
-    total = float(np.square(weight).sum())
-    return max(float(weight.sum()) ** 2 / total - 1, 1.0) if total else 1.0
+    """Return the degrees of freedom of a figure in which subjects weigh by their lesion voxels, 1 to S - 1."""
+    return degrees_by_weight(counts.lesion.sum(axis=1, dtype=np.float64))

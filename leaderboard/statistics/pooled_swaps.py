@@ -24,6 +24,7 @@ STEPS = 160
 """Of the common grid, from one voxel in a million to all of them."""
 
 _FINEST = 1e-6
+_DIGITS = 6  # of single precision: swaps that change nothing are ties, and count as such
 _CHUNK = 250
 
 
@@ -92,6 +93,7 @@ def swap_tests(
             one = kept[i] + (wholes[j] - kept[j])
             other = kept[j] + (wholes[i] - kept[i])
             differences[begin : begin + len(part), place] = _precision(one) - _precision(other)
+    differences = np.round(differences, _DIGITS)
     # the swaps of a pair are one set whichever of them is taken for the truth: so is their spread
     variance = np.square(differences).mean(axis=0)
     return step_down(
@@ -100,6 +102,7 @@ def swap_tests(
         trainings,
         subjects - 1,
         listed,
+        swaps,
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,11 @@ from leaderboard.statistics.sign_flips import training_variance
 WANTED = (0.05, 0.02)
 """Differences that a reader would want shown."""
 
-_NORMAL_AT_POWER = 0.8416212335729143  # of a power of 0.8: found in 4 of 5 repetitions
+POWER = 0.8
+"""Found in 4 of 5 repetitions."""
+
+_MOST = 1_000_000  # subjects: where these do not suffice, no number does
+_REPETITIONS = 1024
 
 
 @dataclass(frozen=True)
@@ -28,7 +33,8 @@ class Need:
     subjects : int or None
         With the seeds there are; None where no number suffices.
     seeds : int
-        As many as leave the trainings no more than half of what the standard error may be (squared); those there are, at least.
+        As many as leave the trainings no more than half of what the standard error may be (squared); those there are, at
+        least.
     subjects_then : int
         How many subjects these need.
     """
@@ -41,7 +47,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Power:
-    """What the typical pair of a family can show: that of the median variances.
+    """What the typical pair of a family can show: that of the median variance over subjects, the mean over trainings.
 
     Parameters
     ----------
@@ -89,33 +95,94 @@ def power_of(
     # what one training adds to the variance of a method's mean
     added = [training_variance(own) * own.shape[1] for own in values]
     of_trainings = [added[i] + added[j] for i, j in pairs]
-    own, training = float(np.median(of_subjects)), float(np.median(of_trainings))
-    errors = [a / number + b / seeds for a, b in zip(of_subjects, of_trainings, strict=True)]
-    if not own and not training:
+    # three seeds tell little of their variance, all methods' together more: hence the mean
+    pair = _Pair(float(np.median(of_subjects)), float(np.mean(of_trainings)), critical)
+    if not pair.subjects and not pair.trainings:
         return None
-    reach = critical + _NORMAL_AT_POWER
+    errors = [a / number + b / seeds for a, b in zip(of_subjects, of_trainings, strict=True)]
     within = math.sqrt(float(np.mean(errors)) / 2)
     between = float(means.mean(axis=0).std(ddof=1))
     return Power(
         subjects=number,
         seeds=seeds,
-        detectable=reach * math.sqrt(own / number + training / seeds),
-        needs=tuple(_need(one, reach, own, training, seeds) for one in wanted),
+        detectable=pair.detectable(number, seeds),
+        needs=tuple(_need(one, pair, seeds) for one in wanted),
         ratio=between / within if within > 0 else None,
     )
 
 
-def _need(difference: float, reach: float, own: float, training: float, seeds: int) -> Need:
-    allowed = (difference / reach) ** 2
-    now = allowed - training / seeds
-    then = max(seeds, math.ceil(2 * training / allowed))
-    return Need(
-        difference,
-        _subjects(own, now) if now > 0 else None,
-        then,
-        _subjects(own, allowed - training / then),
-    )
+@dataclass(frozen=True)
+class _Pair:
+    """Variances of the difference of two methods: between subjects, and between trainings, a training of each."""
+
+    subjects: float
+    trainings: float
+    critical: float
+
+    def detectable(self, subjects: float, seeds: int) -> float:
+        """Return the difference that is found in 4 of 5 repetitions with so many subjects (inf: all there are) and seeds.
+
+        Repetitions are made up as the test sees them: estimated variances, their degrees of freedom, and the critical value
+        brought from the normal's scale to t (as in :mod:`leaderboard.statistics.sign_flips`). Each says how large the
+        difference must have been.
+        """
+        from scipy.special import ndtri
+
+        chance = _repetitions()
+        own, training = self.subjects / subjects, self.trainings / seeds / 2
+        moved = math.sqrt(own + 2 * training) * ndtri(chance[0])
+        of_subjects = own * _spread(chance[1], subjects - 1) if own else np.zeros(len(moved))
+        first = second = np.zeros(len(moved))
+        if training:
+            first, second = (training * _spread(part, seeds - 1) for part in chance[2:])
+        below = np.square(first) + np.square(second)
+        below = np.square(of_subjects) / (subjects - 1) + below / max(seeds - 1, 1)
+        total = of_subjects + first + second
+        degrees = np.square(total) / np.maximum(below, np.finfo(float).tiny)
+        scale = (8 * degrees + 1) / (8 * degrees + 3)
+        with np.errstate(over="ignore"):
+            t = np.sqrt(degrees * np.expm1(np.square(self.critical / scale) / degrees))
+        return float(np.quantile(np.sqrt(total) * t - moved, POWER))
 
 
-def _subjects(own: float, allowed: float) -> int:
-    return max(2, math.ceil(own / allowed))
+@cache
+def _repetitions() -> NDArray[np.float64]:
+    """Return points that fill the unit cube of four chances evenly, float64 (4, N): Roberts' sequence."""
+    root = 1.1673039782614187  # of x**5 = x + 1
+    steps = root ** -np.arange(1.0, 5.0)[:, None]
+    return np.asarray((0.5 + steps * np.arange(1, _REPETITIONS + 1)) % 1)
+
+
+def _spread(chance: NDArray[np.float64], degrees: float) -> NDArray[np.float64]:
+    """Return an estimated variance over the true one: chi-squared over its degrees of freedom."""
+    from scipy.special import gammaincinv
+
+    if degrees > 1e6:
+        return np.ones(len(chance))
+    return np.asarray(gammaincinv(degrees / 2, chance) * 2 / degrees)
+
+
+def _need(difference: float, pair: _Pair, seeds: int) -> Need:
+    then = seeds
+    if pair.trainings:
+        alone = replace(pair, subjects=0.0)  # of which they may take half, squared
+        half = difference / math.sqrt(2)
+        then = _fewest(lambda n: alone.detectable(math.inf, n) <= half, seeds) or _MOST
+    now = _fewest(lambda n: pair.detectable(n, seeds) <= difference, 2)
+    more = now if then == seeds else _fewest(lambda n: pair.detectable(n, then) <= difference, 2)
+    return Need(difference, now, then, more or _MOST)
+
+
+def _fewest(suffices: Callable[[int], bool], least: int) -> int | None:
+    """Return the smallest number from ``least`` on that suffices, None where none up to the most does."""
+    if suffices(least):
+        return least
+    low, high = least, 2 * least
+    while not suffices(high):
+        low, high = high, 2 * high
+        if high > _MOST:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if suffices(middle) else (middle, high)
+    return high

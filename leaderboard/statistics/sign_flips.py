@@ -77,18 +77,18 @@ def training_variance(values: NDArray[np.float64]) -> float:
     return max(found.of_trainings - found.of_rest / 2, 0.0) / values.size
 
 
-def signs_of(subjects: int, flips: int = FLIPS) -> tuple[NDArray[np.float32], bool]:
-    """Return signs of the subjects, +1 and -1, float32 (B, S), none flipped first; and whether they are all there are.
+def signs_of(subjects: int, flips: int = FLIPS) -> tuple[NDArray[np.int8], bool]:
+    """Return signs of the subjects, +1 and -1, int8 (B, S), none flipped first; and whether they are all there are.
 
     Flipping all changes no two-sided statistic, so the first subject keeps its sign where all are listed.
     """
     if subjects <= LISTED_UP_TO:
         bits = np.arange(2 ** (subjects - 1))[:, None] >> np.arange(subjects - 1)
-        signs = np.hstack([np.ones((len(bits), 1)), 1.0 - 2 * (bits & 1)])
-        return signs.astype(np.float32), True
+        signs = np.hstack([np.ones((len(bits), 1), dtype=np.int8), 1 - 2 * (bits & 1)])
+        return signs.astype(np.int8), True
     rng = np.random.default_rng(_SEED)
     drawn = rng.integers(0, 2, (flips, subjects), dtype=np.int8) * 2 - 1
-    return np.vstack([np.ones((1, subjects), dtype=np.int8), drawn]).astype(np.float32), False
+    return np.vstack([np.ones((1, subjects), dtype=np.int8), drawn]), False
 
 
 def mean_tests(
@@ -117,11 +117,14 @@ def mean_tests(
         rest = squares - subjects * np.square(flipped)
         return np.where(rest > _NOTHING * squares, rest, 0.0) / (subjects * (subjects - 1))
 
-    flipped = signs.astype(np.float64) @ differences / subjects
+    flipped = np.empty((len(signs), len(first)))
+    for begin in range(0, len(signs), _CHUNK):
+        part = signs[begin : begin + _CHUNK].astype(np.float64)
+        flipped[begin : begin + len(part)] = part @ differences / subjects
     variances = np.array([training_variance(own) for own in values])
     seeds = np.array([own.shape[1] for own in values])
     return step_down(
-        flipped, spread, Trainings(variances, seeds, first, second), subjects - 1, listed
+        flipped, spread, Trainings(variances, seeds, first, second), subjects - 1, listed, flips
     )
 
 
@@ -165,6 +168,7 @@ def step_down(
     trainings: Trainings,
     degrees: int,
     listed: bool,
+    draws: int,
 ) -> Tested:
     """Compare differences with those that flips give, the first flip being none.
 
@@ -180,6 +184,8 @@ def step_down(
         Degrees of freedom of the variance over subjects.
     listed : bool
         Whether the flips are all there are.
+    draws : int
+        Of flips and trainings together, where flips are listed and trainings vary.
     """
     own = spread(flipped[:1])
     moved = trainings.variances[None]
@@ -190,7 +196,7 @@ def step_down(
     rng = np.random.default_rng(_SEED + 1)
     if listed and not exact:
         # few flips, but draws of the trainings without number: repeat them
-        flipped = np.vstack([flipped[:1], flipped[rng.integers(0, len(flipped), FLIPS)]])
+        flipped = np.vstack([flipped[:1], flipped[rng.integers(0, len(flipped), draws)]])
     steps = StepDown(observed)
     largest = np.empty(len(flipped))
     for begin in range(0, len(flipped), _CHUNK):

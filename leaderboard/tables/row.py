@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +55,7 @@ class Row:
     reason: str | None
     runs: tuple[RunRecord, ...]
     choice: Choice
-    values: dict[str, dict[str, float]] = field(default_factory=dict, repr=False)
+    values: dict[str, Mapping[str, float]] = field(default_factory=dict, repr=False)
     by_seed: tuple[dict[str, float], ...] = field(default=(), repr=False)
     chance: bool = True
     group: str = ""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from andi_bench.metrics.mean_intervals import (
     amount_intervals,
+    degrees_by_weight,
     proportion_interval,
     share_interval,
 )
@@ -122,7 +123,7 @@ def counted_estimate(tables: Sequence[SubjectTable], chain: str, found: MetricAt
 
     The interval is that of a mean of shares (:func:`~andi_bench.metrics.mean_intervals.share_interval`), with the standard
     error of a ratio of sums, linearised (Cochran, *Sampling Techniques*, 1977, 6.4): subjects, with all their lesions, are
-    what varies.
+    what varies. Those with many lesions weigh more, which leaves fewer degrees of freedom.
 
     Parameters
     ----------
@@ -140,7 +141,10 @@ def counted_estimate(tables: Sequence[SubjectTable], chain: str, found: MetricAt
     counts = np.array([[own[name] for own in sums] for name in names])  # (subjects, seeds, 2)
     part, whole = counts[..., 0], counts[..., 1]
     shares = part.sum(axis=0) / whole.sum(axis=0)
-    limits = share_interval(shares + (part - shares * whole) / whole.mean(axis=0))
+    limits = share_interval(
+        shares + (part - shares * whole) / whole.mean(axis=0),
+        among=degrees_by_weight(whole.mean(axis=1)),
+    )
     return _limited(over_seeds(shares.tolist()), limits)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Collection, Sequence
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from andi_bench.errors import UserError
@@ -84,14 +86,19 @@ class SubjectTable:
         parts = [
             [self.column(chain, name, point) for name in names] for names in found.metric.ratio
         ]
-        known = set.intersection(*(set(column) for side in parts for column in side))
-        out = {}
-        for name, volume in self.column(chain, LESION_ML).items():
-            if volume > 0 and name in known:
-                part, whole = (math.fsum(column[name] for column in side) for side in parts)
-                if whole:
-                    out[name] = (part, whole)
-        return out
+        volumes = self.column(chain, LESION_ML)
+        columns = [column for side in parts for column in side]
+        known = set.intersection(*map(set, columns))
+        names = [name for name, volume in volumes.items() if volume > 0 and name in known]
+        part, whole = (
+            map(math.fsum, zip(*([column[name] for name in names] for column in side), strict=True))
+            for side in parts
+        )
+        return {
+            name: (above, below)
+            for name, above, below in zip(names, part, whole, strict=True)
+            if below
+        }
 
     def column(self, chain: str, name: str, point: str = "") -> dict[str, float]:
         """Return a column of numbers by subject, without undefined ones.
@@ -118,8 +125,11 @@ class SubjectTable:
             return {}
         found = {}
         for subject, cells in self._lines[keys[0]]:
+            text = cells[place]
+            if not text:
+                continue
             try:
-                value = float(cells[place])
+                value = float(text)
             except ValueError:
                 continue
             if math.isfinite(value):
@@ -180,13 +190,42 @@ def subject_tables(runs: Sequence[RunRecord]) -> list[SubjectTable]:
     ]
 
 
-def over_the_seeds(seeds: Sequence[dict[str, float]]) -> dict[str, float]:
+class ByName(Mapping[str, float]):
+    """Numbers by name, in an array: a dict of a thousand subjects takes eight times as much, and tables hold many.
+
+    Parameters
+    ----------
+    names : tuple of str
+        Of the subjects; each once.
+    numbers : iterable of float
+        One a name.
+    """
+
+    __slots__ = ("_numbers", "_places")
+
+    def __init__(self, names: tuple[str, ...], numbers: Iterable[float]) -> None:
+        self._places = _places_of(names)
+        self._numbers = array("d", numbers)
+
+    def __getitem__(self, name: str) -> float:
+        return self._numbers[self._places[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+
+@lru_cache(maxsize=32)
+def _places_of(names: tuple[str, ...]) -> dict[str, int]:
+    return {name: place for place, name in enumerate(names)}
+
+
+def over_the_seeds(seeds: Sequence[dict[str, float]]) -> Mapping[str, float]:
     """Average each subject's values over the seeds; only subjects for which every seed has one, by name."""
     if not seeds:
         return {}
-    if len(seeds) == 1:
-        return {subject: seeds[0][subject] for subject in sorted(seeds[0])}
-    subjects = sorted(set.intersection(*(set(values) for values in seeds)))
-    return {
-        subject: math.fsum(values[subject] for values in seeds) / len(seeds) for subject in subjects
-    }
+    subjects = tuple(sorted(set.intersection(*map(set, seeds))))
+    columns = ([values[name] for name in subjects] for values in seeds)
+    return ByName(subjects, [math.fsum(line) / len(seeds) for line in zip(*columns, strict=True)])

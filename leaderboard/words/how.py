@@ -43,7 +43,7 @@ def how_tested() -> tuple[str, ...]:
         "Differences of 0 are left out, equal ones share their mean rank; exact with up to "
         f"{EXACT_UP_TO} differences other than 0. It judges how many subjects favour a row, not by how much; where it names another "
         "winner than the mean, the row says so. Effect: matched-pairs rank-biserial correlation, from -1 to 1; positive "
-        "where the first is better.",
+        "where the first is better. It knows nothing of trainings: it is about those that were run.",
         "Difference [95 %]: first less second, the interval that of this one pair: bootstrap-t.",
         f"{_POOLED}: two methods' histograms are swapped within subjects, scores replaced by their place in each method's own "
         f"ranking, {SWAPS:,} swaps at random or all there are; corrected within the family like the means. "
@@ -53,7 +53,8 @@ def how_tested() -> tuple[str, ...]:
         f"{RANK_RESAMPLES:,} bootstraps of subjects and seeds. By mean rank, and by how many rows are significantly worse: --schemes.",
         "SD subjects, SD seeds, SD subject x seed: where the spread of single values comes from, estimated from the mean squares; "
         "subject x seed holds whatever else varies.",
-        "Power: for the typical pair of the family (median variances) at 5 % within the family. Equivalence within a margin (--margin): "
+        "Power: for the typical pair of the family (median variance over subjects, mean variance over trainings) at 5 % within the family, "
+        "by Student's t with the degrees of freedom of so many subjects and seeds. Equivalence within a margin (--margin): "
         "two one-sided t tests, Holm's method within the family.",
         "Sub-groups (--by): a subject's Dice, and the difference of two methods' in it, is held between a group and all other subjects "
         f"(Welch's t), {PERMUTATIONS:,} permutations of the labels, one step-down correction over groups, methods and "

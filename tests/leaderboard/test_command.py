@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 
 import pytest
+
+from andi_bench.records.digests import listed_digests
 
 
 @pytest.fixture
@@ -65,8 +68,6 @@ def test_a_copy_counts_once_and_a_clash_is_named(cli, make_run, records_dir, tmp
 
 
 def resign(folder):
-    import hashlib
-
     names = [line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text().splitlines()]
     lines = [f"{hashlib.sha256((folder / n).read_bytes()).hexdigest()}  {n}\n" for n in names]
     (folder / "SHA256SUMS").write_text("".join(lines))
@@ -112,6 +113,25 @@ def test_every_kind_of_bad_record_is_named_skipped_and_merged_with_nothing(
         assert words in reasons
     shown = " ".join(cli("compare").out.split())
     assert "Left out, 8:" in shown
+
+
+def test_verify_holds_every_file_of_every_record_against_its_digest(cli, make_run):
+    folder = make_run("a", 0.5)
+    make_run("b", 0.6)
+    answer = cli("compare", "--verify")
+    assert answer.code == 0
+    assert "every file of 2 records is as the run wrote it" in answer.err
+    path = folder / "histograms.npz"
+    wanted = listed_digests(folder)[path.name]
+    path.write_bytes(path.read_bytes() + b"x")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    assert cli("compare").code == 0  # nothing of it is read
+    answer = cli("compare", "--verify")
+    assert answer.code == 2
+    assert answer.out == ""
+    (line,) = answer.err.strip().splitlines()
+    for words in (str(path), f"{found} found", f"{wanted} in SHA256SUMS"):
+        assert words in line
 
 
 def test_seeds_are_read_as_a_list_or_a_range(cli, make_run):

@@ -289,7 +289,8 @@ def _record(
     kept: _Histograms,
     volumes: NDArray[np.float64],
 ) -> RunRecord:
-    label = f"method {chr(ord('A') + method)}"
+    turn, letter = divmod(method, 26)
+    label = f"method {chr(ord('A') + letter)}{turn or ''}"
     return RunRecord(
         run=RunInfo(
             method=label.replace(" ", "-"),

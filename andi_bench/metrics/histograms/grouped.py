@@ -91,20 +91,18 @@ class GroupedCounts:
             part = slice(begin, begin + _CHUNK)
             weights = np.asarray(draws[part], dtype=np.float32)
             hits, marked = (weights @ table for table in tables)
-            gain = hits.copy()
-            gain[:, 1:] -= hits[:, :-1]
-            middle = np.where(self.tied, 0.0, 0.5).astype(np.float32)
-            # precision at the middle of a group, as its voxels are taken to be mixed evenly; at the end of a tie
-            entered = marked.copy()
-            entered[:, 1:] -= marked[:, :-1]
-            total = hits[:, -1].astype(np.float64) if len(self.tied) else np.zeros(len(hits))
-            hits -= middle * gain
-            marked -= middle * entered
-            np.divide(hits, marked, out=hits, where=marked > 0)
-            gain *= hits
-            with np.errstate(invalid="ignore", divide="ignore"):
-                out[part] = gain.sum(axis=1, dtype=np.float64) / total
+            out[part] = _average_precision(hits, marked, self.tied)
         return out
+
+    def whole(self) -> float:
+        """Return the pooled average precision of all subjects; NaN without a lesion voxel."""
+        hits, marked = (table.sum(axis=0, keepdims=True) for table in self._sums(np.float64))
+        return float(_average_precision(hits, marked, self.tied)[0])
+
+    def left_out(self) -> NDArray[np.float64]:
+        """Return the pooled average precision without each of the subjects, float64 (S,); NaN where no lesion is left."""
+        hits, marked = (table.sum(axis=0) - table for table in self._sums(np.float64))
+        return _average_precision(hits, marked, self.tied)
 
     def curves(self, draws: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return recall and precision after each group, float64 (R, G) each; NaN where undefined."""
@@ -153,6 +151,25 @@ class GroupedCounts:
         hits = np.cumsum(self.lesion, axis=1, dtype=np.int64)
         marked = hits + np.cumsum(self.healthy, axis=1, dtype=np.int64)
         return hits.astype(kind), marked.astype(kind)
+
+
+def _average_precision(
+    hits: NDArray[Any], marked: NDArray[Any], tied: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return the figure of each curve; changes the curves, lesion voxels and all voxels down to each group, (R, G)."""
+    gain, entered = hits.copy(), marked.copy()
+    gain[:, 1:] -= hits[:, :-1]
+    entered[:, 1:] -= marked[:, :-1]
+    total = hits[:, -1].astype(np.float64) if len(tied) else np.zeros(len(hits))
+    # precision at the middle of a group, as its voxels are taken to be mixed evenly; at the end of a tie
+    middle = np.where(tied, 0.0, 0.5).astype(hits.dtype)
+    hits -= middle * gain
+    marked -= middle * entered
+    np.divide(hits, marked, out=hits, where=marked > 0)
+    gain *= hits
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: NDArray[np.float64] = gain.sum(axis=1, dtype=np.float64) / total
+    return found
 
 
 def _groups(merged: ScoreHistogram, region: Region) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:

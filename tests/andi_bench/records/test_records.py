@@ -14,7 +14,8 @@ import pytest
 from support.histogram_file import read_histograms
 
 from andi_bench.errors import UserError
-from andi_bench.records.search import find_records
+from andi_bench.records.digests import listed_digests
+from andi_bench.records.search import find_records, verify_records
 from andi_bench.records.store import (
     ChainSummary,
     Costs,
@@ -255,9 +256,10 @@ DAMAGES = [
     (nan_inside, r"record\.json: summary\.raw\.subjects\.dice@val-dice\.mean"),
     (lambda folder: (folder / "subjects.csv").unlink(), r"subjects\.csv: missing"),
     (
-        lambda folder: (folder / "histograms.npz").write_bytes(b"PK"),
-        r"histograms\.npz: truncated or changed",
+        lambda folder: (folder / "pooled.npz").write_bytes(b"PK"),
+        r"pooled\.npz: truncated or changed after the run: SHA-256 [0-9a-f]{64} found, [0-9a-f]{64} in",
     ),
+    (lambda folder: (folder / "histograms.npz").unlink(), r"histograms\.npz: missing"),
     (lambda folder: (folder / "SHA256SUMS").unlink(), r"SHA256SUMS: cannot be read"),
 ]
 
@@ -277,6 +279,36 @@ def test_a_damaged_record_is_named_and_skipped_while_the_others_are_read(
     assert [folder for folder, _ in skipped] == [bad]
     assert bad.name in skipped[0][1]
     assert "\n" not in skipped[0][1]
+
+
+def test_digests_of_files_that_a_comparison_does_not_read_are_left_to_verify(tmp_path) -> None:
+    bad, _ = write(tmp_path, seed=0), write(tmp_path, seed=1)
+    assert verify_records(tmp_path) == 2
+    (bad / "histograms.npz").write_bytes(b"PK")
+    message = r"histograms\.npz: truncated or changed after the run: SHA-256 [0-9a-f]{64} found"
+    assert len(find_records(tmp_path).records) == 2
+    with pytest.raises(UserError, match=message):
+        verify_records([tmp_path])
+    with pytest.raises(UserError, match=message):  # a run that is asked for again
+        find_run(tmp_path, make_record(0).run)
+    assert verify_records(tmp_path, "*seed1*") == 1
+
+    (bad / "pooled.npz").unlink()  # then they are read
+    kept = {name: own for name, own in listed_digests(bad).items() if name != "pooled.npz"}
+    (bad / "SHA256SUMS").write_text("".join(f"{own}  {name}\n" for name, own in kept.items()))
+    ((folder, reason),) = find_records(tmp_path).skipped
+    assert folder == bad
+    assert "histograms.npz: truncated or changed" in reason
+
+
+def test_histograms_of_the_whole_grid_are_read_and_so_checked(tmp_path) -> None:
+    record = make_record(0)
+    whole = record.model_copy(
+        update={"protocol": record.protocol.model_copy(update={"region": "all"})}
+    )
+    folder = write_record(tmp_path, whole, make_subjects(), HISTOGRAMS)
+    (folder / "histograms.npz").write_bytes(b"PK")
+    assert find_records(tmp_path).records == []
 
 
 def test_foreign_folders_and_second_copies_are_named_and_skipped(tmp_path: Path) -> None:

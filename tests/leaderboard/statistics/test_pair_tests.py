@@ -54,3 +54,13 @@ def test_equivalence_is_two_one_sided_t_tests():
     same = pair_of(first, first, margin=0.02)
     assert same.equivalent == 0
     assert (same.low, same.high, same.p) == (None, None, 1.0)
+
+
+def test_equivalence_of_rows_that_nothing_sets_apart_or_by_the_margin_itself():
+    same = np.full((6, 1), 0.5)
+    # a difference of the margin itself, of which nothing varies, is not within it
+    assert pair_of(same + 0.25, same, margin=0.25).equivalent == 1
+    assert pair_of(same + 0.25, same, margin=0.5).equivalent == 0
+    # far within: not 0, which no p-value of a t test is
+    close = np.random.default_rng(0).normal(0, 1e-3, (40, 1))
+    assert 0 < pair_of(same[:1] + close, same[:1] + 0 * close, margin=0.1).equivalent < 1e-30

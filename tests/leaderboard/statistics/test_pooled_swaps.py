@@ -11,7 +11,7 @@ from andi_bench.metrics.histograms.grouped import GroupedCounts
 from leaderboard.statistics.pooled_counts import degrees_of, pseudo_values
 from leaderboard.statistics.pooled_swaps import STEPS, on_common_grid, swap_tests
 from leaderboard.statistics.sign_flips import Trainings
-from perf.coverage import made_up_counts
+from perf.made_up import made_up_counts
 
 ONE_PAIR = Trainings(np.zeros(2), np.ones(2, dtype=int), np.array([0]), np.array([1]))
 
@@ -28,7 +28,7 @@ def precision_of(table):
 
 
 def test_all_swaps_are_those_of_brute_force():
-    counts = made_up_counts(np.random.default_rng(0), 6, 2)
+    counts = made_up_counts(np.random.default_rng(0), 6, 2, np.zeros(2))
     tables = [on_common_grid([own], own.subjects) for own in counts]
     found = swap_tests(tables, [(0, 1)], ONE_PAIR)
     differences = []
@@ -42,8 +42,19 @@ def test_all_swaps_are_those_of_brute_force():
     assert found.p[0] == pytest.approx((differences >= differences[0] * (1 - 1e-5)).mean())
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_swaps_that_change_nothing_are_ties(seed):
+    """Two methods that agree in five of eight subjects: 8 swaps count, each 32 times, and so no p is below 2 / 8."""
+    counts = made_up_counts(np.random.default_rng(seed), 8, 2, np.array([0.0, 0.3]))
+    first, second = (on_common_grid([own], own.subjects) for own in counts)
+    second[:5] = first[:5]
+    found = swap_tests([first, second], [(0, 1)], ONE_PAIR)
+    assert found.exact
+    assert found.p[0] * 4 == pytest.approx(round(found.p[0] * 4))
+
+
 def test_the_common_grid_keeps_the_figure_and_forgets_the_scale_of_the_scores():
-    (counts,) = made_up_counts(np.random.default_rng(1), 30, 1)
+    (counts,) = made_up_counts(np.random.default_rng(1), 30, 1, np.zeros(1))
     table = on_common_grid([counts], counts.subjects)
     assert table.shape == (30, 2, STEPS)
     once = float(counts.average_precision(np.ones((1, 30)))[0])
@@ -65,7 +76,7 @@ def test_a_tie_enters_as_a_whole():
 
 def test_a_better_method_is_found_and_a_copy_is_not():
     rng = np.random.default_rng(2)
-    good, poor = made_up_counts(rng, 20, 2)
+    good, poor = made_up_counts(rng, 20, 2, np.zeros(2))
     bright = poor.lesion[:, ::-1].copy()  # its lesions lie among the lowest scores
     worse = GroupedCounts(poor.subjects, bright, poor.healthy, poor.tied)
     tables = [on_common_grid([own], own.subjects) for own in (good, worse)]
@@ -74,7 +85,7 @@ def test_a_better_method_is_found_and_a_copy_is_not():
 
 
 def test_pseudo_values_are_what_is_left_when_a_subject_is_left_out():
-    (counts,) = made_up_counts(np.random.default_rng(3), 7, 1)
+    (counts,) = made_up_counts(np.random.default_rng(3), 7, 1, np.zeros(1))
     found = pseudo_values([counts], counts.subjects)
     whole = float(counts.average_precision(np.ones((1, 7)))[0])
     for place in range(7):

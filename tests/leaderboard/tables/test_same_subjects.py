@@ -119,8 +119,8 @@ def test_every_interval_was_made_of_values_whose_mean_is_printed(comparison, mon
     (table,) = comparison.tables
     made = {}
 
-    def share(values, *more, real=seeds.share_interval):
-        limits = real(values, *more)
+    def share(values, *more, real=seeds.share_interval, **named):
+        limits = real(values, *more, **named)
         made[limits] = values.mean()
         return limits
 

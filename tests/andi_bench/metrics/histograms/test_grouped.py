@@ -83,3 +83,16 @@ def test_arrays_that_do_not_fit_are_named():
         GroupedCounts.from_arrays({k: v for k, v in arrays.items() if k != "healthy"})
     with pytest.raises(ValueError, match="'lesion' is"):
         GroupedCounts.from_arrays({**arrays, "lesion": arrays["lesion"][:, 1:]})
+
+
+def test_what_is_left_without_a_subject_is_a_resample_that_lacks_it():
+    rng = np.random.default_rng(5)
+    lesion = rng.integers(0, 50, (6, 12)).astype(np.uint32)
+    healthy = rng.integers(0, 900, (6, 12)).astype(np.uint32)
+    counts = GroupedCounts(tuple("abcdef"), lesion, healthy, rng.random(12) < 0.3)
+    assert counts.whole() == pytest.approx(counts.average_precision(np.ones((1, 6)))[0], rel=1e-5)
+    wanted = counts.average_precision(1 - np.eye(6))
+    assert counts.left_out() == pytest.approx(wanted, rel=1e-5)
+    lesion[1:] = 0
+    alone = GroupedCounts(counts.subjects, lesion, healthy, counts.tied)
+    assert np.isnan(alone.left_out()).tolist() == [True, *[False] * 5]
