@@ -173,7 +173,7 @@ def test_columns_of_the_split_become_sub_groups_and_are_compared(cli, scans, tmp
     assert "by site" in markdown.read_text()
     table = read_subjects(newest(tmp_path).folder).query("chain == 'raw' and point == 'val-dice'")
     for row in rows:
-        if row["chain"] == "raw":
+        if row["pipeline"] == "raw":
             own = table[table["site"] == row["group"]]
             assert row["subjects"] == len(own)
             assert row["dice@val-dice_n"] == own.loc[own["lesion_ml"] > 0, "dice"].count()

@@ -78,10 +78,12 @@ def test_a_second_modality_of_another_subject_is_found_where_it_is_read(
         opened(request_of(copied, tmp_path), modalities=("flair", "t1"))
 
 
-def test_second_modalities_that_show_nothing_are_not_one_scan(copied, tmp_path):
+def test_second_modalities_that_show_nothing_are_named_and_not_taken_for_one_scan(copied, tmp_path):
     for name in "CD":
         save(copied / name / f"{name}_t1.nii.gz", np.zeros(SHAPE, np.int16))
-    assert opened(request_of(copied, tmp_path), modalities=("flair", "t1"))
+    with pytest.raises(UserError, match=r"C_t1.nii.gz: every voxel is zero.*\(subject C\)"):
+        opened(request_of(copied, tmp_path), modalities=("flair", "t1"))
+    assert opened(request_of(copied, tmp_path), modalities=("flair",))
 
 
 def test_a_second_modality_of_the_training_data_is_found_among_those_evaluated(
