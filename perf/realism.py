@@ -187,7 +187,7 @@ def draw(sets: dict[str, dict[str, Any]], path: Path) -> None:
     )
     axes[2, 1].set(title="FLAIR of the outer 5 mm")
     axes[2, 2].set(title="T2 of the outer 5 mm")
-    axes[2, 3].set(title="How much subjects differ at a place (SD)")
+    axes[2, 3].set(title="SD over subjects at a place")
     axes[0, 0].legend(fontsize=8)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
@@ -208,14 +208,16 @@ def main() -> None:
     )
     commands.add_parser("show")
     asked = parser.parse_args()
-    known = json.loads(NUMBERS.read_text(encoding="utf-8")) if NUMBERS.exists() else {}
     if asked.command == "measure":
         asked.part = asked.part or ["train"]
-        known[asked.name] = measure(asked)
+        found = measure(asked)
+        known = json.loads(NUMBERS.read_text(encoding="utf-8")) if NUMBERS.exists() else {}
+        known[asked.name] = found
         NUMBERS.write_text(
             json.dumps(known, separators=(",", ":")).replace("},", "},\n") + "\n", encoding="utf-8"
         )
         return
+    known = json.loads(NUMBERS.read_text(encoding="utf-8"))
     draw(known, FIGURE)
     print(table(known))
 

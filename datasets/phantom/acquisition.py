@@ -14,7 +14,7 @@ from datasets.volume import MODALITIES
 _RESIDUE = {"flair": 1.0, "t1": 0.60, "t1ce": 0.95, "t2": 0.60}
 """Brightness of dura and fat that skull-stripping left, relative to white matter; it varies by patches."""
 
-_SHADED = {"flair": 1.0, "t1": 1.2, "t1ce": 1.2, "t2": 0.85}
+_SHADED = {"flair": 1.0, "t1": 1.35, "t1ce": 1.2, "t2": 0.85}
 """Strength of the bias field, relative to FLAIR's."""
 
 
@@ -38,7 +38,7 @@ def soften(
     """
     axes = anatomy.pose.grid.axes
     bright = np.exp(np.float32(0.6) * smooth_noise(generator, 14.0, axes))
-    reach = np.float32(np.clip(generator.normal(3.6, 0.8), 2.0, 5.5))
+    reach = np.float32(np.clip(generator.normal(4.2, 0.8), 2.0, 6.0))
     floor = np.float32(generator.uniform(0.08, 0.25))
     fading = floor + (1 - floor) * np.clip((anatomy.depth + np.float32(0.5)) / reach, 0, 1)
     through = generator.uniform(0.8, 1.8) if generator.random() < scanner.thick else 0.0

@@ -18,7 +18,7 @@ FIELD_OF_VIEW = (240.0, 240.0, 155.0)
 _CENTRE = (-119.5, 119.5, 77.0)  # world coordinates of the middle of the BraTS grid, mm
 _TEMPLATE_CENTRE = np.array([0.0, -17.0, 4.0])  # the brain's middle in MNI space, mm
 _REACH = (84.0, 102.0, 77.5)  # no subject's brain leaves this box around the grid's middle, mm
-_WARPS = ((45.0, 3.4), (15.0, 1.8), (8.0, 0.8))
+_WARPS = ((45.0, 2.8), (15.0, 1.3), (8.0, 0.6))
 """Lattice and standard deviation of the smooth warps along each axis, mm."""
 _LATERAL_VENTRICLES = np.array([[-14.0, -14.0, 18.0], [14.0, -14.0, 18.0]])  # MNI, mm
 
@@ -174,12 +174,12 @@ def draw_pose(generator: np.random.Generator, grid: Grid, atrophy: float) -> Pos
     Returns
     -------
     Pose
-        Random affine (rotation 1.5 degrees, size 0.935, 2.2 % in all and 1.8 % per axis, shift 1.2 mm; standard deviations),
+        Random affine (rotation 1.5 degrees, size 0.94, 2.2 % in all and 1.8 % per axis, shift 1.2 mm; standard deviations),
         smooth warps (:data:`_WARPS`), ventricles of a size of their own, not quite the same on both sides.
     """
     angles = np.deg2rad(np.clip(generator.normal(0, 1.5, 3), -5, 5))
     size = np.clip(
-        0.935 * (1 + generator.normal(0, 0.022)) + generator.normal(0, 0.018, 3), 0.84, 1.0
+        0.94 * (1 + generator.normal(0, 0.022)) + generator.normal(0, 0.018, 3), 0.84, 1.0
     )
     shift = np.clip(generator.normal(0, 1.2, 3), -4, 4) * (1, 1, 0.5)
     matrix = _rotation(angles) @ np.diag(1 / size)
@@ -333,7 +333,7 @@ def sample_anatomy(
 
 def _stripping(grid: Grid, generator: np.random.Generator) -> NDArray[np.float32]:
     """Return how far inside the brain's true surface the mask's edge lies, mm: skull-stripping errs both ways."""
-    common = np.float32(generator.normal(0.7, 0.3))
+    common = np.float32(generator.normal(0.9, 0.3))
     level = common + np.float32(0.9) * smooth_noise(generator, 28.0, grid.axes)
     level += np.float32(0.5) * smooth_noise(generator, 10.0, grid.axes)
     return np.clip(level, -2.5, 3.0)
@@ -357,9 +357,9 @@ def _folded(
     )
     # a sheet thinner than a voxel fills its share of it
     width = math.hypot(0.10, 0.03 * grid.spacing)
-    thin, strength = np.float32(width), np.float32(min(1.0, 0.65 * 0.14 / width))
+    thin, strength = np.float32(width), np.float32(min(1.0, 0.48 * 0.14 / width))
     sheet = strength * cortex * np.exp(-((field / thin) ** 2))
-    layer = np.float32(0.5) * cortex * np.exp(-((field / np.float32(0.42)) ** 2))
+    layer = np.float32(0.42) * cortex * np.exp(-((field / np.float32(0.42)) ** 2))
     turned = layer * white
     grey, white = grey + turned, white - turned
     opened = sheet * (1 - fluid)

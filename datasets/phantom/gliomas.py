@@ -77,7 +77,7 @@ def draw_glioma(generator: np.random.Generator, template: Template, pose: Pose) 
     hemisphere = (np.abs(x) > 12) & ((z > 0) | ((z > -25) & (np.abs(x) > 25) & (y > -45)))
     sites = sites[hemisphere]
     centre = pose.nearest(sites[generator.integers(len(sites))])
-    millilitres = float(np.clip(np.exp(generator.normal(np.log(100.0), 0.8)), 8.0, 240.0))
+    millilitres = float(np.clip(np.exp(generator.normal(np.log(115.0), 0.8)), 8.0, 240.0))
     oedema = (1000 * millilitres * 3 / (4 * math.pi)) ** (1 / 3)
     core = oedema * generator.uniform(0.15, 0.85) ** (1 / 3)
     rim = generator.uniform(2.5, 7.0) if generator.random() > 0.25 else 0.0
@@ -92,7 +92,7 @@ def draw_glioma(generator: np.random.Generator, template: Template, pose: Pose) 
 
 def _glioma_looks(generator: np.random.Generator) -> dict[int, Look]:
     flair = bounded(generator, 1.68, 0.25, 1.2, 2.4)
-    t2 = bounded(generator, 1.65, 0.28, 1.15, 2.6)
+    t2 = bounded(generator, 1.75, 0.3, 1.15, 2.8)
     t1 = bounded(generator, 0.95, 0.06, 0.75, 1.05)
     core_t1 = bounded(generator, 0.88, 0.14, 0.5, 1.05)
     return {

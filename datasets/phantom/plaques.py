@@ -63,7 +63,7 @@ def draw_plaques(generator: np.random.Generator, template: Template, pose: Pose)
     beside = beside[beside[:, 2] > -5]
     elsewhere = elsewhere[elsewhere[:, 2] > -45]
     wanted = round(float(np.exp(generator.uniform(np.log(5), np.log(45)))))
-    size = float(np.exp(generator.normal(np.log(3.4), 0.2)))
+    size = float(np.exp(generator.normal(np.log(3.7), 0.3)))
     gap = max(5.0, 2.0 * pose.grid.spacing)
     plaques: list[Plaque] = []
     for _ in range(_ATTEMPTS):
@@ -85,12 +85,12 @@ def draw_plaques(generator: np.random.Generator, template: Template, pose: Pose)
 def _plaque_look(generator: np.random.Generator) -> Look:
     draw = generator.uniform
     black_hole, active = generator.random() < 0.3, generator.random() < 0.08
-    t1 = draw(0.50, 0.70) if black_hole else draw(0.72, 0.95)
+    t1 = draw(0.40, 0.60) if black_hole else draw(0.62, 0.88)
     return Look(
-        flair=bounded(generator, 1.36, 0.12, 1.1, 1.8),
+        flair=bounded(generator, 1.46, 0.12, 1.15, 1.9),
         t1=t1,
         t1ce=draw(1.2, 1.6) if active else t1,
-        t2=bounded(generator, 1.85, 0.25, 1.3, 2.6),
+        t2=bounded(generator, 2.15, 0.25, 1.4, 2.9),
     )
 
 
