@@ -279,21 +279,7 @@ def sample_anatomy(
     generator : numpy Generator
         Stream for this purpose.
     """
-    inverse = np.linalg.inv(template.affine)  # diagonal: the template's axes are the world's
-    places = np.stack(
-        [
-            part * np.float32(inverse[k, k]) + np.float32(inverse[k, 3])
-            for k, part in enumerate(pose.places)
-        ]
-    )
-    found = {
-        name: ndimage.map_coordinates(
-            values, places, output=np.float32, order=1, prefilter=False,
-            cval=255 if name == "outside" else 0,
-        )
-        for name, values in template.maps.items()
-        if name not in ("white_exact", "brain")
-    }  # fmt: skip
+    found = _maps_at(template, pose)
     step = np.float32(DISTANCE_STEP)
     from_surface, outside = found["from_surface"] * step, found["outside"] * step
     depth = from_surface - outside - _stripping(pose.grid, generator)
@@ -329,6 +315,25 @@ def sample_anatomy(
         residue=np.clip(outside / np.float32(2.0), 0, 1),
         pose=pose,
     )
+
+
+def _maps_at(template: Template, pose: Pose) -> dict[str, NDArray[np.float32]]:
+    """Read the template's maps at the places of a subject's voxels, by name, grey levels."""
+    inverse = np.linalg.inv(template.affine)  # diagonal: the template's axes are the world's
+    places = np.stack(
+        [
+            part * np.float32(inverse[k, k]) + np.float32(inverse[k, 3])
+            for k, part in enumerate(pose.places)
+        ]
+    )
+    return {
+        name: ndimage.map_coordinates(
+            values, places, output=np.float32, order=1, prefilter=False,
+            cval=255 if name == "outside" else 0,
+        )
+        for name, values in template.maps.items()
+        if name not in ("white_exact", "brain")
+    }  # fmt: skip
 
 
 def _stripping(grid: Grid, generator: np.random.Generator) -> NDArray[np.float32]:
