@@ -290,7 +290,7 @@ def sample_anatomy(
         np.float32(0.25 * atrophy + generator.normal(0, 0.2))
         + np.float32(0.25) * smooth_noise(generator, 30.0, pose.grid.axes)
     )
-    ventricle = found["ventricle"] / 255
+    ventricle = found["ventricle"] / np.float32(255)
     fluid = np.clip(255 - found["grey"] - found["white"], 0, 255) / 255
     fluid = ventricle + np.clip(fluid - ventricle, 0, 1) * sulci
     fluid, grey, white = (
