@@ -1,5 +1,5 @@
-# make run: the benchmark on the built-in phantom, from nothing.   make test: tests and lint (ruff, mypy, import floors, sizes).
-# make leaderboard: every method, three seeds, both phantoms (hours; stops and goes on).
+# make run: the benchmark on the small built-in phantom, from nothing.   make test: tests and lint (ruff, mypy, import floors, sizes).
+# make leaderboard: every method, three seeds, the phantoms (days; stops and goes on).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +20,7 @@ run: install
 	$(BIN)/python -m benchmark run --method andi
 
 leaderboard: install
-	for data in phantom phantom-ms; do \
+	for data in phantom phantom-ms phantom-small; do \
 		$(BIN)/python -m benchmark run $(METHODS:%=--method %) --seed 0 --seed 1 --seed 2 \
 			--dataset $$data --preset quick || exit 1; \
 	done

@@ -30,7 +30,7 @@ from benchmark.cli.options import (
 def evaluate(
     maps: Annotated[Path, typer.Option(help="folder of <subject>.nii.gz, the anomaly maps")],
     name: Annotated[str, typer.Option(help="the method's name in tables")],
-    dataset: Dataset = "phantom",
+    dataset: Dataset = "phantom-quick",
     val_maps: Annotated[
         Path | None,
         typer.Option(

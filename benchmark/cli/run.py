@@ -39,7 +39,7 @@ COMPANIONS = ("thresholding", "voxel-statistics")
 
 def run(
     method: Method = None,
-    dataset: Dataset = "phantom",
+    dataset: Dataset = "phantom-quick",
     train_on: TrainOn = None,
     preset: Preset = None,
     seed: Seed = [0],  # noqa: B006

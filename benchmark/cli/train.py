@@ -27,7 +27,7 @@ from benchmark.cli.options import (
 def train(
     method: Method = None,
     dataset: Annotated[str, typer.Option("--dataset", "-d", help="data set to learn from")] = (
-        "phantom"
+        "phantom-quick"
     ),
     preset: Preset = None,
     seed: Seed = [0],  # noqa: B006

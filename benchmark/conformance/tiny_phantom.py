@@ -15,7 +15,6 @@ OPTIONS = {
     "spacing": 4.0,
     "counts": {"train": 3, "val": 0, "test": 2},
     "lesion_free": {"train": 1, "val": 0, "test": 1},
-    "seed": 0,
 }
 """About 75 healthy training slices; the last test subject carries no lesion."""
 

@@ -54,6 +54,17 @@ class PhantomAdapter(FolderAdapter):
             self._ready = True
         super().prepare(progress, workers)
 
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader of results should know: of a phantom that is too small to rank, that it is."""
+        notes: tuple[str, ...] = super().notes()
+        if not self.config.ranks:
+            count = self.config.counts.test
+            notes = (
+                *notes,
+                f"{count} test subjects show that everything works; they cannot rank methods",
+            )
+        return notes
+
     def folder(self) -> Path:
         """Return the root, building the phantom if that was not done yet."""
         if not self._ready:

@@ -1,4 +1,4 @@
-"""The built-in phantom: subjects with real anatomy and lesions with exact masks, from one integer seed.
+"""The built-in phantom: subjects with real anatomy and lesions with exact masks, from a seed for each split.
 
 Written once as NIfTI in the BraTS21 layout, so that the adapter of real scans reads it. A detector that does
 well here has shown that it works, not that it is of any use on people.
@@ -29,6 +29,7 @@ from datasets.phantom.recipe import (
     PhantomConfig,
     PhantomSubject,
     SplitCounts,
+    SplitSeeds,
     make_subject,
     subjects_of,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "MANIFEST",
     "PhantomConfig",
     "SplitCounts",
+    "SplitSeeds",
     "build_phantom",
 ]
 
@@ -212,7 +214,7 @@ def _write_manifest(
     manifest = {
         "format": FORMAT,
         "complete": subjects is not None,
-        "seed": config.seed,
+        "seeds": config.seeds.model_dump(mode="json"),
         "version": config.version,
         "parameters": config.model_dump(mode="json"),
         "template": TEMPLATE_NAME,

@@ -1,7 +1,7 @@
-"""From tissues to images: what each modality shows of a subject, on one of two scanners.
+"""From tissues to images: what each modality shows of a subject, in one of several hospitals.
 
-All intensities are relative to healthy white matter of the same modality until :func:`acquire` turns them into
-the integers of a scan.
+All intensities are relative to healthy white matter of the same modality until
+:func:`datasets.phantom.acquisition.acquire` turns them into the integers of a scan.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from datasets.phantom.anatomy import Anatomy
+from datasets.phantom.bright import bright_structures
 from datasets.phantom.noise import smooth_noise
 from datasets.volume import MODALITIES
 
@@ -21,71 +22,87 @@ ScannerName = Literal["a", "b"]
 
 @dataclass(frozen=True)
 class Contrast:
-    """How one modality of one scanner shows the tissues.
+    """How one modality shows the tissues.
 
     Parameters
     ----------
     fluid, grey : float
         Intensity relative to white matter.
+    between : float
+        Standard deviation of ``grey`` between subjects.
     texture : float
         Weight of the template's T1 texture.
+    uneven : float
+        Standard deviation of tissue within a subject: its grain, its patches.
     white : float
         Stored value of white matter, the scanner's arbitrary unit.
     """
 
     fluid: float
     grey: float
+    between: float
     texture: float
+    uneven: float
     white: float
 
 
 @dataclass(frozen=True)
 class Scanner:
-    """A scanner: its contrasts and its imperfections.
+    """A population of scanners: contrasts and imperfections.
 
     Parameters
     ----------
     contrasts : dict of Contrast
         By modality.
+    sites : int
+        Hospitals, whose contrasts differ.
     noise : float
         Standard deviation of the noise in each of the two receiver channels, relative to white matter, at 1 mm.
     bias : float
-        Standard deviation of the logarithm of the bias field.
+        Mean of the standard deviation of the bias field's logarithm.
+    thick : float
+        Share of subjects whose FLAIR was taken in thick slices.
     """
 
     contrasts: dict[str, Contrast]
+    sites: int
     noise: float
     bias: float
+    thick: float
 
 
 SCANNERS: dict[ScannerName, Scanner] = {
     "a": Scanner(
         {
-            "flair": Contrast(fluid=0.30, grey=1.10, texture=-0.35, white=230.0),
-            "t1": Contrast(fluid=0.34, grey=0.74, texture=0.9, white=620.0),
-            "t1ce": Contrast(fluid=0.34, grey=0.77, texture=0.9, white=780.0),
-            "t2": Contrast(fluid=2.40, grey=1.38, texture=-0.9, white=210.0),
+            "flair": Contrast(0.42, 1.07, 0.12, -0.35, 0.095, 230.0),
+            "t1": Contrast(0.45, 0.82, 0.05, 0.6, 0.052, 620.0),
+            "t1ce": Contrast(0.50, 0.84, 0.06, 0.6, 0.068, 780.0),
+            "t2": Contrast(2.35, 1.36, 0.18, -0.7, 0.070, 210.0),
         },
-        noise=0.015,
-        bias=0.02,
+        sites=4, noise=0.004, bias=0.065, thick=0.5,
     ),
     "b": Scanner(
         {
-            "flair": Contrast(fluid=0.20, grey=1.26, texture=-0.45, white=310.0),
-            "t1": Contrast(fluid=0.24, grey=0.66, texture=1.1, white=410.0),
-            "t1ce": Contrast(fluid=0.26, grey=0.70, texture=1.1, white=450.0),
-            "t2": Contrast(fluid=2.85, grey=1.52, texture=-1.1, white=330.0),
+            "flair": Contrast(0.25, 1.05, 0.08, -0.45, 0.060, 310.0),
+            "t1": Contrast(0.22, 0.68, 0.05, 1.0, 0.050, 410.0),
+            "t1ce": Contrast(0.25, 0.72, 0.05, 1.0, 0.050, 450.0),
+            "t2": Contrast(2.90, 1.45, 0.10, -1.1, 0.070, 330.0),
         },
-        noise=0.05,
-        bias=0.10,
+        sites=1, noise=0.012, bias=0.010, thick=0.0,
     ),
-}
+}  # fmt: skip
 
 Images = dict[str, NDArray[np.float32]]
 
 
+def _site(scanner: Scanner, site: int) -> np.random.Generator:
+    """Return a stream that belongs to a hospital, whoever is scanned there."""
+    key = round(1e4 * scanner.noise)
+    return np.random.default_rng(np.random.SeedSequence(2021, spawn_key=(key, site)))
+
+
 def healthy_images(
-    anatomy: Anatomy, scanner: Scanner, generator: np.random.Generator, age: float
+    anatomy: Anatomy, scanner: Scanner, site: int, generator: np.random.Generator, age: float
 ) -> Images:
     """Show healthy tissue in the four modalities, before bias field and noise.
 
@@ -94,11 +111,13 @@ def healthy_images(
     anatomy : Anatomy
         The subject's tissues.
     scanner : Scanner
-        Contrasts; each subject's own differ from them by some per cent.
+        Contrasts; each hospital's and each subject's own differ from them.
+    site : int
+        Which hospital.
     generator : numpy Generator
         Stream for this purpose.
     age : float
-        Years; caps of bright signal around the ventricles' horns grow with it.
+        Years.
 
     Returns
     -------
@@ -106,113 +125,36 @@ def healthy_images(
         By modality, healthy white matter about 1; undefined outside the brain.
     """
     axes = anatomy.pose.grid.axes
+    place = _site(scanner, site)
     grain = smooth_noise(generator, 5.0, axes)  # fine structure that all modalities share
-    patches = smooth_noise(generator, 22.0, axes)
-    horns = _periventricular_caps(anatomy, generator, age)
-    vessels = _vessels(anatomy, generator)
-    plexus = _choroid_plexus(anatomy)
-    flow = anatomy.fluid * np.clip(smooth_noise(generator, 25.0, axes) - 0.8, 0, 1)
-    glow = generator.uniform(0.5, 1.0)
+    patches = smooth_noise(generator, 20.0, axes)
+    bright = bright_structures(anatomy, generator, age)
     images: Images = {}
     for modality in MODALITIES:
         contrast = scanner.contrasts[modality]
-        fluid = contrast.fluid * float(np.exp(generator.normal(0, 0.08)))
-        grey = 1 + (contrast.grey - 1) * float(np.exp(generator.normal(0, 0.12)))
-        grey_gain = np.float32(0.02) * smooth_noise(generator, 40.0, axes)
-        white_gain = np.float32(0.015) * smooth_noise(generator, 40.0, axes)
-        own = np.float32(0.006) * smooth_noise(generator, 6.0, axes)
-        sign = -1.0 if contrast.texture < 0 else 1.0
-        shared = np.float32(0.015 * sign) * grain + np.float32(0.01 * sign) * patches
+        fluid = contrast.fluid * float(np.exp(generator.normal(0, 0.12) + place.normal(0, 0.08)))
+        grey = contrast.grey + 0.8 * contrast.between * generator.normal()
+        grey += 0.6 * contrast.between * place.normal()
+        grey_gain = np.float32(0.03) * smooth_noise(generator, 30.0, axes)
+        own = smooth_noise(generator, 7.0, axes)
+        sign = np.float32(-1.0 if contrast.texture < 0 else 1.0)
+        uneven = sign * (np.float32(0.5) * grain + np.float32(0.7) * patches)
+        uneven += np.float32(0.5) * own
         image = (
             np.float32(fluid) * anatomy.fluid
             + np.float32(grey) * anatomy.grey * (1 + grey_gain)
-            + anatomy.white * (1 + white_gain)
+            + anatomy.white
         )
-        image *= 1 + own + shared
+        strength = contrast.uneven * float(np.exp(generator.normal(0, 0.3)))
+        image *= 1 + np.float32(strength) * uneven
         image += np.float32(contrast.texture) * anatomy.texture * (1 - anatomy.fluid)
         if modality == "flair":
-            image += horns + np.float32(0.9 * glow) * flow + np.float32(0.7) * plexus
+            image += bright.water + bright.limbic + bright.flow + bright.plexus
         elif modality == "t2":
-            image += np.float32(0.5) * horns
-        elif modality == "t1":
-            image -= np.float32(0.12) * horns
-        elif modality == "t1ce":
-            image += np.float32(0.55) * vessels + np.float32(0.6) * plexus
-            image -= np.float32(0.12) * horns
+            image += np.float32(0.6) * bright.water
+        else:
+            image -= np.float32(0.12) * bright.water
+        if modality == "t1ce":
+            image += np.float32(0.55) * bright.vessels + np.float32(0.7) * bright.plexus
         images[modality] = np.maximum(image, np.float32(0.02))
     return images
-
-
-def _periventricular_caps(
-    anatomy: Anatomy, generator: np.random.Generator, age: float
-) -> NDArray[np.float32]:
-    # Normal ageing: white matter at the frontal and occipital horns is bright on FLAIR.
-    _, y, _ = anatomy.pose.places
-    strength = 0.12 + 0.45 * np.clip((age - 25) / 55, 0, 1) * generator.uniform(0.4, 1.0)
-    reach = generator.uniform(1.5, 3.0)
-    horn = np.clip((np.abs(y + 14.0) - 18.0) / 14.0, 0.15, 1.0)
-    near = np.exp(-np.maximum(anatomy.from_ventricle - 1.0, 0) / np.float32(reach))
-    return np.float32(strength) * horn * near * (1 - anatomy.fluid)
-
-
-def _vessels(anatomy: Anatomy, generator: np.random.Generator) -> NDArray[np.float32]:
-    # Zero levels of a random field are sheets; where they cross the sulci they are lines, like vessels.
-    field_ = smooth_noise(generator, 11.0, anatomy.pose.grid.axes)
-    lines = np.exp(-((field_ / np.float32(0.13)) ** 2))
-    x, _, z = anatomy.pose.places
-    sinus = np.exp(-((x / np.float32(2.5)) ** 2)) * (anatomy.from_surface < 4.0) * (z > 0)
-    return (anatomy.fluid - anatomy.ventricle).clip(0, 1) * np.maximum(lines, sinus)
-
-
-def _choroid_plexus(anatomy: Anatomy) -> NDArray[np.float32]:
-    x, y, z = anatomy.pose.places
-    distance = ((np.abs(x) - 21.0) / 7.0) ** 2 + ((y + 39.0) / 8.0) ** 2 + ((z - 9.0) / 8.0) ** 2
-    return anatomy.ventricle * np.exp(-(distance.astype(np.float32) ** 2))
-
-
-def acquire(
-    images: Images,
-    brain: NDArray[np.bool_],
-    anatomy: Anatomy,
-    scanner: Scanner,
-    generator: np.random.Generator,
-) -> dict[str, NDArray[np.int16]]:
-    """Add bias field, Rician noise and the scanner's arbitrary unit.
-
-    Parameters
-    ----------
-    images : dict of float32 (X, Y, Z)
-        By modality, relative to white matter.
-    brain : bool (X, Y, Z)
-        Brain mask; outside it the scan is exactly 0, inside it at least 1.
-    anatomy : Anatomy
-        Gives the grid.
-    scanner : Scanner
-        Strength of bias and noise.
-    generator : numpy Generator
-        Stream for this purpose. Numbers that depend on the grid are drawn last.
-
-    Returns
-    -------
-    dict of int16 (X, Y, Z)
-    """
-    axes = anatomy.pose.grid.axes
-    gains: Images = {}
-    units = {}
-    for modality in MODALITIES:
-        bias = scanner.bias * smooth_noise(generator, 75.0, axes)
-        gains[modality] = np.exp(np.float32(1) * bias).astype(np.float32)
-        units[modality] = scanner.contrasts[modality].white * np.exp(generator.normal(0, 0.25))
-    # Larger voxels gather more signal; the floor stands for what motion and reconstruction leave.
-    spacing = anatomy.pose.grid.spacing
-    sigma = np.float32(max(scanner.noise * spacing**-0.5, 0.4 * scanner.noise))
-    out = {}
-    for modality in MODALITIES:
-        values = (images[modality] * gains[modality])[brain]
-        real = values + sigma * generator.standard_normal(values.shape, dtype=np.float32)
-        imaginary = sigma * generator.standard_normal(values.shape, dtype=np.float32)
-        measured = np.float32(units[modality]) * np.hypot(real, imaginary)
-        scan = np.zeros(brain.shape, dtype=np.int16)
-        scan[brain] = np.clip(np.rint(measured), 1, np.iinfo(np.int16).max).astype(np.int16)
-        out[modality] = scan
-    return out

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.phantoms import PHANTOM, PHANTOM_MS
+from support.phantoms import PHANTOMS
 from support.places import ROOT
 from support.small_heads import write_subject
 
@@ -17,7 +17,7 @@ from datasets.adapters.catalogue import dataset_names, find_entry, open_dataset
 from datasets.adapters.shifts import ShiftsAdapter
 from datasets.phantom.adapter import PhantomAdapter
 
-NAMES = ["brats21", "folder", "phantom", "phantom-ms", "shifts"]
+NAMES = sorted(["brats21", "folder", "shifts", *PHANTOMS])
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def test_what_is_trained_on_another_data_set_says_so() -> None:
 
 
 def test_the_phantoms_configurations_are_the_phantoms_own(tmp_path: Path) -> None:
-    for name, config in (("phantom", PHANTOM), ("phantom-ms", PHANTOM_MS)):
+    for name, config in PHANTOMS.items():
         adapter = open_dataset(name, None, tmp_path)
         assert adapter.config == config  # type: ignore[attr-defined]
         assert adapter.root == tmp_path / "data" / name

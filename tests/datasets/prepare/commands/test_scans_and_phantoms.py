@@ -7,7 +7,7 @@ from support.small_runs import QUIET
 from andi_bench.errors import UserError
 from andi_bench.workspace import Workspace
 from datasets.adapters.catalogue import open_dataset
-from datasets.prepare.commands.phantom_data import write_phantom
+from datasets.prepare.commands.phantom_data import Changed, write_phantom
 from datasets.prepare.commands.scans_steps import SHOWN, OwnScans, prepare_brats21, prepare_folder
 from datasets.prepare.place.subject_folder import Recipe
 
@@ -81,18 +81,21 @@ def test_a_template_goes_with_registration(tmp_path):
 @pytest.mark.parametrize("name", ["brats21", "fantom"])
 def test_only_a_phantom_can_be_written_ahead(tmp_path, name):
     with pytest.raises(UserError, match="phantom"):
-        write_phantom(name, Workspace(tmp_path / "workspace"), tmp_path, 4.0, 1)
+        write_phantom(name, Workspace(tmp_path / "workspace"), Changed(tmp_path, 4.0), 1)
 
 
-def test_a_phantom_of_other_voxels_has_a_folder_of_its_own(tmp_path, monkeypatch):
+def test_a_phantom_of_other_voxels_or_test_subjects_has_a_folder_of_its_own(tmp_path, monkeypatch):
     from datasets.phantom.adapter import PhantomAdapter
 
     written = []
     monkeypatch.setattr(
-        PhantomAdapter, "prepare", lambda self, report, workers: written.append(self.config.spacing)
+        PhantomAdapter, "prepare", lambda self, report, workers: written.append(self.config)
     )
-    place = Workspace(tmp_path)
-    assert write_phantom("phantom-ms", place, None, 2.5, 1) == tmp_path / "data" / "phantom-ms"
-    assert write_phantom("phantom", place, None, 4.0, 1) == tmp_path / "data" / "phantom-4mm"
-    assert write_phantom("phantom", place, tmp_path / "x", 4.0, 1) == tmp_path / "x"
-    assert written == [2.5, 4.0, 4.0]
+    data, place = tmp_path / "data", Workspace(tmp_path)
+    assert write_phantom("phantom-ms", place, Changed(), 1) == data / "phantom-ms"
+    assert write_phantom("phantom", place, Changed(spacing=4.0), 1) == data / "phantom-4mm"
+    assert write_phantom("phantom", place, Changed(tmp_path / "x", 4.0), 1) == tmp_path / "x"
+    assert write_phantom("phantom", place, Changed(test_seed=5), 1) == data / "phantom-seed5"
+    assert [config.spacing for config in written] == [2.5, 4.0, 4.0, 2.5]
+    sealed, other = written[1].seeds, written[3].seeds
+    assert (other.test, other.train, other.val) == (5, sealed.train, sealed.val)
