@@ -16,8 +16,11 @@ from andi_bench.metrics.points import RANKING
 from andi_bench.records.schema import RunRecord
 from andi_bench.records.search import find_records
 from andi_bench.records.states import superseded, why_older
-from leaderboard.statistics.families import between_datasets, table_statistics
+from leaderboard.statistics.across import MeanRanks, between_datasets, mean_ranks
+from leaderboard.statistics.families import table_statistics
 from leaderboard.statistics.family import NOTHING_MORE, Agreement, Extra, TableStatistics
+from leaderboard.statistics.group_tests import GroupTests, group_tests
+from leaderboard.tables.crossing import CrossTable, cross_tables
 from leaderboard.tables.pipelines import ALL, RAW, VALIDATED, View
 from leaderboard.tables.subgroups import GroupTable, group_tables
 from leaderboard.tables.table import Table, build_tables, with_findings
@@ -40,6 +43,12 @@ class Comparison:
         One a table, in the same order.
     agreements : tuple of Agreement
         Between the rankings of the data sets.
+    mean_ranks : tuple of MeanRanks
+        Over the data sets, one for each view.
+    group_tests : tuple of GroupTests
+        One a table by sub-group, in the same order.
+    crossed : tuple of CrossTable
+        Trained on one data set, tested on another, one for each view.
     base : tuple of Table
         What the tables are views of, each once.
     by : str or None
@@ -53,9 +62,17 @@ class Comparison:
     groups: tuple[GroupTable, ...] = ()
     statistics: tuple[TableStatistics, ...] = ()
     agreements: tuple[Agreement, ...] = ()
+    mean_ranks: tuple[MeanRanks, ...] = ()
+    crossed: tuple[CrossTable, ...] = ()
+    group_tests: tuple[GroupTests, ...] = ()
     base: tuple[Table, ...] = field(default=(), repr=False)
     by: str | None = None
     extra: Extra = NOTHING_MORE
+
+    def groups_of(self, table: Table) -> list[tuple[GroupTable, GroupTests]]:
+        """Return a table by sub-group, with its tests; [] where that was not asked for."""
+        pairs = zip(self.groups, self.group_tests, strict=True)
+        return [(part, tests) for part, tests in pairs if part.table is table]
 
     def statistics_of(self, table: Table) -> TableStatistics:
         """Return the statistics of one of the tables; empty where they were not asked for."""
@@ -151,8 +168,28 @@ def _compared(
 ) -> Comparison:
     tables, statistics = tuple(table for table, _ in pairs), tuple(found for _, found in pairs)
     groups = group_tables(tables, by) if by is not None else ()
-    between = between_datasets(tables, statistics)
-    return Comparison(tables, skipped, groups, statistics, between, tuple(base), by, extra)
+    agreements, ranks, crossed = _across(tables, extra)
+    return Comparison(
+        tables,
+        skipped,
+        groups,
+        statistics,
+        agreements,
+        ranks,
+        crossed,
+        tuple(group_tests(part.table, part.by, part.members) for part in groups),
+        tuple(base),
+        by,
+        extra,
+    )
+
+
+def _across(
+    tables: Sequence[Table], extra: Extra
+) -> tuple[tuple[Agreement, ...], tuple[MeanRanks, ...], tuple[CrossTable, ...]]:
+    with threadpool_limits(1, "blas"):
+        agreements, ranks = between_datasets(tables), mean_ranks(tables)
+    return agreements, ranks, cross_tables(tables, carried=extra.carry_thresholds)
 
 
 def _views(table: Table, pipeline: str) -> tuple[View, ...]:

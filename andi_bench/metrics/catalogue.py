@@ -7,57 +7,13 @@ To add a per-subject metric, write its function on a :class:`~andi_bench.metrics
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
-
 from andi_bench.metrics import exact, lesionwise, overlap, surface
 from andi_bench.metrics.metric import Metric
+from andi_bench.metrics.metric_series import COUNTED, SILENCE, at_rates, near, of_scans, stratified
 from andi_bench.metrics.points import RANKING_POINT, OperatingPoint
 
 _SATURATES = "it saturates where lesions are small"
-_COUNTED = "it is counted over lesions, and subjects are the blocks of the tests"
-_SILENCE = "it rewards maps that find nothing"
 _ONE_TO_ONE = "26-connected, IoU > 0.1, one to one"
-
-
-def _stratified() -> Iterator[Metric]:
-    """Yield what ``subjects.csv`` has of each size of lesion, and the sensitivity, counted over all lesions of the size."""
-    for stratum in lesionwise.STRATA:
-        for key, which, measure in (
-            ("lesions", "", lesionwise.stratum_lesions),
-            ("lesions_found", " that were found", lesionwise.stratum_found),
-        ):
-            yield Metric(
-                key=f"{key} {stratum}",
-                title=f"Lesions{' found' if which else ''} {stratum}",
-                definition=f"Number of lesions {stratum}{which}.",
-                counts=True,
-                measure=partial(measure, stratum=stratum),
-                shown=frozenset(),
-                counted=False,
-            )
-        yield Metric(
-            key=f"lesion_sensitivity {stratum}",
-            title=f"Lesion sensitivity {stratum}",
-            definition=f"Share of all subjects' lesions {stratum} that were found (a tenth of one is detected).",
-            unranked=_COUNTED,
-            over="lesion",
-            ratio=((f"lesions_found {stratum}",), (f"lesions {stratum}",)),
-            shown=frozenset({"exports"}),
-        )
-
-
-def _near() -> Iterator[Metric]:
-    """Yield the normalised surface distance at each tolerance."""
-    for limit in surface.TOLERANCES_MM:
-        yield Metric(
-            key=f"nsd{limit:g}",
-            title=f"NSD {limit:g} mm",
-            definition=f"Share of the two surfaces' voxels within {limit:g} mm of the other surface; nothing detected: 0.",
-            over="lesion",
-            measure=partial(surface.nsd, tolerance=limit),
-            shown=frozenset({"exports"}),
-        )
 
 
 _ENTRIES: tuple[Metric, ...] = (
@@ -163,14 +119,15 @@ _ENTRIES: tuple[Metric, ...] = (
         key="any_detection_lesion_free",
         title="Any detection, lesion-free",
         definition=f"Share of the subjects without a lesion in whom anything is detected at {RANKING_POINT.name}.",
+        yes_or_no=True,
         higher_is_better=False,
-        unranked=_SILENCE,
+        unranked=SILENCE,
         over="lesion-free",
         at="reachable",
         measure=lesionwise.any_detection,
         column="any_detection",
         interval="beside",
-        shown=frozenset({"exports", "column"}),
+        shown=frozenset({"exports", "column", "groups"}),
         priority=9,
     ),
     Metric(
@@ -181,13 +138,14 @@ _ENTRIES: tuple[Metric, ...] = (
             "them."
         ),
         higher_is_better=False,
-        unranked=_SILENCE,
+        unranked=SILENCE,
         over="lesion-free",
         at="reachable",
         measure=lesionwise.false_positive_rate,
         column="false_positive_rate",
+        interval="beside",
         digits=4,
-        shown=frozenset({"exports", "column"}),
+        shown=frozenset({"exports", "column", "groups"}),
     ),
     Metric(
         key="false_positive_ml_lesion_free",
@@ -198,14 +156,14 @@ _ENTRIES: tuple[Metric, ...] = (
         ),
         unit="ml",
         higher_is_better=False,
-        unranked=_SILENCE,
+        unranked=SILENCE,
         over="lesion-free",
         at="reachable",
         measure=lesionwise.false_positive_volume,
         column="false_positive_ml",
         interval="beside",
         digits=2,
-        shown=frozenset({"exports", "column"}),
+        shown=frozenset({"exports", "column", "groups"}),
         priority=9,
     ),
     Metric(
@@ -254,7 +212,7 @@ _ENTRIES: tuple[Metric, ...] = (
         digits=1,
         shown=frozenset({"exports", "column"}),
     ),
-    *_near(),
+    *near(),
     Metric(
         key="ndsc",
         title="nDSC",
@@ -344,7 +302,7 @@ _ENTRIES: tuple[Metric, ...] = (
             f"The same F1 at {RANKING_POINT.name} with TP, FP and FN summed over all subjects with a lesion: who has many "
             "lesions weighs more."
         ),
-        unranked=_COUNTED,
+        unranked=COUNTED,
         over="lesion",
         ratio=(("lesions_matched", "lesions_matched"), ("lesions", "detections")),
         shown=frozenset({"exports", "column"}),
@@ -356,13 +314,15 @@ _ENTRIES: tuple[Metric, ...] = (
         definition=f"Detections that match no lesion, per volume with a lesion, at {RANKING_POINT.name}.",
         counts=True,
         higher_is_better=False,
-        unranked=_SILENCE,
+        unranked=SILENCE,
         over="lesion",
         measure=lesionwise.unmatched_detections,
         digits=1,
         shown=frozenset({"exports", "column", "subjects"}),
     ),
-    *_stratified(),
+    *stratified(),
+    *of_scans(),
+    *at_rates(),
     Metric(
         key="prevalence",
         title="Prevalence",

@@ -36,6 +36,12 @@ def compared_pooled() -> list[MetricAt]:
     return [found for metric in pooled if metric.at == "map" for found in compared_of(metric)]
 
 
+def compared_of_scans() -> list[MetricAt]:
+    """Return what tables compare of the scans as wholes, and of all lesions over all thresholds."""
+    found = [metric for metric in CATALOGUE.values() if metric.over in ("scans", "lesions")]
+    return [one for metric in found for one in compared_of(metric)]
+
+
 def compared_rates() -> list[MetricAt]:
     """Return the false-positive rates on the test subjects at the points that have a nominal one."""
     return compared_of(CATALOGUE["test_fpr"])
@@ -56,6 +62,7 @@ def compared() -> dict[str, MetricAt]:
     parts = (
         *compared_per_subject(),
         *compared_counted(),
+        *compared_of_scans(),
         *compared_pooled(),
         *compared_rates(),
     )

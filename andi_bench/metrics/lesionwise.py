@@ -100,11 +100,8 @@ def lesion_wise(detection: NDArray[Any], lesion: NDArray[Any], voxel_ml: float) 
     """
     detection, lesion = np.asarray(detection, dtype=bool), np.asarray(lesion, dtype=bool)
     same_shape(detection=detection, lesion=lesion)
-    lesion_of, lesions = components(lesion)
-    detection_of, detections = components(detection)
-    shared = detection & lesion
-    size = np.bincount(lesion_of[lesion], minlength=lesions + 1)[1:]
-    covered = np.bincount(lesion_of[shared], minlength=lesions + 1)[1:]
+    known, (detection_of, detections) = LesionLabels(lesion), components(detection)
+    size, covered = known.size, known.covered(detection_of)
     # In integers, so that exactly a tenth counts as found.
     found = covered * round(1 / FOUND_SHARE) >= size
     # The tolerances keep a lesion of just a limit in its stratum whatever the rounding of the voxel's volume.
@@ -116,12 +113,51 @@ def lesion_wise(detection: NDArray[Any], lesion: NDArray[Any], voxel_ml: float) 
         )
         for index, name in enumerate(STRATA)
     }
-    matches = 0
-    if lesions and shared.any():
-        area = np.bincount(detection_of[detection], minlength=detections + 1)[1:]
-        pairs = _overlapping(lesion_of[shared], detection_of[shared], size, area)
-        matches = most_matches(*pairs)
-    return LesionWise(lesions, int(np.count_nonzero(found)), detections, matches, strata)
+    matches = known.matches(detection_of, detections)
+    return LesionWise(len(size), int(np.count_nonzero(found)), detections, matches, strata)
+
+
+class LesionLabels:
+    """The lesions of one subject, found once and matched with any number of detections.
+
+    Parameters
+    ----------
+    lesion : bool (X, Y, Z)
+        Mask.
+
+    Attributes
+    ----------
+    size : int64 (L,)
+        Voxels of each lesion.
+    """
+
+    def __init__(self, lesion: NDArray[np.bool_]) -> None:
+        labels, count = components(lesion)
+        self._where = np.nonzero(lesion)
+        self._label = labels[self._where]
+        self.size = np.bincount(self._label, minlength=count + 1)[1:]
+
+    def covered(self, detection_of: NDArray[Any]) -> NDArray[np.int64]:
+        """Return how many voxels of each lesion are detected, int64 (L,), from the detections' labels (X, Y, Z)."""
+        hit = self._label[detection_of[self._where] > 0]
+        return np.bincount(hit, minlength=len(self.size) + 1)[1:]
+
+    def matches(self, detection_of: NDArray[Any], detections: int) -> int:
+        """Return how many lesions match a detection, one to one.
+
+        Parameters
+        ----------
+        detection_of : int (X, Y, Z)
+            Labels of the detections, 1..N, 0 where nothing is detected.
+        detections : int
+            Their number N.
+        """
+        at_lesion = detection_of[self._where]
+        both = at_lesion > 0
+        if not both.any():
+            return 0
+        area = np.bincount(detection_of[detection_of > 0], minlength=detections + 1)[1:]
+        return most_matches(*_overlapping(self._label[both], at_lesion[both], self.size, area))
 
 
 def _overlapping(

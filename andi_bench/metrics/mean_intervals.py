@@ -154,9 +154,33 @@ def share_interval(
     mean = found.mean if centre is None else centre
     if found.variance <= 0 or not 0 < mean < 1:
         return None
-    reach = t_quantile(found.degrees) * math.sqrt(found.variance) / (mean * (1 - mean))
+    return logit_limits(mean, found.variance, found.degrees)
+
+
+def logit_limits(mean: float, variance: float, degrees: float) -> tuple[float, float]:
+    """Return the 95 % interval of a share in (0, 1) from its variance: Student's t on the logit, by the delta method."""
+    reach = t_quantile(degrees) * math.sqrt(variance) / (mean * (1 - mean))
     logit = math.log(mean / (1 - mean))
     return _inverse_logit(logit - reach), _inverse_logit(logit + reach)
+
+
+def proportion_interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Return the 95 % interval of how many say yes where all subjects agree: that of Clopper and Pearson (1934).
+
+    Parameters
+    ----------
+    values : float64 (S, T)
+        All 0, or all 1.
+
+    Returns
+    -------
+    (float, float) or None
+        None where they do not agree, and for fewer than :data:`FEWEST` subjects.
+    """
+    if len(values) < FEWEST or values.min() != values.max() or values.max() not in (0, 1):
+        return None
+    least = ((1 - LEVEL) / 2) ** (1 / len(values))
+    return (least, 1.0) if values.max() == 1 else (0.0, 1 - least)
 
 
 def amount_intervals(

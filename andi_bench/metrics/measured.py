@@ -13,6 +13,7 @@ from typing import Any
 
 from andi_bench.metrics.catalogue import CATALOGUE
 from andi_bench.metrics.points import POINTS
+from andi_bench.metrics.threshold_spread import resampled_thresholds
 
 
 def measured() -> dict[str, str]:
@@ -30,6 +31,11 @@ def measured() -> dict[str, str]:
         functions = (_text(point.search), _text(point.detect))
         found[f"point {name}"] = _hash(point.source, point.rate, *functions)
     return found
+
+
+def measured_in_records() -> dict[str, str]:
+    """Return the same, and what a record says beside: how validation subjects are resampled."""
+    return {**measured(), "threshold spread": _hash(_text(resampled_thresholds))}
 
 
 def _text(function: Callable[..., Any] | None) -> str:

@@ -32,19 +32,22 @@ class Metric:
         Such as ``mm``; "" for a share or a number of things.
     counts : bool
         Whether it is a number of things: no share, though it has no unit. Intervals of shares stand on the logit of their mean.
+    yes_or_no : bool
+        Whether it is 0 or 1 of each subject: its mean has an interval where all subjects agree, too.
     higher_is_better : bool
         Which way it points.
     unranked : str
         Why it never ranks; "" where it may when asked for.
-    over : {"lesion", "all", "lesion-free", "pooled"}
+    over : {"lesion", "all", "lesion-free", "pooled", "scans", "lesions"}
         Whom it is a mean over: the subjects with a lesion (of the others it is undefined), all, those without; or no
-        mean, but one number over the voxels of all subjects together.
+        mean, but one number over the voxels of all subjects together, over the scans with a lesion and those without, or
+        over all subjects' lesions at many thresholds.
     at : {"map", "every", "reachable", "ranking", "rated"}
         Where it is measured: on the map itself, without a threshold; at every operating point; at all but upper
         bounds; at the one that ranks; at those with a nominal false-positive rate.
     measure : callable, optional
-        From a :class:`~andi_bench.metrics.case.Case` to a number, None where undefined. None for pooled metrics, and
-        with ``ratio``.
+        From a :class:`~andi_bench.metrics.case.Case` to a number, None where undefined. None for what is no figure of
+        single subjects, and with ``ratio``.
     ratio : pair of tuples of str, optional
         Of a share that is counted over all subjects with a lesion: the columns of ``subjects.csv`` whose sum is divided, and
         those by whose sum it is divided; one may stand there twice. Such a metric never ranks.
@@ -80,9 +83,10 @@ class Metric:
     definition: str
     unit: str = ""
     counts: bool = False
+    yes_or_no: bool = False
     higher_is_better: bool = True
     unranked: str = ""
-    over: Literal["lesion", "all", "lesion-free", "pooled"] = "all"
+    over: Literal["lesion", "all", "lesion-free", "pooled", "scans", "lesions"] = "all"
     at: Literal["map", "every", "reachable", "ranking", "rated"] = "ranking"
     measure: Callable[[Case], float | None] | None = None
     ratio: tuple[tuple[str, ...], tuple[str, ...]] | None = None
@@ -108,6 +112,11 @@ class Metric:
     def field(self) -> str:
         """Its column in ``subjects.csv``, or its field in the record's pooled part."""
         return self.column or self.key
+
+    @property
+    def of_subjects(self) -> bool:
+        """Whether it is a mean, or a ratio of sums, over subjects."""
+        return self.over in ("lesion", "all", "lesion-free")
 
     @property
     def share(self) -> bool:

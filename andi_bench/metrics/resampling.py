@@ -39,3 +39,25 @@ def draws_of(subjects: int, resamples: int, seed: int = DRAW_SEED) -> NDArray[np
     draws = resample_counts(subjects, resamples, np.random.default_rng(seed))
     draws.flags.writeable = False
     return draws
+
+
+def stratified_draws(
+    strata: NDArray[np.bool_], resamples: int, seed: int = DRAW_SEED
+) -> NDArray[np.int64]:
+    """Return resamples of subjects of two kinds, each kind drawn from its own, int64 (R, S).
+
+    How many have a lesion is a choice of who made the data set, not of chance: a resample without any, or with nothing
+    else, tells nothing. Those of the first kind are the resamples of :func:`draws_of`, whoever else is there.
+
+    Parameters
+    ----------
+    strata : bool (S,)
+        The kind of each subject, such as whether it has a lesion.
+    resamples, seed : int
+        As for :func:`draws_of`.
+    """
+    out = np.empty((resamples, len(strata)), dtype=np.int64)
+    for own, kind in ((seed, strata), (seed + 1, ~strata)):
+        if kind.any():
+            out[:, kind] = draws_of(int(np.count_nonzero(kind)), resamples, own)
+    return out

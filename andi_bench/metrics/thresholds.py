@@ -128,7 +128,7 @@ def dice_curve(histograms: Sequence[ScoreHistogram], region: Region = "brain") -
     nobody = not any(counted)
     if nobody:
         merged = ScoreHistogram.merge(histogram.in_region(region) for histogram in histograms)
-    keys = _edges(merged)
+    keys = edge_keys(merged)
     dice, most = np.zeros(len(keys)), np.zeros(len(keys))
     for histogram, one in zip(histograms, counted, strict=True):
         if not (one or nobody):
@@ -136,10 +136,10 @@ def dice_curve(histograms: Sequence[ScoreHistogram], region: Region = "brain") -
         hits, misses = histogram.counts_from(keys, region)
         lesion = histogram.totals(region)[0]
         detected = hits + misses
-        dice += _dice(hits, detected, lesion)
+        dice += dice_of(hits, detected, lesion)
         # Within a bin, at best the lesion voxels of its lower edge with the detection of its upper one.
         after = np.append(detected[1:], detected[-1])
-        most += _dice(hits, np.maximum(after, hits) if lesion else after, lesion)
+        most += dice_of(hits, np.maximum(after, hits) if lesion else after, lesion)
     threshold = merged.thresholds(keys)
     one_score = np.append(score_keys(threshold[1:]) == keys[:-1], True)
     most = np.where(one_score, dice, np.maximum(most, dice))
@@ -198,7 +198,7 @@ def _dice_inside(
     for histogram, (both, marked) in zip(kept, inside, strict=True):
         hits, misses = histogram.counts_from(end + np.uint32(1), region)
         detected = hits + misses + _between(both, keys, end)
-        dice += _dice(hits + _between(marked, keys, end), detected, histogram.totals(region)[0])
+        dice += dice_of(hits + _between(marked, keys, end), detected, histogram.totals(region)[0])
     return key_scores(keys), dice / len(inside)
 
 
@@ -242,7 +242,7 @@ def false_positive_thresholds(
         if not 0 <= rate <= 1:
             raise ValueError(f"false-positive rate {rate}: a share in [0, 1] wanted")
     merged = ScoreHistogram.merge(_without_lesion(histogram, region) for histogram in histograms)
-    keys = _edges(merged)
+    keys = edge_keys(merged)
     total = merged.totals(region)[1]
     count = merged.counts_from(keys, region)[1]
     above = count / total
@@ -362,7 +362,7 @@ def yen_detection(
     return (dilated if brain is None else dilated & brain), threshold
 
 
-def _edges(merged: ScoreHistogram) -> NDArray[np.uint32]:
+def edge_keys(merged: ScoreHistogram) -> NDArray[np.uint32]:
     """Return the keys above which every subject's counts are exact, ascending, the last above all scores."""
     if not len(merged.start):
         raise ValueError("no voxels to find a threshold on")
@@ -380,6 +380,9 @@ def _without_lesion(histogram: ScoreHistogram, region: Region) -> ScoreHistogram
     return ScoreHistogram(histogram.start[kept], histogram.shift[kept], counts[kept])
 
 
-def _dice(hits: NDArray[np.int64], detected: NDArray[np.int64], lesion: int) -> NDArray[np.float64]:
+def dice_of(
+    hits: NDArray[np.int64], detected: NDArray[np.int64], lesion: int
+) -> NDArray[np.float64]:
+    """Return 2 ``hits`` / (``detected`` + ``lesion``), 1 where there is neither lesion nor detection."""
     both = detected + lesion
     return np.where(both > 0, 2 * hits / np.maximum(both, 1), 1.0)

@@ -18,7 +18,12 @@ from andi_bench.metrics.histograms.pooled import (
     ranked_precision,
 )
 from andi_bench.metrics.histograms.scores import Region
-from andi_bench.metrics.resampling import RESAMPLES, resample_counts
+from andi_bench.metrics.resampling import (
+    DRAW_SEED,
+    RESAMPLES,
+    resample_counts,
+    stratified_draws,
+)
 
 _GROUPS = 4096
 _CHUNK = 64
@@ -139,14 +144,15 @@ def pooled_resamples(
 
 def bootstrap_pooled(
     histograms: Sequence[ScoreHistogram],
-    rng: np.random.Generator,
     resamples: int = RESAMPLES,
     region: Region = "brain",
     level: float = 0.95,
+    seed: int = DRAW_SEED,
 ) -> dict[str, Interval]:
     """Pooled average precision and AUROC with their intervals; resamples that leave one undefined are left out.
 
-    Parameters as for :func:`bootstrap_mean` and :func:`pooled_resamples`.
+    Subjects with a lesion and those without are drawn apart (:func:`andi_bench.metrics.resampling.stratified_draws`).
+    Parameters as for :func:`bootstrap_mean` and :func:`pooled_resamples`; ``seed`` of the draws.
 
     Returns
     -------
@@ -161,7 +167,8 @@ def bootstrap_pooled(
     }
     if not resamples or centres["ap"] is None:
         return {}
-    draws = resample_counts(len(histograms), resamples, rng)
+    ill = np.array([histogram.totals(region)[0] > 0 for histogram in histograms])
+    draws = stratified_draws(ill, resamples, seed)
     values = pooled_resamples(histograms, draws, region, merged)
     out = {}
     for name, centre in centres.items():

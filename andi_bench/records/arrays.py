@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,38 @@ def read_validation(
     return list(found.values())
 
 
+def read_histograms(
+    folder: Path, chain: str, grid: str = "working"
+) -> Iterator[tuple[str, ScoreHistogram]]:
+    """Read the reported subjects' histograms one by one: name and histogram.
+
+    Parameters
+    ----------
+    folder : Path
+        The record's.
+    chain : str
+        Post-processing.
+    grid : str
+        ``working`` or ``native``.
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read.
+    """
+    start, path = f"{TESTED[grid]}{chain}/", folder / HISTOGRAMS
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            owners = dict.fromkeys(
+                name.rpartition("/")[0] for name in arrays.files if name.startswith(start)
+            )
+            for owner in owners:
+                parts = {part: arrays[f"{owner}/{part}"] for part in ARRAYS}
+                yield owner.removeprefix(start), ScoreHistogram.from_arrays(parts)
+    except Exception as error:  # zipfile, zlib and numpy each raise their own
+        raise _unreadable(path, error) from error
+
+
 class _Chains:
     """The reported subjects' histograms, put together from arrays that come one by one."""
 
@@ -164,6 +196,9 @@ def _read_arrays(path: Path, start: str = "") -> dict[str, NDArray[Any]]:
             names = [name for name in arrays.files if name.startswith(start)]
             return {name.removeprefix(start): arrays[name] for name in names}
     except Exception as error:  # zipfile, zlib and numpy each raise their own
-        raise UserError(
-            f"{path}: not a file of plain arrays ({(str(error).splitlines() or ['empty'])[0]})"
-        ) from error
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    first = (str(error).splitlines() or ["empty"])[0]
+    return UserError(f"{path}: not a file of plain arrays ({first})")

@@ -7,9 +7,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from andi_bench.names import folder_word
+from andi_bench.records.summaries import ChainSummary as ChainSummary
+from andi_bench.records.summaries import FrocAt as FrocAt
+from andi_bench.records.summaries import FrocCurve as FrocCurve
+from andi_bench.records.summaries import Part as Part
+from andi_bench.records.summaries import Pooled as Pooled
+from andi_bench.records.summaries import RecordedThreshold as RecordedThreshold
+from andi_bench.records.summaries import ScanLevel as ScanLevel
+from andi_bench.records.summaries import SubjectSummary as SubjectSummary
+from andi_bench.records.summaries import ThresholdSpread as ThresholdSpread
 
 SCHEMA: Literal[5] = 5
 IDENTITY: Literal[2] = 2
@@ -22,21 +31,25 @@ GRID = "grid"
 LESION_ML = "lesion_ml"
 """Column of ``subjects.csv`` with the volume of a subject's lesions in the brain, ml."""
 
+NOTHING, EVERYTHING = "nothing", "everything"
+"""References: an empty detection, and the whole brain detected."""
+
 READABLE = (1, 2, 3, 4, 5)
 """Versions that can be read: 2 added what 1 leaves at its default (sub-groups, native grid, paper's protocol), 3 what names
 the state of the data (:data:`IDENTITY`, ``asked``, ``former``, ``files``, ``data_fingerprint``), 4 the version of the protocol (:attr:`Protocol.version`), 5 what a frozen threshold reaches on
-the validation subjects (:attr:`RecordedThreshold.reached`)."""
+the validation subjects (:attr:`RecordedThreshold.reached`) and its own uncertainty (:class:`ThresholdSpread`), figures of scans,
+FROC and reference rows."""
 
+
+NOT_KNOWN = "not known"
+"""Name of the sub-group of those whose column is empty."""
+
+SMALLEST_GROUP = 5
+"""Subjects: of fewer, no figure of a sub-group is given, for they say nothing of the group."""
 
 MATCHED_SINCE = LESION_FREE_APART = 2
 """Version of the protocol from which on lesions and detections are matched one to one, and from which on thresholds and means
 are over subjects with a lesion, the others apart."""
-
-
-class Part(BaseModel):
-    """Base of the record's parts: unknown keys and non-finite numbers are refused, values are fixed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class RunInfo(Part):
@@ -133,63 +146,10 @@ class GuardResult(Part):
     detail: str = ""
 
 
-class RecordedThreshold(Part):
-    """A threshold and where it comes from.
-
-    ``threshold`` None: one per volume, or none could be found. ``edge``: the optimum lies at the end of
-    the scores. ``test_fpr``: share of lesion-free brain voxels of the test split above it. ``reached``: of a threshold that
-    the validation subjects decide, what it reaches on those it was found on: their mean Dice, or the rate that it was
-    looked for by; None for other points, where nobody counts, and in older records.
-    """
-
-    threshold: float | None = None
-    edge: bool = False
-    how: str = ""
-    test_fpr: float | None = None
-    reached: float | None = None
-
-
-class Pooled(Part):
-    """Figures over all voxels of all subjects, with subject-bootstrap 95 % limits; None where undefined.
-
-    ``ap_error`` and ``auroc_error`` bound how far a figure can be from exact, proven; 0 where the voxels were counted
-    one by one (``exact``).
-    """
-
-    ap: float | None = None
-    ap_low: float | None = None
-    ap_high: float | None = None
-    ap_error: float | None = None
-    auroc: float | None = None
-    auroc_low: float | None = None
-    auroc_high: float | None = None
-    auroc_error: float | None = None
-    exact: bool = False
-    prevalence: float | None = None
-
-
-class SubjectSummary(Part):
-    """A per-subject metric over the ``n`` subjects where it is defined, with bootstrap 95 % limits of the mean."""
-
-    mean: float | None = None
-    median: float | None = None
-    low: float | None = None
-    high: float | None = None
-    n: int = 0
-    undefined: int = 0
-
-
-class ChainSummary(Part):
-    """Results of one chain of post-processing; keys of ``subjects`` are those of the catalogue, such as ``ap``, with their operating point as ``dice@...``."""
-
-    pooled: Pooled = Pooled()
-    subjects: dict[str, SubjectSummary] = Field(default_factory=dict)
-
-
 class Group(Part):
     """Test subjects that share something: ``name`` such as ``ljubljana`` or ``Q1 (23 to 41)``, results by chain.
 
-    With fewer than three subjects there are no limits.
+    A figure that rests on fewer than :data:`SMALLEST_GROUP` subjects has no value; in records before schema 5 it may have one.
     """
 
     name: str
@@ -205,6 +165,7 @@ class GridResults(Part):
     operating_points: dict[str, dict[str, RecordedThreshold]] = Field(default_factory=dict)
     summary: dict[str, ChainSummary]
     groups: dict[str, tuple[Group, ...]] = Field(default_factory=dict)
+    references: dict[str, ChainSummary] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -263,7 +224,7 @@ class RunRecord(Part):
 
     ``operating_points``, ``summary``, ``groups`` and ``notes`` are those of the working grid; ``native`` holds the
     same on the scans' own grids, where that was asked for (:meth:`on_grid`). ``groups`` is keyed by what the subjects
-    were grouped by. ``unranked`` is the reason why the run has no rank, None where it may have one.
+    were grouped by, ``references`` by :data:`NOTHING` and :data:`EVERYTHING`: what they give on the same subjects. ``unranked`` is the reason why the run has no rank, None where it may have one.
     """
 
     version: Literal[1, 2, 3, 4, 5] = Field(SCHEMA, alias="schema")
@@ -275,6 +236,7 @@ class RunRecord(Part):
     operating_points: dict[str, dict[str, RecordedThreshold]] = Field(default_factory=dict)
     summary: dict[str, ChainSummary]
     groups: dict[str, tuple[Group, ...]] = Field(default_factory=dict)
+    references: dict[str, ChainSummary] = Field(default_factory=dict)
     native: GridResults | None = None
     lesions: Lesions | None = None
     paper: Paper | None = None
@@ -320,6 +282,7 @@ class RunRecord(Part):
                 "operating_points": found.operating_points,
                 "summary": found.summary,
                 "groups": found.groups,
+                "references": found.references,
                 "notes": found.notes,
                 "native": None,
                 "paper": None,

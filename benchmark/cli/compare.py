@@ -63,6 +63,13 @@ def _compare(
             help="first hold every file of every record against its digest; without it, those that are read",
         ),
     ] = False,
+    carry_thresholds: Annotated[
+        bool,
+        typer.Option(
+            "--carry-thresholds",
+            help="also Dice of each data set at thresholds that were frozen on the others",
+        ),
+    ] = False,
     records: Annotated[
         list[Path] | None,
         typer.Option(help="folder of run records; repeated: merged; default: the workspace's"),
@@ -94,7 +101,7 @@ def _compare(
         by,
         metric,
         seeds=_seeds(seeds) if seeds is not None else None,
-        extra=Extra(older=older, schemes=schemes, margin=margin),
+        extra=Extra(older=older, schemes=schemes, margin=margin, carry_thresholds=carry_thresholds),
     )
     drawn: list[Path] = []
     for export, path in in_order(exports):

@@ -112,6 +112,11 @@ def sees_lesion(candidate: Candidate) -> str:
     _, healthy = candidate.phantom.volumes(candidate.run.preprocessing)
     if "flair" not in healthy.modalities:
         raise NotApplicable(f"no FLAIR among {', '.join(healthy.modalities)}")
+    needs = candidate.cls.requires
+    if needs and "flair" not in needs:
+        raise NotApplicable(
+            f"the lesion is planted into FLAIR, the method reads {', '.join(needs)}"
+        )
     planted, lesion = plant_lesion(healthy)
     scores = candidate.score(candidate.trained, planted)
     inside = float(np.median(scores[lesion]))

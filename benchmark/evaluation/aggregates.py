@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from andi_bench.metrics.catalogue import over_all_lesions, summarised
+from andi_bench.metrics.catalogue import CATALOGUE, over_all_lesions, summarised
 from andi_bench.metrics.exact import Ranking
 from andi_bench.metrics.histograms.histogram import ScoreHistogram
 from andi_bench.metrics.histograms.pooled import pooled_auroc, pooled_average_precision
 from andi_bench.metrics.metric import Metric
 from andi_bench.metrics.points import POINTS
 from andi_bench.metrics.resampling import DRAW_SEED, resample_counts
+from andi_bench.metrics.scan_level import scan_auroc
 from andi_bench.metrics.uncertainty import bootstrap_mean, bootstrap_pooled
-from andi_bench.records.schema import LESION_ML, Pooled, SubjectSummary
+from andi_bench.records.schema import LESION_ML, Pooled, ScanLevel, SubjectSummary
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_SCAN_SCORE = CATALOGUE["scan_score"].field
 
 LARGEST_ERROR = 1e-4
 """Beyond this proven error of a pooled figure, voxels are counted one by one."""
@@ -68,7 +71,7 @@ def pooled_figures(
                 "exact": True,
             }
         )
-    intervals = bootstrap_pooled(histograms, np.random.default_rng(DRAW_SEED), bootstraps)
+    intervals = bootstrap_pooled(histograms, bootstraps)
     limits: dict[str, float] = {}
     for name, interval in intervals.items():
         limits |= {f"{name}_low": interval.low, f"{name}_high": interval.high}
@@ -106,6 +109,29 @@ def subject_figures(
             if metric.is_at(POINTS[name]):
                 out[f"{metric.key}@{name}"] = _counted(lines, metric, bootstraps)
     return out
+
+
+def scan_figures(table: pd.DataFrame) -> ScanLevel | None:
+    """Tell the scans with a lesion from those without; None without either kind.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Lines of one chain, as in ``subjects.csv``.
+    """
+    once = table.drop_duplicates("subject").dropna(subset=[_SCAN_SCORE])
+    scores = once[_SCAN_SCORE].to_numpy(dtype=np.float64)[:, None]
+    ill = once[LESION_ML].to_numpy() > 0
+    found = scan_auroc(scores[ill], scores[~ill])
+    if found is None:
+        return None
+    return ScanLevel(
+        auroc=found.value,
+        low=found.low,
+        high=found.high,
+        lesion=found.lesion,
+        lesion_free=found.lesion_free,
+    )
 
 
 def _counted(lines: pd.DataFrame, metric: Metric, bootstraps: int) -> SubjectSummary:

@@ -16,15 +16,10 @@ from andi_bench.metrics.histograms.scores import score_keys
 from andi_bench.metrics.overlap import Overlap, counts
 from andi_bench.metrics.points import POINTS, RANKING_POINT, OperatingPoint, freeze, points_from
 from andi_bench.metrics.postprocessing import PostProcessing
-from andi_bench.records.schema import LESION_ML, RecordedThreshold
-from benchmark.evaluation.measurement import (
-    Loader,
-    Measured,
-    Row,
-    brain_scores,
-    measure_at,
-    point_values,
-)
+from andi_bench.metrics.threshold_spread import resampled_thresholds
+from andi_bench.records.schema import LESION_ML, RecordedThreshold, ThresholdSpread
+from benchmark.evaluation.case_values import Row, point_values
+from benchmark.evaluation.measurement import Loader, Measured, brain_scores, measure_at
 
 _NO_SCORES, _NO_MASK = np.zeros((0, 0, 0), dtype=np.float32), np.zeros((0, 0, 0), dtype=bool)
 
@@ -110,6 +105,49 @@ def checked_points(
     }
     own = {point.name: RecordedThreshold(how=point.how) for point in points_from("volume")}
     return {**found, **own}
+
+
+def with_spread(
+    points: Mapping[str, RecordedThreshold],
+    chain: PostProcessing,
+    calibration: Sequence[ScoreHistogram],
+    tested: Sequence[ScoreHistogram],
+    resamples: int,
+) -> dict[str, RecordedThreshold]:
+    """Return a chain's points; the one that ranks says how far other validation subjects would have moved it.
+
+    Parameters
+    ----------
+    points : mapping of str to RecordedThreshold
+        Of one chain.
+    chain : PostProcessing
+        It.
+    calibration, tested : sequence of ScoreHistogram
+        Of the validation and of the test subjects.
+    resamples : int
+        Of the validation subjects with a lesion; 0: nothing is said.
+    """
+    name = RANKING_POINT.name
+    if not resamples or name not in points:
+        return dict(points)
+    found = resampled_thresholds(calibration, tested, resamples)
+    if found is None:
+        return dict(points)
+    spread = ThresholdSpread(subjects=found.subjects, resamples=resamples)
+    if found.subjects > 1:
+        figures = _quantiles(found.thresholds.astype(np.float64), "")
+        # what histograms give is before small detections are removed
+        if not chain.min_component_ml and np.isfinite(found.dice).all():
+            figures |= _quantiles(found.dice, "dice_")
+        spread = spread.model_copy(update=figures)
+    return {**points, name: points[name].model_copy(update={"spread": spread})}
+
+
+def _quantiles(values: NDArray[np.float64], name: str) -> dict[str, float]:
+    """Return quantiles that are values themselves, and the standard deviation."""
+    cuts = np.percentile(values, [2.5, 50, 97.5], method="inverted_cdf").tolist()
+    named = {f"{name}{key}": cut for key, cut in zip(("low", "median", "high"), cuts, strict=True)}
+    return {**named, f"{name}sd": float(values.std(ddof=1)) if len(values) > 1 else 0.0}
 
 
 def upper_bounds(

@@ -6,29 +6,26 @@ No torch here: worker processes start quickly.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
 from andi_bench.metrics.case import Case
-from andi_bench.metrics.catalogue import per_subject
 from andi_bench.metrics.histograms.binning import score_histogram
 from andi_bench.metrics.histograms.histogram import ScoreHistogram
 from andi_bench.metrics.histograms.scores import NonFiniteScores
-from andi_bench.metrics.metric import Metric
 from andi_bench.metrics.points import POINTS, OperatingPoint, points_from
 from andi_bench.metrics.postprocessing import PostProcessing
 from andi_bench.metrics.thresholds import detect
 from andi_bench.records.schema import LESION_ML
+from benchmark.evaluation.case_values import Row, map_values, point_values, reference_rows
 from benchmark.scoring.map_store import ScoredSubject
 from datasets.scans.grid import map_to_native
 from datasets.volume import LesionLoss
 
 Loader = Callable[[str], ScoredSubject]
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -36,7 +33,8 @@ class Measured:
     """What is kept of a test subject once its volume has left memory.
 
     ``above``: by chain and frozen operating point, lesion-free brain voxels above the threshold, before small detections
-    are removed. ``ignored``: voxels of the brain that count for nobody.
+    are removed. ``ignored``: voxels of the brain that count for nobody. ``references``: a line for each detection that
+    looks at no scan.
     """
 
     subject: str
@@ -52,10 +50,11 @@ class Measured:
     above: dict[str, dict[str, int]]
     notes: tuple[str, ...] = ()
     ignored: int = 0
+    references: dict[str, Row] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class _Truth:
+class Truth:
     """What a map is held against, on the grid that is measured.
 
     ``brain``: the region that counts, without what is to be ignored; ``inside``: the lesion in it.
@@ -68,22 +67,30 @@ class _Truth:
 
     @property
     def inside(self) -> NDArray[np.bool_]:
+        """The lesion's voxels that count, bool (X, Y, Z)."""
         return self.lesion & self.brain
 
 
-def _loaded(load: Loader, subject: str) -> tuple[ScoredSubject, _Truth]:
+def loaded(load: Loader, subject: str) -> tuple[ScoredSubject, Truth]:
+    """Load a subject, with what its map is held against.
+
+    Raises
+    ------
+    ValueError
+        For a subject without a lesion mask.
+    """
     scored = load(subject)
     found = scored if scored.native is None else scored.native
     if found.lesion is None:
         raise ValueError(f"subject {subject} has no lesion mask: it cannot be evaluated")
     if found.ignore is None:
-        return scored, _Truth(found.brain, found.lesion, found.spacing)
+        return scored, Truth(found.brain, found.lesion, found.spacing)
     lesion = found.lesion & ~found.ignore
     ignored = int(np.count_nonzero(found.brain & found.ignore))
-    return scored, _Truth(found.brain & ~found.ignore, lesion, found.spacing, ignored)
+    return scored, Truth(found.brain & ~found.ignore, lesion, found.spacing, ignored)
 
 
-def _chained(chain: PostProcessing, scored: ScoredSubject) -> NDArray[np.float32]:
+def chained(chain: PostProcessing, scored: ScoredSubject) -> NDArray[np.float32]:
     """Post-process on the working grid, then bring the map to the grid that is measured."""
     try:
         scores = chain.apply(scored.map, scored.brain, scored.spacing)
@@ -98,9 +105,9 @@ def bin_subject(
     load: Loader, chains: Sequence[PostProcessing], subject: str
 ) -> dict[str, ScoreHistogram]:
     """Return a validation subject's histograms, by chain."""
-    scored, truth = _loaded(load, subject)
+    scored, truth = loaded(load, subject)
     return {
-        chain.name: score_histogram(_chained(chain, scored), truth.brain, truth.lesion)
+        chain.name: score_histogram(chained(chain, scored), truth.brain, truth.lesion)
         for chain in chains
     }
 
@@ -109,8 +116,8 @@ def brain_scores(
     load: Loader, chain: PostProcessing, subject: str
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the scores of a subject's brain voxels, and which of them are lesion, (N,) each."""
-    scored, truth = _loaded(load, subject)
-    return _chained(chain, scored)[truth.brain], truth.lesion[truth.brain]
+    scored, truth = loaded(load, subject)
+    return chained(chain, scored)[truth.brain], truth.lesion[truth.brain]
 
 
 def measure_subject(
@@ -126,13 +133,13 @@ def measure_subject(
     UserError
         For non-finite scores: names the subject and the count.
     """
-    scored, truth = _loaded(load, subject)
+    scored, truth = loaded(load, subject)
     inside = truth.inside
     rows: list[Row] = []
     histograms = {}
     above: dict[str, dict[str, int]] = {chain.name: {} for chain in chains}
     for chain in chains:
-        scores = _chained(chain, scored)
+        scores = chained(chain, scored)
         histograms[chain.name] = score_histogram(scores, truth.brain, truth.lesion)
         whole = Case(scores, truth.brain, inside, truth.spacing)
         shared: Row = {
@@ -164,6 +171,7 @@ def measure_subject(
         above=above,
         notes=scored.notes,
         ignored=truth.ignored,
+        references=reference_rows(subject, truth.brain, inside, truth.spacing),
     )
 
 
@@ -179,33 +187,13 @@ def measure_at(
     above : int
         Lesion-free brain voxels above the threshold, before that.
     """
-    scored, truth = _loaded(load, subject)
-    scores, inside = _chained(chain, scored), truth.inside
+    scored, truth = loaded(load, subject)
+    scores, inside = chained(chain, scored), truth.inside
     detection = detect(scores, threshold, truth.brain)
     whole = Case(scores, truth.brain, inside, truth.spacing)
     cleaned = chain.clean(detection, whole.voxel_ml)
     case = Case(scores, truth.brain, inside, truth.spacing, cleaned)
     return point_values(case, point), int(np.count_nonzero(detection & ~inside))
-
-
-def map_values(case: Case) -> Row:
-    """Return the metrics of a map itself, by column of ``subjects.csv``."""
-    return {m.field: _value(m, case) for m in per_subject() if m.at == "map"}
-
-
-def point_values(case: Case, point: OperatingPoint) -> Row:
-    """Return the metrics at an operating point, by column of ``subjects.csv``."""
-    return {m.field: _value(m, case) for m in per_subject() if m.is_at(point)}
-
-
-def _value(metric: Metric, case: Case) -> float | None:
-    assert metric.measure is not None
-    try:
-        return metric.measure(case)
-    except ArithmeticError as error:
-        raise UserError(
-            f"metric '{metric.key}': {type(error).__name__}: {error}: None wanted where it is undefined"
-        ) from error
 
 
 def _detections(

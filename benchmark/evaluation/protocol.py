@@ -20,24 +20,27 @@ from andi_bench.executor import Work, ordered
 from andi_bench.metrics.exact import PooledPasses, Ranking
 from andi_bench.metrics.histograms.histogram import PackedHistograms, ScoreHistogram
 from andi_bench.metrics.postprocessing import PostProcessing
-from andi_bench.records.schema import ChainSummary, Group, Lesions, RecordedThreshold
-from benchmark.evaluation.aggregates import pooled_figures, subject_figures
+from andi_bench.records.schema import ChainSummary, FrocCurve, Group, Lesions, RecordedThreshold
+from benchmark.evaluation.aggregates import pooled_figures, scan_figures, subject_figures
+from benchmark.evaluation.case_values import Row
 from benchmark.evaluation.curves import Curve, Sweeps, dice_sweeps, recall_curves
+from benchmark.evaluation.froc_pass import froc_curves
 from benchmark.evaluation.frozen_points import (
     calibrate,
     checked_points,
     read_brains,
     upper_bounds,
+    with_spread,
 )
 from benchmark.evaluation.kept_histograms import KeptHistograms
 from benchmark.evaluation.measurement import (
     Loader,
     Measured,
-    Row,
     bin_subject,
     brain_scores,
     measure_subject,
 )
+from benchmark.evaluation.references import reference_summaries
 from benchmark.evaluation.scan_notes import lesions_of, notes_of
 from benchmark.evaluation.subgroups import grouped
 from benchmark.evaluation.subject_table import attributes_of, subject_table
@@ -65,7 +68,7 @@ class Evaluation:
         Raw and filtered.
     subjects : DataFrame
         One line per test subject, chain and operating point; empty where undefined.
-    operating_points, summary, groups, lesions
+    operating_points, summary, groups, references, lesions
         As they stand in the record.
     histograms : mapping of arrays, unpacked one by one
         Keys ``<val|test>/<chain>/<subject>/<array>``.
@@ -98,6 +101,7 @@ class Evaluation:
     costs: dict[str, float]
     unranked: str | None
     groups: dict[str, tuple[Group, ...]] = field(default_factory=dict)
+    references: dict[str, ChainSummary] = field(default_factory=dict)
     lesions: Lesions | None = None
     notes: list[str] = field(default_factory=list)
 
@@ -157,15 +161,20 @@ def evaluate(
             name = chain.name
             above = {p: sum(m.above[name][p] for m in measured) for p in points[name]}
             bounds, more = upper_bounds(load, work, chain, tested[name], measured)
-            points[name] = {**checked_points(points[name], tested[name], above), **bounds}
+            checked = checked_points(points[name], tested[name], above)
+            checked = with_spread(
+                checked, chain, calibration[name], tested[name], config.bootstraps
+            )
+            points[name] = {**checked, **bounds}
             rows += more
-    passes = _Passes(val, calibration, tested, measured, rows, points)
+        froc = froc_curves(load, work, chains, tested, test, config.bootstraps)
+    passes = _Passes(val, calibration, tested, measured, rows, points, froc)
     return _evaluation(partial(_recount, load, test), chains, config, passes, unranked, notes)
 
 
 @dataclass(frozen=True)
 class _Passes:
-    """What two passes over the maps leave: histograms by chain, test subjects, rows of their table, thresholds."""
+    """What the passes over the maps leave: histograms by chain, test subjects, rows of their table, thresholds, FROC."""
 
     val: Sequence[str]
     calibration: dict[str, PackedHistograms]
@@ -173,6 +182,7 @@ class _Passes:
     measured: list[Measured]
     rows: list[Row]
     points: dict[str, dict[str, RecordedThreshold]]
+    froc: dict[str, FrocCurve]
 
     def histograms(self) -> KeptHistograms:
         test = [m.subject for m in self.measured]
@@ -238,7 +248,12 @@ def _evaluation(
         pooled = pooled_figures(tested[chain.name], config.bootstraps, count, exact=config.exact)
         lines = table[table["chain"] == chain.name]
         subjects = subject_figures(lines, config.bootstraps)
-        summary[chain.name] = ChainSummary(pooled=pooled, subjects=subjects)
+        summary[chain.name] = ChainSummary(
+            pooled=pooled,
+            subjects=subjects,
+            scan=scan_figures(lines),
+            froc=passes.froc.get(chain.name),
+        )
     groups, group_notes = grouped(table, attributes_of(measured), tested, config.bootstraps)
     merged = ScoreHistogram.merge(tested[chains[0].name])
     return Evaluation(
@@ -258,6 +273,7 @@ def _evaluation(
         costs=_costs([m.costs for m in measured]),
         unranked=unranked,
         groups=groups,
+        references=reference_summaries([m.references for m in measured], merged.prevalence()),
         lesions=lesions_of(measured),
         notes=[*notes, *notes_of(measured, merged), *group_notes],
     )

@@ -10,7 +10,15 @@ import numpy as np
 from andi_bench.metrics.catalogue import per_subject
 from andi_bench.metrics.histograms.histogram import ScoreHistogram
 from andi_bench.metrics.points import RANKING_POINT, UPPER_BOUND
-from andi_bench.records.schema import LESION_ML, ChainSummary, Group
+from andi_bench.records.schema import (
+    LESION_ML,
+    NOT_KNOWN,
+    SMALLEST_GROUP,
+    ChainSummary,
+    Group,
+    Pooled,
+    SubjectSummary,
+)
 from benchmark.evaluation.aggregates import pooled_figures, subject_figures
 
 if TYPE_CHECKING:
@@ -18,9 +26,6 @@ if TYPE_CHECKING:
 
 LESION_SIZE = "lesion-size"
 """Name of the grouping by quartiles of the lesion volume."""
-
-SMALLEST_GROUP = 3
-"""Groups of fewer subjects are shown without limits."""
 
 _MOST_GROUPS = 12
 _NUMBERS_FROM = 5  # distinct numbers from which a column is cut into quartiles
@@ -34,7 +39,7 @@ def partition(values: Mapping[str, str]) -> dict[str, list[str]] | None:
     Parameters
     ----------
     values : mapping of subject to str
-        The column; "" where a cell is empty, which makes a group "not known".
+        The column; "" where a cell is empty, which makes a group :data:`NOT_KNOWN`.
 
     Returns
     -------
@@ -53,7 +58,7 @@ def partition(values: Mapping[str, str]) -> dict[str, list[str]] | None:
         groups = {w: [s for s, cell in known.items() if cell == w] for w in words}
     missing = [subject for subject in values if subject not in known]
     if missing:
-        groups["not known"] = [*groups.get("not known", []), *missing]
+        groups[NOT_KNOWN] = [*groups.get(NOT_KNOWN, []), *missing]
     return groups if len(groups) > 1 else None
 
 
@@ -153,19 +158,33 @@ def _results(
     place: Mapping[str, int],
     bootstraps: int,
 ) -> dict[str, ChainSummary]:
-    resamples = bootstraps if len(members) >= SMALLEST_GROUP else 0
+    if len(members) < SMALLEST_GROUP:
+        return {}
     lines = table[table["subject"].isin(members)]
     frozen = (table["point"] == RANKING_POINT.name).any()
     points = (RANKING_POINT.name if frozen else UPPER_BOUND.name,)
     kept = {metric.key for metric in per_subject() if "groups" in metric.shown}
+    ill = lines.loc[lines[LESION_ML] > 0, "subject"].nunique()
     out = {}
     for chain, all_of_them in histograms.items():
-        figures = subject_figures(lines[lines["chain"] == chain], resamples, points)
+        figures = subject_figures(lines[lines["chain"] == chain], bootstraps, points)
+        pooled = Pooled()
+        if ill >= SMALLEST_GROUP:
+            pooled = pooled_figures([all_of_them[place[s]] for s in members], bootstraps)
         out[chain] = ChainSummary(
-            pooled=pooled_figures([all_of_them[place[s]] for s in members], resamples),
-            subjects={key: v for key, v in figures.items() if key.partition("@")[0] in kept},
+            pooled=pooled,
+            subjects={
+                key: _enough(v) for key, v in figures.items() if key.partition("@")[0] in kept
+            },
         )
     return out
+
+
+def _enough(found: SubjectSummary) -> SubjectSummary:
+    """Return a figure without its value where too few subjects are behind it; how many stays."""
+    if found.n >= SMALLEST_GROUP:
+        return found
+    return SubjectSummary(n=found.n, undefined=found.undefined)
 
 
 def _numbers(cells: Mapping[str, str]) -> dict[str, float] | None:

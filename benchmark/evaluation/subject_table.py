@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from andi_bench.metrics.points import POINTS
 from andi_bench.records.schema import GRID
-from benchmark.evaluation.measurement import Measured, Row
+from benchmark.evaluation.case_values import Row
+from benchmark.evaluation.measurement import Measured
 
 if TYPE_CHECKING:
     import pandas as pd

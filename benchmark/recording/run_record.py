@@ -51,6 +51,7 @@ def run_record(facts: RunFacts, results: Results) -> RunRecord:
         operating_points=result.operating_points,
         summary=result.summary,
         groups=result.groups,
+        references=result.references,
         native=_grid_results(results.native, shared) if results.native else None,
         lesions=result.lesions,
         paper=results.paper.record() if results.paper else None,
@@ -119,6 +120,7 @@ def _grid_results(result: Evaluation, notes: list[str]) -> GridResults:
         operating_points=result.operating_points,
         summary=result.summary,
         groups=result.groups,
+        references=result.references,
         notes=(*result.notes, *notes),
     )
 

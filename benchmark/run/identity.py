@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from andi_bench.config import RunConfig
-from andi_bench.metrics.measured import measured
+from andi_bench.metrics.measured import measured_in_records
 from andi_bench.records.schema import IDENTITY, RunInfo
 from andi_bench.records.store import identity
 from benchmark.evaluation import protocol
@@ -218,7 +218,7 @@ def name_run(
     code = {
         "identity": IDENTITY,
         "measurement": protocol.VERSION,
-        "measured": measured(),
+        "measured": measured_in_records(),
         "options": data.adapter.options.model_dump(mode="json", exclude={"split_fractions"}),
         **revisions(config),
     }

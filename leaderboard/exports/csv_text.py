@@ -14,7 +14,7 @@ def to_csv(comparison: Comparison) -> str:
 
     An empty cell is an undefined value, lists are joined by blanks.
     """
-    rows = [flat(table, row) for table in comparison.tables for row in table.rows]
+    rows = [flat(table, row) for table in comparison.tables for row in table.shown]
     if comparison.groups:
         rows = [line for part in comparison.groups for line in flat_groups(part)]
     out = io.StringIO()

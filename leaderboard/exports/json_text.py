@@ -35,6 +35,7 @@ def to_json(comparison: Comparison) -> str:
             "metric": table.metric,
             "rows": [flat(table, row) for row in table.rows],
             "pipelines": {row.label: _plain_choice(row.choice) for row in table.rows},
+            "references": [flat(table, row) for row in table.references],
             "statistics": _statistics(comparison.statistics_of(table)),
             "paper": {
                 run.run.folder_name: run.paper.model_dump() for run in table.runs if run.paper
@@ -46,7 +47,13 @@ def to_json(comparison: Comparison) -> str:
         "schema": 3,
         "tables": tables,
         "groups": [line for part in comparison.groups for line in flat_groups(part)],
+        "group_tests": [
+            {"dataset": part.table.dataset, "differs": list(part.table.differs), **_plain(tests)}
+            for part, tests in zip(comparison.groups, comparison.group_tests, strict=True)
+        ],
         "agreements": _plain(comparison.agreements),
+        "mean_ranks": _plain(comparison.mean_ranks),
+        "crossed": _plain(comparison.crossed),
         "skipped": list(comparison.skipped),
     }
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"

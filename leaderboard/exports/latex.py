@@ -9,6 +9,17 @@ from leaderboard.tables.cells import DASH, MAIN_PRIORITY, Column
 from leaderboard.tables.columns import columns_of
 from leaderboard.tables.row import Row
 from leaderboard.tables.table import Table
+from leaderboard.words.across_text import (
+    CROSSED,
+    RANKS_MEAN,
+    agreement_sentence,
+    cross_cells,
+    cross_heads,
+    cross_title,
+    rank_table_cells,
+    rank_table_heads,
+    ranks_title,
+)
 from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
 from leaderboard.words.headline import headline
 from leaderboard.words.how import how_tested
@@ -61,11 +72,29 @@ def to_latex(comparison: Comparison) -> str:
         parts.append(_leaderboard(comparison, table))
         family = comparison.statistics_of(table).family
         if family is not None and family.rankings:
-            cells = [[escaped(cell) for cell in line] for line in rank_cells(family)]
+            cells = _escaped_cells(rank_cells(family))
             caption = f"{title_in_words(table)}: ranks and groups of {family.name}"
             notes = [*sentences(family), *family.warnings]
             parts.append(_tabular(rank_heads(family), RANK_NUMBERS, cells, caption, notes))
-    return "\n".join(parts)
+    return "\n".join([*parts, *_across(comparison)])
+
+
+def _across(comparison: Comparison) -> list[str]:
+    """Return mean ranks and what was trained on one data set and tested on another; agreements stand below the ranks."""
+    parts = []
+    taus = [agreement_sentence(one) for one in comparison.agreements]
+    for ranks in comparison.mean_ranks:
+        heads, cells = rank_table_heads(ranks), _escaped_cells(rank_table_cells(ranks))
+        parts.append(_tabular(heads, heads[1:], cells, ranks_title(ranks), [RANKS_MEAN, *taus]))
+    for table in comparison.crossed:
+        cells = _escaped_cells(cross_cells(table))
+        notes = [CROSSED]
+        parts.append(_tabular(cross_heads(table), table.datasets, cells, cross_title(table), notes))
+    return parts
+
+
+def _escaped_cells(lines: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[escaped(cell) for cell in line] for line in lines]
 
 
 def escaped(text: str) -> str:
@@ -87,7 +116,7 @@ def _leaderboard(comparison: Comparison, table: Table) -> str:
     strong = bold_rows(table.metric, statistics)
     cells = [
         [_cell(column, row, row.key in strong.get(column.metric, set())) for column in columns]
-        for row in table.rows
+        for row in table.shown
     ]
     numbers = [column.header for column in columns if column.number]
     caption = f"{title_in_words(table)}: {headline(table, statistics)} ({heading_of(table)})"

@@ -11,6 +11,7 @@ from andi_bench.files import write_atomically
 from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
 from leaderboard.exports.markdown_differences import method_parts, statistics_parts
+from leaderboard.statistics.group_tests import GroupTests
 from leaderboard.statistics.pair_tests import Key
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
@@ -18,11 +19,18 @@ from leaderboard.tables.row import Row
 from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Table
 from leaderboard.words.group_text import (
+    CONTRAST_HEADS,
+    CONTRAST_NUMBERS,
+    FREE_HEADS,
+    FREE_NUMBERS,
     GROUP_HEADS,
     GROUP_NUMBERS,
     PAPER_HEADS,
     PAPER_NOTE,
     PAPER_NUMBERS,
+    contrast_cells,
+    contrast_sentences,
+    free_cells,
     group_cells,
     paper_cells,
 )
@@ -34,6 +42,7 @@ from leaderboard.words.pipeline_text import (
     pipeline_note,
     title_in_words,
 )
+from leaderboard.words.threshold_text import THRESHOLD_HEADS, THRESHOLD_NUMBERS, threshold_cells
 from leaderboard.words.verdicts import bold_rows
 
 _NAMING = ("#", "Method", "Pipeline")
@@ -81,10 +90,9 @@ def to_markdown(
     parts = ["# Leaderboard"]
     for place, table in enumerate(comparison.tables):
         parts += _table_parts(comparison, table, links[place] if links else ())
-        parts += [
-            part for group in comparison.groups if group.table is table for part in _groups(group)
-        ]
-    parts += method_parts(comparison, _escaped)
+        for group, tests in comparison.groups_of(table):
+            parts += _groups(group, tests)
+    parts += method_parts(comparison, _plain_table, _escaped)
     if comparison.tables:
         parts.append(_definitions(comparison))
     if comparison.skipped:
@@ -123,6 +131,13 @@ def _table_parts(
         parts.append("Notes\n\n" + _list(notes))
     parts += [f"![{_escaped(caption)}]({quote(file)})" for caption, file in links]
     parts += statistics_parts(statistics, _plain_table, _escaped)
+    thresholds = threshold_cells(table)
+    if thresholds:
+        parts += [
+            "<details><summary>How far the thresholds hang on the validation subjects</summary>",
+            _plain_table(THRESHOLD_HEADS, thresholds, THRESHOLD_NUMBERS),
+            "</details>",
+        ]
     paper = paper_cells(table)
     if paper:
         parts += [
@@ -140,7 +155,7 @@ def _table_parts(
 def _of_columns(table: Table, columns: Sequence[Column], strong: dict[str, set[Key]]) -> str:
     cells = [
         [_cell(column, row, row.key in strong.get(column.metric, ())) for column in columns]
-        for row in table.rows
+        for row in table.shown
     ]
     heads = [column.header for column in columns]
     return _aligned(heads, cells, [column.header for column in columns if column.number])
@@ -161,9 +176,23 @@ def _cell(column: Column, row: Row, strong: bool) -> str:
     return f"**{head}**{space}{rest}" if strong else text
 
 
-def _groups(part: GroupTable) -> list[str]:
+def _groups(part: GroupTable, tests: GroupTests) -> list[str]:
     heading = f"### {_escaped(title_in_words(part.table))} by {_escaped(part.by)}"
-    return [heading, _plain_table(GROUP_HEADS, group_cells(part), GROUP_NUMBERS)]
+    parts = [heading, _plain_table(GROUP_HEADS, group_cells(part), GROUP_NUMBERS)]
+    free = free_cells(part)
+    if free:
+        parts += [
+            f"{heading}: subjects without a lesion",
+            _plain_table(FREE_HEADS, free, FREE_NUMBERS),
+        ]
+    parts.append(_list(contrast_sentences(tests)))
+    if tests.contrasts:
+        parts += [
+            f"<details><summary>All {len(tests.contrasts)} statements</summary>",
+            _plain_table(CONTRAST_HEADS, contrast_cells(tests), CONTRAST_NUMBERS),
+            "</details>",
+        ]
+    return parts
 
 
 def _plain_table(heads: Sequence[str], cells: list[list[str]], numbers: Sequence[str]) -> str:

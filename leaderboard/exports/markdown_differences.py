@@ -6,6 +6,17 @@ from collections.abc import Callable, Sequence
 
 from leaderboard.compare import Comparison
 from leaderboard.statistics.family import Family, TableStatistics
+from leaderboard.words.across_text import (
+    CROSSED,
+    RANKS_MEAN,
+    agreement_sentence,
+    cross_cells,
+    cross_heads,
+    cross_title,
+    rank_table_cells,
+    rank_table_heads,
+    ranks_title,
+)
 from leaderboard.words.differences import (
     PAIR_NUMBERS,
     RANK_NUMBERS,
@@ -19,7 +30,7 @@ from leaderboard.words.differences import (
     spread_cells,
 )
 from leaderboard.words.how import how_tested
-from leaderboard.words.verdicts import agreements_text, between_datasets_text, sentences
+from leaderboard.words.verdicts import agreements_text, sentences
 
 Tabulate = Callable[[Sequence[str], list[list[str]], Sequence[str]], str]
 """Heads, cells and the heads of number columns to a table."""
@@ -47,23 +58,41 @@ def statistics_parts(
     return parts
 
 
-def method_parts(comparison: Comparison, escape: Callable[[str], str]) -> list[str]:
-    """Return the section that defines everything, and what is said of several data sets together."""
-    if not any(statistics.family for statistics in comparison.statistics):
-        return []
-    parts = []
-    if comparison.agreements:
-        lines = [
-            f"- {escape(name)}: {escape(text)}"
-            for name, text in between_datasets_text(comparison.agreements)
+def method_parts(
+    comparison: Comparison, tabulate: Tabulate, escape: Callable[[str], str]
+) -> list[str]:
+    """Return what is said of several data sets together, and the section that defines everything."""
+    parts = _across(comparison, tabulate, escape)
+    if any(statistics.family for statistics in comparison.statistics):
+        parts += [
+            "## How differences are tested",
+            "\n".join(f"- {escape(line)}" for line in how_tested()),
         ]
-        text = "Kendall's tau between the rankings of two data sets (by the mean over subjects):"
-        parts += ["## Agreement between data sets", text, "\n".join(lines)]
-    parts += [
-        "## How differences are tested",
-        "\n".join(f"- {escape(line)}" for line in how_tested()),
-    ]
     return parts
+
+
+def _across(comparison: Comparison, tabulate: Tabulate, escape: Callable[[str], str]) -> list[str]:
+    parts = []
+    for ranks in comparison.mean_ranks:
+        heads = rank_table_heads(ranks)
+        parts += [
+            escape(ranks_title(ranks)),
+            tabulate(heads, rank_table_cells(ranks), heads[1:]),
+        ]
+    if parts:
+        parts.append(escape(RANKS_MEAN))
+    if comparison.agreements:
+        lines = [f"- {escape(agreement_sentence(one))}" for one in comparison.agreements]
+        text = "Kendall's tau between the rankings of two data sets (by the mean over subjects):"
+        parts += [text, "\n".join(lines)]
+    for table in comparison.crossed:
+        parts += [
+            escape(cross_title(table)),
+            tabulate(cross_heads(table), cross_cells(table), table.datasets),
+        ]
+    if comparison.crossed:
+        parts.append(escape(CROSSED))
+    return ["## Across data sets", *parts] if parts else []
 
 
 def _details(family: Family, tabulate: Tabulate, escape: Callable[[str], str]) -> list[str]:

@@ -11,16 +11,19 @@ from typing import IO, TYPE_CHECKING, Any
 
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.metrics.catalogue import CATALOGUE
-from andi_bench.metrics.mean_intervals import share_interval
+from andi_bench.metrics.froc import RATES
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import POINTS, RANKING_POINT, UPPER_BOUND
 from andi_bench.records.previews import find_previews
 from andi_bench.records.schema import LESION_FREE_APART, LESION_ML
 from andi_bench.records.store import RunRecord, read_record, read_subjects
-from leaderboard.tables.cells import DASH
+from leaderboard.tables.cells import DASH, with_interval
 from leaderboard.tables.comparability import comparability
+from leaderboard.tables.seeds import Estimate, subject_estimates
+from leaderboard.tables.subject_values import read_subject_table
 from leaderboard.words.notes import older_version
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
+from leaderboard.words.threshold_text import spread_sentences
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,13 +123,13 @@ def print_run(run: RunRecord, file: IO[str] | None = None) -> None:
         )
     for grid in run.grids:
         measured = run.on_grid(grid)
-        subjects = read_subjects(run.folder, grid)
         _head(console, "Protocol" if len(run.grids) == 1 else f"Protocol, {plain(grid)} grid")
         _pairs(console, [(name, plain(value)) for name, value in comparability(measured).items()])
         _head(console, "Operating points")
-        _points(console, measured, subjects)
+        _points(console, measured)
+        _whole_scans(console, measured)
         _head(console, f"Subjects, at {RANKING_POINT.name}")
-        _subjects(console, measured, subjects)
+        _subjects(console, measured, read_subjects(run.folder, grid))
     _head(console, "Guards")
     _grid(console, ("", "", ""), [[state, name, detail] for name, state, detail in guards_of(run)])
     if run.notes:
@@ -149,16 +152,12 @@ def _pairs(console: Console, pairs: Sequence[tuple[str, str]]) -> None:
     _grid(console, ("", ""), [[name, value] for name, value in pairs])
 
 
-def _points(console: Console, run: RunRecord, subjects: pd.DataFrame) -> None:
+def _points(console: Console, run: RunRecord) -> None:
     lines: list[list[str]] = []
     meanings: dict[tuple[str, str], None] = {}
+    means = _means(run)
     for chain, name, threshold, rate, how in points_of(run):
-        figures = run.summary[chain].subjects if chain in run.summary else {}
-        dice = figures.get(f"dice@{name}")
-        text = DASH
-        if dice is not None and dice.mean is not None:
-            limits = _limits(run, subjects[subjects["chain"] == chain], name)
-            text = f"{dice.mean:.3f}" + (f" [{limits[0]:.2f}, {limits[1]:.2f}]" if limits else "")
+        text = with_interval(means.get((chain, name), Estimate()))
         shown = f"({text})" if _is_bound(name) and text != DASH else text
         lines.append([chain, name, threshold, shown, rate])
         meanings.setdefault((name, how), None)
@@ -167,14 +166,46 @@ def _points(console: Console, run: RunRecord, subjects: pd.DataFrame) -> None:
     for name, how in meanings:
         if how:
             console.print(f"{name}: {how}", style="dim")
+    for sentence in spread_sentences(run):
+        console.print(plain(sentence), style="dim")
 
 
-def _limits(run: RunRecord, lines: pd.DataFrame, point: str) -> tuple[float, float] | None:
-    """Return the interval of a mean Dice that tables show too; the record's own, by percentile, is too narrow."""
-    lines = lines[lines["point"] == point]
-    if LESION_ML in lines.columns and run.protocol.version >= LESION_FREE_APART:
-        lines = lines[lines[LESION_ML] != 0]
-    return share_interval(lines["dice"].dropna().to_numpy(dtype=float)[:, None])
+def _means(run: RunRecord) -> dict[tuple[str, str], Estimate]:
+    """Return mean Dice by chain and point, with the interval that tables give it; of older records what they say themselves."""
+    assert run.folder is not None
+    dice = CATALOGUE["dice"]
+    out = {}
+    for chain, summary in run.summary.items():
+        for key, found in summary.subjects.items():
+            metric, _, name = key.partition("@")
+            if metric == dice.key:
+                out[plain(chain), plain(name)] = Estimate(found.mean, found.low, found.high)
+    if run.protocol.version < LESION_FREE_APART:
+        return out
+    tables = [read_subject_table(run.folder, run.protocol.grid)]
+    known = [MetricAt(dice, point) for point in POINTS.values()]
+    for chain in run.summary:
+        for key, estimate in subject_estimates([run], tables, chain, known).items():
+            if estimate.value is not None:
+                out[plain(chain), key.partition("@")[2]] = estimate
+    return out
+
+
+def _whole_scans(console: Console, run: RunRecord) -> None:
+    """Print how well scans are told apart, and the FROC curve at its rates; nothing of older records."""
+    lines = []
+    for chain, results in run.summary.items():
+        scan, points = results.scan, results.froc.at if results.froc else ()
+        if scan is None and not points:
+            continue
+        area = f"{scan.auroc:.3f} [{scan.low:.2f}, {scan.high:.2f}]" if scan else DASH
+        lines.append([plain(chain), area, *(f"{point.sensitivity:.3f}" for point in points)])
+    if not lines:
+        return
+    _head(console, "Scans told apart; lesions found at so many false-positive ones per scan (FROC)")
+    rates = [f"FROC {rate:g}" for rate in RATES][: len(lines[0]) - 2]
+    heads = ("Maps", "Scan AUROC [95 %]", *rates)
+    _grid(console, heads, lines, numbers=heads[2:])
 
 
 def _is_bound(name: str) -> bool:

@@ -12,12 +12,28 @@ from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
 from leaderboard.tables.row import Row
 from leaderboard.tables.table import Table
+from leaderboard.words.across_text import (
+    CROSSED,
+    NOT_CARRIED,
+    RANKS_MEAN,
+    agreement_sentence,
+    cross_cells,
+    cross_heads,
+    cross_title,
+    rank_table_cells,
+    rank_table_heads,
+    ranks_title,
+)
 from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
 from leaderboard.words.group_text import (
+    FREE_HEADS,
+    FREE_NUMBERS,
     GROUP_HEADS,
     GROUP_NUMBERS,
     PAPER_HEADS,
     PAPER_NUMBERS,
+    contrast_sentences,
+    free_cells,
     group_cells,
     paper_cells,
 )
@@ -29,7 +45,7 @@ from leaderboard.words.pipeline_text import (
     pipeline_note,
     title_in_words,
 )
-from leaderboard.words.verdicts import between_datasets_text, sentences
+from leaderboard.words.verdicts import sentences
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,18 +87,46 @@ def print_comparison(
             console.print(_grid(heads, both, heads[2:-1]))
             console.print(f"  {escape(pipeline_note())}", style="dim")
         _print_statistics(console, statistics)
-        for part in comparison.groups:
-            if part.table is table:
-                console.print(escape(_printable(f"\nBy {part.by}")), style="bold")
-                console.print(_grid(GROUP_HEADS, group_cells(part), GROUP_NUMBERS))
-    if comparison.agreements:
-        console.print("\nKendall's tau between data sets", style="bold")
-        for name, text in between_datasets_text(comparison.agreements):
-            console.print(f"  {escape(_printable(f'{name}: {text}'))}")
+        for part, tests in comparison.groups_of(table):
+            console.print(escape(_printable(f"\nBy {part.by}")), style="bold")
+            console.print(_grid(GROUP_HEADS, group_cells(part), GROUP_NUMBERS))
+            free = free_cells(part)
+            if free:
+                title = f"\nBy {part.by}, subjects without a lesion"
+                console.print(escape(_printable(title)), style="bold")
+                console.print(_grid(FREE_HEADS, free, FREE_NUMBERS))
+            for sentence in contrast_sentences(tests):
+                console.print(f"  {escape(_printable(sentence))}", style="dim")
+    _print_across(console, comparison)
     if comparison.skipped:
         console.print(f"\nLeft out, {len(comparison.skipped)}:", style="bold")
         for reason in comparison.skipped:
             console.print(f"  {escape(_printable(reason))}", soft_wrap=True)
+
+
+def _print_across(console: Console, comparison: Comparison) -> None:
+    """Print what is said of several data sets together."""
+    from rich.markup import escape
+
+    for ranks in comparison.mean_ranks:
+        console.print()
+        console.print(escape(_printable(ranks_title(ranks))), style="bold")
+        heads = rank_table_heads(ranks)
+        console.print(_grid(heads, rank_table_cells(ranks), heads[1:]))
+    if comparison.mean_ranks:
+        console.print(f"  {RANKS_MEAN}", style="dim")
+    if comparison.agreements:
+        console.print("\nKendall's tau between data sets", style="bold")
+        for one in comparison.agreements:
+            console.print(f"  {escape(_printable(agreement_sentence(one)))}")
+    for table in comparison.crossed:
+        console.print()
+        console.print(escape(_printable(cross_title(table))), style="bold")
+        console.print(_grid(cross_heads(table), cross_cells(table), table.datasets))
+    if comparison.crossed:
+        console.print(f"  {CROSSED}", style="dim")
+        if not any(line.threshold_from for table in comparison.crossed for line in table.lines):
+            console.print(f"  {NOT_CARRIED}", style="dim")
 
 
 def _print_statistics(console: Console, statistics: TableStatistics) -> None:
@@ -131,7 +175,7 @@ def _width(column: Column, table: Table) -> int:
     from rich.cells import cell_len
 
     heads = (column.narrow or column.header).splitlines()
-    return max(map(cell_len, [*heads, *(_cell(column, row) for row in table.rows)]))
+    return max(map(cell_len, [*heads, *(_cell(column, row) for row in table.shown)]))
 
 
 def _cell(column: Column, row: Row) -> str:
@@ -177,7 +221,7 @@ def _print_table(console: Console, table: Table, result: str) -> None:
             justify="right" if column.number else "left",
             no_wrap=True,
         )
-    for row in table.rows:
+    for row in table.shown:
         style = "dim" if row.rank is None else ""
         grid.add_row(*(Text(_cell(column, row)) for column in shown), style=style)
     console.print()

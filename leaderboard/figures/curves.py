@@ -1,4 +1,4 @@
-"""Precision-recall curves with bands over subjects."""
+"""Precision-recall curves with bands over subjects, and FROC curves."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from andi_bench.metrics.froc import RATES
 from andi_bench.metrics.histograms.grouped import GroupedCounts
-from andi_bench.metrics.resampling import CURVE_RESAMPLES, draws_of
+from andi_bench.metrics.resampling import CURVE_RESAMPLES, stratified_draws
+from andi_bench.records.schema import FrocCurve
 from leaderboard.figures.style import legend_below, panels
 from leaderboard.statistics.pooled_counts import counts_of
 
@@ -16,16 +18,18 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from leaderboard.figures.scene import Scene
+    from leaderboard.tables.row import Row
 
 _BANDS = 3
 """So many methods have a band: more would hide each other."""
 
 _RECALL = np.linspace(0.005, 1, 200)
+_PAID = np.geomspace(1 / 8, 16, 300)
 
 
 def precision_recall(scene: Scene) -> Figure | None:
     """Draw pooled precision against recall, mean over seeds, 95 % band over subjects."""
-    rows = [(row, counts) for row in scene.rows if (counts := counts_of(row)) is not None]
+    rows = [(row, counts) for row in scene.rows if (counts := _shared(row)) is not None]
     if not rows:
         return None
     figure, (axis,) = panels(1, 3.1)
@@ -41,7 +45,7 @@ def precision_recall(scene: Scene) -> Figure | None:
             zorder=3,
         )
         if place < _BANDS and len(counts[0].subjects) > 1:
-            draws = draws_of(len(counts[0].subjects), CURVE_RESAMPLES)
+            draws = stratified_draws(np.asarray(counts[0].lesion.any(axis=1)), CURVE_RESAMPLES)
             low, high = np.nanpercentile(_curve(counts, draws), [2.5, 97.5], axis=0)
             axis.fill_between(_RECALL, low, high, color=color, alpha=0.15, lw=0, zorder=1)
     chance = scene.rows[0].figures["prevalence"].value
@@ -62,6 +66,52 @@ def precision_recall(scene: Scene) -> Figure | None:
         )
     legend_below(figure, [axis], 2)
     return figure
+
+
+def _shared(row: Row) -> list[GroupedCounts] | None:
+    """Return the seeds' counts, subjects in one order, so that a draw takes the same; None where seeds have others."""
+    counts = counts_of(row)
+    if counts is None or len({frozenset(seed.subjects) for seed in counts}) > 1:
+        return None
+    return [seed.only(counts[0].subjects) for seed in counts]
+
+
+def froc(scene: Scene) -> Figure | None:
+    """Draw the share of all lesions found against false-positive lesions per scan, mean over seeds."""
+    rows = [(row, curves) for row in scene.rows if (curves := _frocs(row))]
+    if not rows:
+        return None
+    figure, (axis,) = panels(1, 3.1)
+    for row, curves in rows:
+        axis.plot(
+            _PAID,
+            np.mean([_reached(curve) for curve in curves], axis=0),
+            color=scene.looks.color(row.label),
+            ls=scene.looks.line(row.label),
+            label=scene.name(row.label),
+            drawstyle="steps-post",
+        )
+    for rate in RATES:
+        axis.axvline(rate, color="#bbbbbb", lw=0.6, zorder=0)
+    axis.set(xscale="log", xlim=(_PAID[0], _PAID[-1]), ylim=(0, 1.02), title=scene.shows)
+    axis.set_xticks(RATES, [f"{rate:g}" for rate in RATES])
+    axis.set_xlabel("false-positive lesions per scan")
+    axis.set_ylabel("share of all lesions found")
+    legend_below(figure, [axis], 2)
+    return figure
+
+
+def _frocs(row: Row) -> list[FrocCurve]:
+    """Return the curve of each seed; [] where a record has none."""
+    found = [run.summary[row.chain].froc for run in row.runs if row.chain in run.summary]
+    return [] if None in found else [curve for curve in found if curve is not None]
+
+
+def _reached(curve: FrocCurve) -> NDArray[np.float64]:
+    """Return the sensitivity at fixed rates of false positives."""
+    place = np.searchsorted(curve.false_positives, _PAID, side="right")
+    reached: NDArray[np.float64] = np.concatenate([[0.0], curve.sensitivity])[place]
+    return reached
 
 
 def _curve(counts: list[GroupedCounts], draws: NDArray[np.int64]) -> NDArray[np.float64]:

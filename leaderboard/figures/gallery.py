@@ -40,6 +40,7 @@ class Drawing:
 
 _ENTRIES = (
     Drawing("pr-curves", "Precision and recall, all subjects pooled", curves.precision_recall),
+    Drawing("froc", "Lesions found against false-positive lesions per scan", curves.froc),
     Drawing("dice-subjects", "Every subject", subjects.strip_and_box),
     Drawing("lesion-size", "By lesion volume", subjects.by_lesion_size),
     Drawing("oracle-gap", "What the frozen threshold costs", rows.threshold_gap),

@@ -8,6 +8,7 @@ import numpy as np
 
 from andi_bench.metrics.compared import tested_metric, title_of
 from andi_bench.metrics.points import RANKING
+from andi_bench.records.schema import SMALLEST_GROUP
 from leaderboard.figures.style import legend_below, panels
 from leaderboard.tables.subgroups import group_tables
 
@@ -84,6 +85,8 @@ def by_lesion_size(scene: Scene) -> Figure | None:
     (grouped,) = group_tables([scene.table], LESION_SIZE)
     names = list(dict.fromkeys(row.group for row in grouped.rows if row.group != "no lesion"))
     rows = scene.rows
+    if not any(part.figures[RANKING].value is not None for part in grouped.rows):
+        return None  # every group is too small
     if not names or not rows:
         return None
     figure, (axis,) = panels(1, 3.0)
@@ -112,13 +115,15 @@ def by_lesion_size(scene: Scene) -> Figure | None:
             if estimate.low is not None and estimate.high is not None:
                 axis.plot([x, x], [estimate.low, estimate.high], color=color, lw=0.7, zorder=2)
     counts = {part.group: part.subjects for part in grouped.rows}
-    ticks = [f"{name.replace(' (', chr(10)).rstrip(')')}\nn = {counts[name]}" for name in names]
+    ticks = [
+        f"{name.replace(' (', chr(10)).rstrip(')')}\nn = {counts[name]}"
+        + (": too few" if counts[name] < SMALLEST_GROUP else "")
+        for name in names
+    ]
     axis.set_xticks(range(len(names)), ticks)
     axis.set(title=scene.shows, xlabel="quartile of the lesion volume")
     axis.grid(axis="x", visible=False)
-    fewest = min(part.subjects for part in grouped.rows if part.group in names)
-    interval = "and 95 %" if fewest > 2 else "\n(95 % from 3 subjects on)"
-    axis.set_ylabel(f"{title_of(RANKING)}, mean {interval}")
+    axis.set_ylabel(f"{title_of(RANKING)}, mean and 95 %")
     axis.set_ylim(bottom=0)
     legend_below(figure, [axis], 2)
     return figure

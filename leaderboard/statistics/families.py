@@ -92,29 +92,6 @@ def table_statistics(table: Table, extra: Extra = NOTHING_MORE) -> TableStatisti
     return TableStatistics(family, _between_pipelines(table), known, _seeds_said(rows))
 
 
-def between_datasets(
-    tables: Sequence[Table], statistics: Sequence[TableStatistics]
-) -> tuple[Agreement, ...]:
-    """Compare the rankings (by mean) of the data sets' main tables that show the same of every method.
-
-    Only the methods that two data sets share count, three at least.
-    """
-    found = []
-    main = [
-        (table, part.family)
-        for table, part in zip(tables, statistics, strict=True)
-        if not table.differs and part.family is not None
-    ]
-    for (first, one), (second, other) in itertools.combinations(main, 2):
-        if first.view != second.view or first.dataset == second.dataset:
-            continue
-        scores = [_by_label(family) for family in (one, other)]
-        agreement = _agreement((first.dataset, second.dataset), first.view, *scores)
-        if agreement is not None:
-            found.append(agreement)
-    return tuple(found)
-
-
 def values_of(
     rows: Sequence[Row],
 ) -> tuple[tuple[str, ...], list[NDArray[np.float64]], int]:
@@ -123,7 +100,7 @@ def values_of(
     subjects = tuple(sorted(set.intersection(*sets))) if sets else ()
     values = [
         np.array([[seed[name] for seed in row.by_seed] for name in subjects]).reshape(
-            len(subjects), -1
+            len(subjects), len(row.by_seed)
         )
         for row in rows
     ]
@@ -255,7 +232,7 @@ def _seeds_said(rows: Sequence[Row]) -> tuple[str, ...]:
 def _between_schemes(ranked: Sequence[Ranking], view: View) -> tuple[Agreement, ...]:
     return tuple(
         Agreement(
-            one.scheme, other.scheme, view, len(one.ranks), kendall_tau(one.ranks, other.ranks)
+            one.scheme, other.scheme, view, len(one.ranks), kendall_tau(one.ranks, other.ranks)[0]
         )
         for one, other in itertools.combinations(ranked, 2)
     )
@@ -281,12 +258,6 @@ def _between_pipelines(table: Table) -> tuple[Agreement, ...]:
     return () if found is None else (found,)
 
 
-def _by_label(family: Family) -> dict[str, float]:
-    if not family.rankings:
-        return {}
-    return dict(zip((label for label, _ in family.keys), family.rankings[0].scores, strict=True))
-
-
 def _agreement(
     names: tuple[str, str],
     view: View | Literal[""],
@@ -297,5 +268,5 @@ def _agreement(
     shared = [label for label in one if label in other]
     if len(shared) < 3:
         return None
-    tau = kendall_tau(*([part[label] for label in shared] for part in (one, other)))
+    tau, _ = kendall_tau(*([part[label] for label in shared] for part in (one, other)))
     return Agreement(*names, view, len(shared), tau)

@@ -64,16 +64,7 @@ def ranking_by_mean(values: Sequence[NDArray[np.float64]], draws: NDArray[np.int
     draws : int (R, S)
         Resamples of the subjects; the seeds of each method are drawn anew in each.
     """
-    subjects = len(values[0])
-    rng = np.random.default_rng(DRAW_SEED)
-    drawn = draws.astype(np.float64) @ np.hstack(values) / subjects
-    resampled = np.empty((len(draws), len(values)))
-    begin = 0
-    for method, own in enumerate(values):
-        seeds = own.shape[1]
-        again = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=len(draws)) / seeds
-        resampled[:, method] = (drawn[:, begin : begin + seeds] * again).sum(axis=1)
-        begin += seeds
+    resampled = resampled_means(values, draws, np.random.default_rng(DRAW_SEED))
     scores = np.array([own.mean() for own in values])
     again = ranks_of(resampled, True)
     low, high = np.percentile(again, [2.5, 97.5], axis=0, method="inverted_cdf").astype(int)
@@ -86,6 +77,31 @@ def ranking_by_mean(values: Sequence[NDArray[np.float64]], draws: NDArray[np.int
         tuple(high.tolist()),
         tuple(tuple(line) for line in shares.tolist()),
     )
+
+
+def resampled_means(
+    values: Sequence[NDArray[np.float64]], draws: NDArray[np.int64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Return the methods' means with other subjects and seeds, float64 (R, K).
+
+    Parameters
+    ----------
+    values : sequence of float64 (S, T)
+        Of every method by subject and seed; T may differ.
+    draws : int (R, S)
+        Resamples of the subjects.
+    rng : numpy.random.Generator
+        Draws the seeds of each method anew.
+    """
+    drawn = draws.astype(np.float64) @ np.hstack(values) / len(values[0])
+    resampled = np.empty((len(draws), len(values)))
+    begin = 0
+    for method, own in enumerate(values):
+        seeds = own.shape[1]
+        again = rng.multinomial(seeds, np.full(seeds, 1 / seeds), size=len(draws)) / seeds
+        resampled[:, method] = (drawn[:, begin : begin + seeds] * again).sum(axis=1)
+        begin += seeds
+    return resampled
 
 
 def other_rankings(values: NDArray[np.float64], worse: NDArray[np.int64]) -> tuple[Ranking, ...]:
@@ -105,13 +121,19 @@ def other_rankings(values: NDArray[np.float64], worse: NDArray[np.int64]) -> tup
     return tuple(found)
 
 
-def kendall_tau(first: Sequence[float], second: Sequence[float]) -> float | None:
-    """Return Kendall's tau-b of two rankings of the same methods; None where one of them ties all."""
+def kendall_tau(
+    first: Sequence[float] | NDArray[np.float64], second: Sequence[float] | NDArray[np.float64]
+) -> tuple[float | None, float | None]:
+    """Return Kendall's tau-b of two rankings of the same methods, and its p against none; None where one of them ties all.
+
+    p is exact without ties.
+    """
     from scipy import stats
 
     if len(set(first)) < 2 or len(set(second)) < 2:
-        return None
-    return float(stats.kendalltau(first, second, variant="b").statistic)
+        return None, None
+    found = stats.kendalltau(first, second, variant="b")
+    return float(found.statistic), float(found.pvalue)
 
 
 def _plain(scheme: str, scores: NDArray[np.float64], higher: bool) -> Ranking:

@@ -191,14 +191,13 @@ def step_down(
     moved = trainings.variances[None]
     errors = np.sqrt(own + moved[:, trainings.first] + moved[:, trainings.second])
     freedom = trainings.degrees(own, moved, degrees)
-    observed = _scaled(np.abs(flipped[:1]), errors, freedom)[0]
+    observed = on_normal_scale(np.abs(flipped[:1]), errors, freedom)[0]
     exact = listed and trainings.none
     rng = np.random.default_rng(_SEED + 1)
     if listed and not exact:
         # few flips, but draws of the trainings without number: repeat them
         flipped = np.vstack([flipped[:1], flipped[rng.integers(0, len(flipped), draws)]])
-    order = np.argsort(-observed, kind="stable")
-    alone, together = np.zeros(len(order)), np.zeros(len(order))
+    steps = StepDown(observed)
     largest = np.empty(len(flipped))
     for begin in range(0, len(flipped), _CHUNK):
         part = flipped[begin : begin + _CHUNK]
@@ -206,21 +205,52 @@ def step_down(
         if begin == 0:
             found[0] = observed
         largest[begin : begin + len(part)] = found.max(axis=1)
-        reached = observed * _SAME
-        alone += (found >= reached).sum(axis=0)
-        successive = np.maximum.accumulate(found[:, order[::-1]], axis=1)[:, ::-1]
-        together += (successive >= reached[order]).sum(axis=0)
-    adjusted = np.empty(len(order))
-    adjusted[order] = np.maximum.accumulate(together) / len(flipped)
+        steps.add(found)
     return Tested(
-        p=alone / len(flipped),
-        adjusted=adjusted,
+        p=steps.p,
+        adjusted=steps.adjusted,
         floor=1 / len(flipped),
         exact=exact,
         errors=errors[0],
         degrees=freedom[0],
         critical=float(np.quantile(largest, 0.95)),
     )
+
+
+class StepDown:
+    """Counts how often statistics of a reference reach the observed ones: each by itself, and step-down the largest.
+
+    Parameters
+    ----------
+    observed : float64 (P,)
+        Statistics, larger = further from none, on one scale.
+    """
+
+    def __init__(self, observed: NDArray[np.float64]) -> None:
+        self._reached = observed * _SAME
+        self._order = np.argsort(-observed, kind="stable")
+        self._alone, self._together = np.zeros(len(observed)), np.zeros(len(observed))
+        self._number = 0
+
+    def add(self, found: NDArray[np.float64]) -> None:
+        """Count some of the reference, (B, P); what was observed belongs to it."""
+        order = self._order
+        self._alone += (found >= self._reached).sum(axis=0)
+        successive = np.maximum.accumulate(found[:, order[::-1]], axis=1)[:, ::-1]
+        self._together += (successive >= self._reached[order]).sum(axis=0)
+        self._number += len(found)
+
+    @property
+    def p(self) -> NDArray[np.float64]:
+        """Two-sided p of each by itself, (P,)."""
+        return self._alone / self._number
+
+    @property
+    def adjusted(self) -> NDArray[np.float64]:
+        """Corrected for their number, (P,)."""
+        out = np.empty(len(self._order))
+        out[self._order] = np.maximum.accumulate(self._together) / self._number
+        return out
 
 
 def _reference(
@@ -232,17 +262,17 @@ def _reference(
 ) -> NDArray[np.float64]:
     """Return the statistics of flips, moved by draws of the trainings where these vary."""
     if trainings.none:
-        return _scaled(np.abs(flipped), np.sqrt(own), np.full((1, 1), float(degrees)))
+        return on_normal_scale(np.abs(flipped), np.sqrt(own), np.full((1, 1), float(degrees)))
     shape = (len(flipped), len(trainings.seeds))
     draw = rng.standard_normal(shape) * np.sqrt(trainings.variances)
     freedom = np.maximum(trainings.seeds - 1, 1)
     again = rng.chisquare(freedom, shape) / freedom * trainings.variances
     moved = np.abs(flipped + draw[:, trainings.first] - draw[:, trainings.second])
     errors = np.sqrt(own + again[:, trainings.first] + again[:, trainings.second])
-    return _scaled(moved, errors, trainings.degrees(own, again, degrees))
+    return on_normal_scale(moved, errors, trainings.degrees(own, again, degrees))
 
 
-def _scaled(
+def on_normal_scale(
     difference: NDArray[np.float64], error: NDArray[np.float64], degrees: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Return |difference| / error brought from Student's t to the normal's scale; large where the error is 0."""

@@ -88,7 +88,7 @@ def with_interval(figure: Estimate, digits: int = 3) -> str:
     """Return ``0.712 [.61, .80]``, the interval where there is one."""
     if figure.value is None:
         return DASH
-    limits = limits_of(figure)
+    limits = limits_of(figure, max(2, digits - 1))
     return number(figure.value, f".{digits}f") + (f" {limits}" if limits else "")
 
 
@@ -104,9 +104,9 @@ def significant(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def limits_of(figure: Estimate) -> str:
+def limits_of(figure: Estimate, digits: int = 2) -> str:
     """Return ``[.61, .80]``, "" without an interval."""
     if figure.low is None or figure.high is None:
         return ""
-    low, high = (f"{limit:.2f}".removeprefix("0") for limit in (figure.low, figure.high))
+    low, high = (f"{limit:.{digits}f}".removeprefix("0") for limit in (figure.low, figure.high))
     return f"[{low}, {high}]"

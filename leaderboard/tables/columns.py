@@ -21,6 +21,7 @@ from leaderboard.tables.cells import (
     significant,
     with_interval,
 )
+from leaderboard.tables.references import FAMILY
 from leaderboard.tables.row import Row
 from leaderboard.tables.table import Table
 
@@ -61,13 +62,20 @@ def _of_row(metric: str) -> Iterator[Column]:
     if metric != RANKING:
         text = f"Rank by {title_of(metric)}, asked for instead of {ranks}, by which the protocol ranks; best first."
     yield Column("#", text, _rank, 0)
-    yield Column("Method", "The method.", lambda row: Cell(row.label), 0, number=False, names=True)
+    yield Column(
+        "Method",
+        "The method; 'reference': no entrant, but what entrants are held against.",
+        _name,
+        0,
+        number=False,
+        names=True,
+    )
     yield Column(
         "Pipeline",
         "Post-processing of the anomaly maps: raw, or filtered by a 3-D median of so many millimetres (voxels where no unit is "
         "given), the same for all methods; of the two the one with the higher Dice on the validation split, unless the table is "
         "of raw or of filtered maps alone.",
-        lambda row: Cell(row.chain),
+        lambda row: Cell(row.chain) if row.chain else NOTHING,
         0,
         number=False,
     )
@@ -178,14 +186,16 @@ def _of_one(found: MetricAt) -> Column:
         metric.priority,
         narrow=_narrowed(found.title),
         metric=found.key,
-        only=_has_lesion_free if metric.over == "lesion-free" else None,
+        only={"lesion-free": _has_lesion_free, "scans": _has_lesion_free}.get(metric.over),
         points=(found.point.name,) if found.point is not None else (),
         headline=metric.headline,
     )
 
 
 def _has_lesion_free(table: Table) -> bool:
-    return any(volume == 0 for row in table.rows for volume in row.values[LESION_ML].values())
+    return any(
+        volume == 0 for row in table.rows for volume in row.values.get(LESION_ML, {}).values()
+    )
 
 
 def _of_limits(found: MetricAt) -> Column:
@@ -249,7 +259,7 @@ def _plain(found: MetricAt) -> Callable[[Row], Cell]:
 def _interval(found: MetricAt) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
         figure = row.figures[found.key]
-        return Cell(with_interval(figure), figure.value)
+        return Cell(with_interval(figure, found.metric.digits), figure.value)
 
     return cell
 
@@ -258,12 +268,20 @@ def _rank(row: Row) -> Cell:
     return NOTHING if row.rank is None else Cell(str(row.rank), float(row.rank))
 
 
+def _name(row: Row) -> Cell:
+    return Cell(f"{row.label} ({FAMILY})" if row.reference else row.label)
+
+
 def _seeds(row: Row) -> Cell:
+    if not row.runs:
+        return NOTHING
     return Cell(", ".join(str(seed) for seed in row.seeds) if row.chance else NO_SEED)
 
 
 def _seed_sd(row: Row) -> Cell:
-    return _value(row.figures[RANKING].seed_sd) if row.chance else Cell(NO_SEED)
+    if row.chance or not row.runs:
+        return _value(row.figures[RANKING].seed_sd)
+    return Cell(NO_SEED)
 
 
 def _upper_bound(row: Row) -> Cell:
@@ -275,7 +293,7 @@ def _upper_bound(row: Row) -> Cell:
 
 def _cost(key: str, form: Callable[[Any], str]) -> Callable[[Row], Cell]:
     def cell(row: Row) -> Cell:
-        found = row.costs[key]
+        found = row.costs.get(key)
         if found in (None, ""):
             return NOTHING
         return Cell(form(found), None if isinstance(found, str) else float(found))
@@ -284,7 +302,7 @@ def _cost(key: str, form: Callable[[Any], str]) -> Callable[[Row], Cell]:
 
 
 def _training(row: Row) -> Cell:
-    seconds, steps = row.costs["training_seconds"], row.costs["training_steps"]
+    seconds, steps = row.costs.get("training_seconds"), row.costs.get("training_steps")
     if seconds is None and steps is None:
         return NOTHING
     return Cell(f"{number(seconds, ',.0f')} / {number(steps, ',.0f')}", seconds)

@@ -153,7 +153,7 @@ def methods_of(
         records, key=lambda r: (max(r.run.created, r.confirmed), r.run.identity), reverse=True
     )
     for record in newest_first:
-        name = (record.run.method, record.run.label, record.run.preset, _settings(record))
+        name = (*method_of(record), record.data.trained_on)
         if not older and record.run.maps and (*name, record.run.maps) in measured:
             continue  # the same maps, measured the same way once more
         measured.add((*name, record.run.maps))
@@ -171,6 +171,11 @@ def methods_of(
         for label, same in by_label.items()
         for name, runs in zip(_distinct(label, same), same, strict=True)
     ]
+
+
+def method_of(record: RunRecord) -> tuple[str, str, str, str]:
+    """Return what two runs of one method share, whatever the data: name, label, preset, settings."""
+    return record.run.method, record.run.label, record.run.preset, _settings(record)
 
 
 def _full(record: RunRecord) -> dict[str, Any]:
@@ -204,6 +209,7 @@ def _distinct(label: str, groups: Sequence[list[RunRecord]]) -> list[str]:
         {
             ("method",): runs[0].run.method,
             ("preset",): runs[0].run.preset,
+            ("trained on",): runs[0].data.trained_on,
             ("files",): "recorded" if runs[0].protocol.data_fingerprint else UNKNOWN,
             **_flat(_full(runs[0])),
         }

@@ -1,4 +1,4 @@
-"""One row of a table: a method with one pipeline, over all its seeds."""
+"""One row of a table: a method with one pipeline, over all its seeds; or a reference."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Row:
     reason : str or None
         Why the row has no rank.
     runs : tuple of RunRecord
-        In the order of their seeds.
+        In the order of their seeds; () of a reference that was computed from the masks.
     values : mapping of str to mapping of str to float
         By per-subject metric: each subject's value, averaged over the seeds; without undefined ones. Also
         ``lesion_ml``.
@@ -42,6 +42,8 @@ class Row:
         Which of the method's pipelines validation chose.
     group : str
         Letters: rows of a table that share one are not told apart; "" where nothing was tested.
+    reference : bool
+        Whether it is no entrant but what entrants are held against; it never ranks.
     """
 
     rank: int | None
@@ -57,6 +59,7 @@ class Row:
     by_seed: tuple[dict[str, float], ...] = field(default=(), repr=False)
     chance: bool = True
     group: str = ""
+    reference: bool = False
 
     @property
     def key(self) -> tuple[str, str]:

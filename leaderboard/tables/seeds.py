@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from andi_bench.metrics.mean_intervals import (
     amount_intervals,
     degrees_by_weight,
+    proportion_interval,
     share_interval,
 )
 from andi_bench.metrics.metric import MetricAt
-from andi_bench.metrics.resampling import MEAN_RESAMPLES, draws_of
-from andi_bench.records.schema import LESION_FREE_APART
+from andi_bench.metrics.resampling import MEAN_RESAMPLES, stratified_draws
+from andi_bench.records.schema import LESION_FREE_APART, LESION_ML
 from andi_bench.records.store import Pooled, RunRecord, SubjectSummary
 from leaderboard.tables.subject_values import SubjectTable, over_the_seeds
 
@@ -78,7 +79,8 @@ def subject_estimates(
 
     With several seeds, value, interval and spread are of the subjects for which every seed has a value. The interval is
     that of :mod:`andi_bench.metrics.mean_intervals`, the same construction for one seed and for several; all amounts
-    share one product of resampling weights (:data:`~andi_bench.metrics.resampling.MEAN_RESAMPLES` resamples).
+    share one product of resampling weights (:data:`~andi_bench.metrics.resampling.MEAN_RESAMPLES` resamples, subjects with a
+    lesion and those without drawn apart).
 
     Parameters
     ----------
@@ -99,14 +101,19 @@ def subject_estimates(
             continue
         values = np.array(list(shared.values()))
         if found.metric.share and values.min() >= 0 and values.max() <= 1:
-            out[found.key] = _limited(out[found.key], share_interval(values))
+            limits = share_interval(values)
+            if limits is None and found.metric.yes_or_no:
+                limits = proportion_interval(values)
+            out[found.key] = _limited(out[found.key], limits)
         else:
             amounts[found.key] = shared
     names = sorted(set().union(*amounts.values()))
     if names:
         columns = [_column(shared, names, len(runs)) for shared in amounts.values()]
-        limits = amount_intervals(columns, draws_of(len(names), MEAN_RESAMPLES))
-        for key, own in zip(amounts, limits, strict=True):
+        volumes = tables[0].column(chain, LESION_ML)
+        ill = np.array([volumes.get(name, 1.0) > 0 for name in names])
+        all_limits = amount_intervals(columns, stratified_draws(ill, MEAN_RESAMPLES))
+        for key, own in zip(amounts, all_limits, strict=True):
             out[key] = _limited(out[key], own)
     return out
 
@@ -157,7 +164,7 @@ def _of_subjects(
         undefined = max(table.undefined(chain, found) for table in tables)
     common = set.intersection(*(set(values) for values in by_seed))
     shared = {name: [values[name] for values in by_seed] for name in sorted(common)}
-    if older and not shared:
+    if not shared and (older or len(runs) > 1):
         return Estimate(undefined=undefined), {}
     if shared and (older or len(runs) > 1):
         averaged = over_the_seeds(by_seed)

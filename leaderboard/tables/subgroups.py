@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from andi_bench.errors import unknown_name
 from andi_bench.metrics.compared import compared_in_groups, compared_pooled
+from andi_bench.records.schema import LESION_ML, NOT_KNOWN, SMALLEST_GROUP
 from andi_bench.records.store import Group, Pooled, RunRecord
 from leaderboard.tables.row import Row
 from leaderboard.tables.seeds import Estimate, pooled_estimate, subject_estimates
@@ -22,13 +23,15 @@ class GroupRow:
     ----------
     group : str
         Name of the sub-group.
-    subjects : int
-        How many subjects it has.
+    subjects, lesion_free : int
+        How many subjects it has, and how many of them have no lesion.
     label, chain : str
         As in the leaderboard.
     figures : dict of Estimate
-        By the keys of :func:`andi_bench.metrics.compared.compared_in_groups`, and pooled ones, which have no limits here; none has
-        limits where there are fewer than three subjects.
+        By the keys of :func:`andi_bench.metrics.compared.compared_in_groups`, and pooled ones, which have no limits here; without a
+        value where fewer than :data:`~andi_bench.records.schema.SMALLEST_GROUP` subjects are behind it.
+    counts : dict of int
+        By the same keys, how many subjects are behind a figure; of pooled ones, those with a lesion.
     """
 
     group: str
@@ -36,15 +39,21 @@ class GroupRow:
     label: str
     chain: str
     figures: dict[str, Estimate]
+    counts: dict[str, int] = field(default_factory=dict)
+    lesion_free: int = 0
 
 
 @dataclass(frozen=True)
 class GroupTable:
-    """A table of the leaderboard, taken apart by one grouping: group by group, methods in the table's order."""
+    """A table of the leaderboard, taken apart by one grouping: group by group, methods in the table's order.
+
+    ``members``: the subjects of each group whose column is filled in, as the newest run has them.
+    """
 
     by: str
     table: Table
     rows: tuple[GroupRow, ...]
+    members: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
 
 
 def group_tables(tables: Sequence[Table], by: str) -> tuple[GroupTable, ...]:
@@ -66,10 +75,15 @@ def group_tables(tables: Sequence[Table], by: str) -> tuple[GroupTable, ...]:
     if by not in known:
         raise unknown_name("sub-group among the records", by, known)
     return tuple(
-        GroupTable(by, table, tuple(_rows(table, by)))
+        GroupTable(by, table, tuple(_rows(table, by)), _known(table, by))
         for table in tables
         if any(by in run.groups for run in table.runs)
     )
+
+
+def _known(table: Table, by: str) -> dict[str, frozenset[str]]:
+    newest = max((run for run in table.runs if by in run.groups), key=lambda run: run.run.created)
+    return {g.name: _members(g) for g in newest.groups[by] if g.name != NOT_KNOWN}
 
 
 def _rows(table: Table, by: str) -> list[GroupRow]:
@@ -115,6 +129,11 @@ def _row(row: Row, groups: Sequence[Group], tables: Sequence[SubjectTable]) -> G
     ]
     lines = [table.only(members) for table in tables]
     figures = subject_estimates(runs, lines, row.chain, compared_in_groups())
+    counts = {
+        found.key: min((len(line.values(row.chain, found)) for line in lines), default=0)
+        for found in compared_in_groups()
+    }
+    ill = min((_with_lesion(line, row.chain, members) for line in lines), default=0)
     pooled = [
         group.results[row.chain].pooled if row.chain in group.results else Pooled()
         for group in groups
@@ -122,4 +141,18 @@ def _row(row: Row, groups: Sequence[Group], tables: Sequence[SubjectTable]) -> G
     for found in compared_pooled():
         if "groups" in found.metric.shown:
             figures[found.key] = pooled_estimate(pooled, found.metric.field)
-    return GroupRow(groups[0].name, len(members), row.label, row.chain, figures)
+            counts[found.key] = ill
+    # older records have figures of single subjects too
+    figures = {
+        key: own if counts[key] >= SMALLEST_GROUP else Estimate(undefined=own.undefined)
+        for key, own in figures.items()
+    }
+    volumes = lines[0].column(row.chain, LESION_ML) if lines else {}
+    free = sum(volume == 0 for volume in volumes.values())
+    return GroupRow(groups[0].name, len(members), row.label, row.chain, figures, counts, free)
+
+
+def _with_lesion(lines: SubjectTable, chain: str, members: Sequence[str]) -> int:
+    """Count the subjects with a lesion; all, where the table does not say."""
+    volumes = lines.column(chain, LESION_ML)
+    return sum(volumes.get(name, 1.0) > 0 for name in members)

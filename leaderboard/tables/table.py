@@ -35,7 +35,9 @@ from leaderboard.tables.pipelines import (
     chosen_pipeline,
     views_of,
 )
+from leaderboard.tables.references import as_reference, computed_references, is_reference
 from leaderboard.tables.row import Row
+from leaderboard.tables.scan_estimates import scan_estimates
 from leaderboard.tables.seeds import (
     Estimate,
     counted_estimate,
@@ -74,6 +76,10 @@ class Table:
         Which pipeline of every method stands in the rows.
     every : tuple of Row
         Every method with every pipeline, without ranks: a method's rows never stand in one ranking.
+    references : tuple of Row
+        What the rows are held against (:mod:`leaderboard.tables.references`); no entrants.
+    every_reference : tuple of Row
+        The same with every pipeline.
     """
 
     dataset: str
@@ -86,6 +92,13 @@ class Table:
     metric: str = RANKING
     view: View = VALIDATED
     every: tuple[Row, ...] = field(default=(), repr=False)
+    references: tuple[Row, ...] = ()
+    every_reference: tuple[Row, ...] = field(default=(), repr=False)
+
+    @property
+    def shown(self) -> tuple[Row, ...]:
+        """The rows, and below them the references."""
+        return self.rows + self.references
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -94,8 +107,17 @@ class Table:
 
     def seen_as(self, view: View) -> Table:
         """Return the table of the same runs with other pipelines in its rows, ranked among themselves."""
-        rows = [row for row in self.every if row.chain == chain_of(view, row.choice, self.protocol)]
-        return replace(self, view=view, rows=tuple(ranked(rows, self.metric)))
+
+        def seen(rows: Iterable[Row]) -> list[Row]:
+            # a reference that was computed from the masks has no pipeline
+            return [
+                row
+                for row in rows
+                if not row.runs or row.chain == chain_of(view, row.choice, self.protocol)
+            ]
+
+        rows = tuple(ranked(seen(self.every), self.metric))
+        return replace(self, view=view, rows=rows, references=tuple(seen(self.every_reference)))
 
 
 def build_tables(
@@ -165,6 +187,10 @@ def _table(records: list[RunRecord], main: dict[str, str], metric: str, older: b
         rows += [
             _row(runs, tables, (label, name), metric, choice) for name in first.protocol.chains
         ]
+    entrants = [row for row in rows if not is_reference(row.runs[0])]
+    others = [as_reference(row) for row in rows if is_reference(row.runs[0])]
+    if not entrants:  # a table of references alone still has rows
+        entrants, others = others, []
     table = Table(
         dataset=first.run.dataset,
         title=first.data.title or first.run.dataset,
@@ -174,7 +200,8 @@ def _table(records: list[RunRecord], main: dict[str, str], metric: str, older: b
         differs=differs,
         runs=tuple(sorted(shown, key=lambda run: run.run.folder_name)),
         metric=metric,
-        every=tuple(sorted(rows, key=lambda row: row.label)),
+        every=tuple(sorted(entrants, key=lambda row: row.label)),
+        every_reference=(*computed_references(records), *others),
     )
     return table.seen_as(VALIDATED)
 
@@ -296,6 +323,7 @@ def _figures(
     figures = subject_estimates(runs, tables, chain, compared_per_subject())
     for found in compared_counted():
         figures[found.key] = counted_estimate(tables, chain, found)
+    figures |= scan_estimates(runs, tables, chain)
     pooled = [run.summary[chain].pooled if chain in run.summary else Pooled() for run in runs]
     for found in compared_pooled():
         figures[found.key] = pooled_estimate(pooled, found.metric.field)

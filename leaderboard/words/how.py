@@ -5,6 +5,8 @@ from __future__ import annotations
 from andi_bench.metrics.compared import title_of
 from andi_bench.metrics.mean_intervals import FEWEST
 from andi_bench.metrics.resampling import MEAN_RESAMPLES, RANK_RESAMPLES
+from andi_bench.records.schema import SMALLEST_GROUP
+from leaderboard.statistics.group_tests import PERMUTATIONS
 from leaderboard.statistics.pooled_swaps import SWAPS
 from leaderboard.statistics.sign_flips import FLIPS, LISTED_UP_TO
 from leaderboard.statistics.signed_ranks import EXACT_UP_TO
@@ -24,6 +26,9 @@ def how_tested() -> tuple[str, ...]:
         f"bootstrap-t over subjects ({MEAN_RESAMPLES:,} resamples), widened for the trainings; {_POOLED} has Student's t on its "
         "logit, its standard error by the jackknife over subjects, the degrees of freedom those of as many subjects as "
         "would weigh the same with equal lesions.",
+        f"Bootstraps draw subjects with a lesion and those without apart. {title_of('scan_auroc')}: DeLong's error, Student's t on the "
+        "logit; where all scans are told apart, or of a kind fewer than three are there, Hoeffding's bound, which holds for all scores. "
+        "FROC: a bootstrap of subjects with all their lesions, Student's t on the logit; with several seeds a little too wide. A share of subjects in which all agree: Clopper and Pearson.",
         *promises(),
         "Pipeline: raw maps or filtered ones, whichever has the higher mean Dice over the validation subjects with a lesion at "
         "their own threshold, mean over the seeds; equal ones: raw. Tables of raw maps alone and of filtered maps alone "
@@ -51,6 +56,11 @@ def how_tested() -> tuple[str, ...]:
         "Power: for the typical pair of the family (median variance over subjects, mean variance over trainings) at 5 % within the family, "
         "by Student's t with the degrees of freedom of so many subjects and seeds. Equivalence within a margin (--margin): "
         "two one-sided t tests, Holm's method within the family.",
-        "Kendall's tau-b: 1, two rankings agree; 0, they have nothing in common; -1, one is the other reversed; –: one of them ties all.",
+        "Sub-groups (--by): a subject's Dice, and the difference of two methods' in it, is held between a group and all other subjects "
+        f"(Welch's t), {PERMUTATIONS:,} permutations of the labels, one step-down correction over groups, methods and "
+        f"pairs; for a pair it tells whether their difference depends on the group. No figure of fewer than {SMALLEST_GROUP} subjects.",
+        "Kendall's tau-b: 1, two rankings agree; 0, they have nothing in common; -1, one is the other reversed; –: one of them ties all. Between data "
+        f"sets: in brackets 95 % of {RANK_RESAMPLES:,} bootstraps of the subjects (and seeds) within each; p counts the orders of the methods that "
+        "would agree as well, and so tells how little few methods can show.",
         "Bold: significantly better than every other ranked row. No bold: nobody is.",
     )

@@ -10,6 +10,8 @@ from andi_bench.records.store import Protocol
 from leaderboard.tables.comparability import intensities_of, modalities_of
 from leaderboard.tables.table import Table
 from leaderboard.words.pipeline_text import choice_notes, view_text
+from leaderboard.words.reference_notes import reference_notes
+from leaderboard.words.threshold_text import threshold_note
 
 _MATCHED = tuple(f"{key}@{RANKING_POINT.name}" for key in ("matched_f1", "unmatched_detections"))
 
@@ -31,6 +33,8 @@ def notes_of(table: Table, brief: bool = False) -> list[str]:
         *_undefined_at_points(table),
         *_without_rank(table),
         *_at_an_end(table),
+        *filter(None, [threshold_note(table)]),
+        *reference_notes(table),
         *_said_by_runs(table, brief),
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from andi_bench.records.store import RunRecord
+from leaderboard.words.threshold_text import threshold_text
 
 GUARD_STATES = {True: "passed", False: "FAILED", None: "not known"}
 
@@ -77,12 +78,12 @@ def _said(value: float | None, form: str) -> str:
 
 
 def points_of(run: RunRecord) -> list[list[str]]:
-    """Return the operating points: maps, name, threshold, share of lesion-free voxels above it, how it was found."""
+    """Return the operating points: maps, name, threshold with its spread, share of lesion-free voxels above it, how it was found."""
     return [
         [
             plain(chain),
             plain(name),
-            "one per volume" if point.threshold is None else f"{point.threshold:.6g}",
+            threshold_text(point),
             "–" if point.test_fpr is None else f"{100 * point.test_fpr:.2g} %",
             plain(point.how) + (" (an end of the scores)" if point.edge else ""),
         ]

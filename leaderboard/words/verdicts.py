@@ -10,7 +10,6 @@ from leaderboard.statistics.pair_tests import Key
 from leaderboard.statistics.power import Need, Power
 from leaderboard.statistics.rankings import ALPHA
 from leaderboard.tables.cells import DASH
-from leaderboard.tables.pipelines import VALIDATED
 
 
 def sentences(family: Family) -> list[str]:
@@ -104,21 +103,6 @@ def agreements_text(agreements: Sequence[Agreement]) -> str:
         f"{one.first} and {one.second} {DASH if one.tau is None else format(one.tau, '.2f')}"
         for one in agreements
     )
-
-
-def between_datasets_text(agreements: Sequence[Agreement]) -> list[tuple[str, str]]:
-    """Return the agreements between data sets, by what their tables show: its name, and the agreements in words."""
-    return [
-        (
-            f"{view} pipelines" if view == VALIDATED else f"{view} maps",
-            ", ".join(
-                f"{agreements_text([one])} ({one.methods} methods)"
-                for one in agreements
-                if one.view == view
-            ),
-        )
-        for view in dict.fromkeys(one.view for one in agreements)
-    ]
 
 
 def bold_rows(metric: str, statistics: TableStatistics) -> dict[str, set[Key]]:

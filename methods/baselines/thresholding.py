@@ -34,15 +34,15 @@ class Thresholding(AnomalyDetector):
     config: Any
 
     def score(self, volume: Volume, context: ScoreContext) -> NDArray[np.float32]:
-        """Return the equalised FLAIR image, float32 (X, Y, Z)."""
+        """Return the equalised image, float32 (X, Y, Z), of the one modality in ``requires``."""
         out = np.zeros(volume.shape, dtype=np.float32)
         if not volume.brain.any():
             return out
-        flair = volume.image[volume.modalities.index("flair")]
-        largest = float(flair.max())
+        image = volume.image[volume.modalities.index(self.requires[0])]
+        largest = float(image.max())
         if largest > 0:
-            flair = flair / largest
-        out[volume.brain] = equalise(flair[volume.brain], self.config.bins)
+            image = image / largest
+        out[volume.brain] = equalise(image[volume.brain], self.config.bins)
         return out
 
 

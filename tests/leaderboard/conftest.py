@@ -69,17 +69,19 @@ def _of_chain(
 ) -> tuple[ChainSummary, list[dict[str, Any]]]:
     """Return what a record says of a chain, and the lines of its table of subjects."""
     row = SubjectSummary(undefined=4)
-    if values:
+    known = [value for value in values if not np.isnan(value)]
+    if known:
         row = SubjectSummary(
-            mean=float(np.mean(values)),
-            median=float(np.median(values)),
-            n=len(values),
-            low=min(values),
-            high=max(values),
+            mean=float(np.mean(known)),
+            median=float(np.median(known)),
+            n=len(known),
+            undefined=len(values) - len(known),
+            low=min(known),
+            high=max(known),
         )
     better = row.model_copy(update={"mean": None if row.mean is None else row.mean + 0.04})
     subjects = {f"dice@{p}": row if p != "oracle" else better for p in POINTS}
-    subjects["ap"] = row.model_copy(update={"undefined": 2})
+    subjects["ap"] = row.model_copy(update={"undefined": row.undefined or 2})
     subjects["auroc"] = row
     lines = [
         dict(zip(COLUMNS, (f"S{k}", chain, point, value, value, 0.9), strict=True))

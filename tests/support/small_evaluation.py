@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,26 +27,51 @@ TEST = ("t0", "t1", "t2", "t3")
 CONFIG = EvaluationConfig(median=3, bootstraps=20)
 
 
-def scored(name: str, skill: float = 2.0) -> ScoredSubject:
-    """Return a subject with a ball of a brain and of a lesion; ``t3`` has no lesion."""
+def scored(name: str, skill: float = 2.0, seed: int = 0, scale: float = 1.0) -> ScoredSubject:
+    """Return a subject with a ball of a brain and of a lesion; ``t3`` has no lesion.
+
+    ``seed`` 0 is one training; others move the scores a little. ``scale``: of the scores of lesions and all.
+    """
     rng = np.random.default_rng([ord(name[0]), int(name[1:])])
     axes = np.meshgrid(*[np.linspace(-1, 1, n) for n in (16, 14, 10)], indexing="ij")
     brain = sum(axis**2 for axis in axes) < 0.9
     lesion = (sum((axis - 0.2) ** 2 for axis in axes) < 0.1) & brain & (name != "t3")
     scores = (rng.gamma(2, size=brain.shape) + skill * lesion).astype(np.float32) * brain
+    if seed:
+        scores *= np.random.default_rng([seed, *name.encode()]).gamma(9, 1 / 9, brain.shape)
     site = "AB"[int(name[1:]) % 2]
+    scores = (scores * scale).astype(np.float32)
     return ScoredSubject(name, scores, brain, lesion, (4.0, 4.0, 5.0), site)
 
 
-def record_of(records: Path, method: str, skill: float = 2.0) -> Path:
+def record_of(
+    records: Path,
+    method: str,
+    skill: float = 2.0,
+    *,
+    dataset: str = "drawn",
+    seed: int = 0,
+    val: Sequence[str] = VAL,
+    test: Sequence[str] = TEST,
+    scale: float = 1.0,
+    trained_on: str = "",
+    evaluation: EvaluationConfig = CONFIG,
+    **changes: Any,
+) -> Path:
     """Evaluate drawn maps and write the record; returns its folder."""
-    found = evaluate(lambda name: scored(name, skill), VAL, TEST, CONFIG, workers=1)
+    found = evaluate(
+        lambda name: scored(name, skill, seed, scale), val, test, evaluation, workers=1
+    )
+    parts = {"method": method, "skill": skill}
+    if dataset != "drawn" or seed or trained_on:
+        parts |= {"dataset": dataset, "seed": seed, "trained_on": trained_on}
     record = RunRecord(
         run=RunInfo(
             method=method,
             label=method,
-            dataset="drawn",
-            identity=identity({"method": method, "skill": skill}),
+            dataset=dataset,
+            seed=seed,
+            identity=identity(parts),
             created="2026-01-01T00:00:00+00:00",
         ),
         protocol=Protocol(
@@ -52,14 +79,21 @@ def record_of(records: Path, method: str, skill: float = 2.0) -> Path:
             spacing_mm=found.spacing,
             shape=found.shape,
             chains=tuple(chain.name for chain in found.chains),
-            subjects={"val": len(VAL), "test": len(TEST)},
+            subjects={"val": len(val), "test": len(test)},
         ),
         method=MethodInfo(title=method),
-        data=DataInfo(title="Drawn maps", val=VAL, test=TEST),
+        data=DataInfo(
+            title="Drawn maps" if dataset == "drawn" else f"Maps of {dataset}",
+            trained_on=trained_on,
+            val=tuple(val),
+            test=tuple(test),
+        ),
         operating_points=found.operating_points,
         summary=found.summary,
         groups=found.groups,
         costs=Costs(seconds_per_volume=1.0, device="cpu"),
         notes=tuple(found.notes),
+        unranked=found.unranked,
+        **changes,
     )
     return write_record(records, record, found.subjects, found.histograms)

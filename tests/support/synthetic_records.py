@@ -20,10 +20,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from andi_bench.metrics.froc import RATES
 from andi_bench.metrics.histograms.binning import score_histogram
 from andi_bench.metrics.histograms.grouped import GroupedCounts
 from andi_bench.metrics.histograms.histogram import ARRAYS, ScoreHistogram
 from andi_bench.records.arrays import HISTOGRAMS, POOLED
+from andi_bench.records.schema import FrocAt, FrocCurve
 from andi_bench.records.store import (
     ChainSummary,
     Costs,
@@ -242,7 +244,18 @@ def _summary(
         prevalence=lesion / (lesion + healthy),
     )
     lines = table[table["chain"] == chain]
-    return ChainSummary(pooled=pooled, subjects=subject_figures(lines, 200))
+    worth = float(lines["dice"].mean())
+    froc = FrocCurve(
+        at=tuple(
+            FrocAt(rate=rate, sensitivity=worth * rate / (rate + 1), error=0.05) for rate in RATES
+        ),
+        false_positives=RATES,
+        sensitivity=tuple(worth * rate / (rate + 1) for rate in RATES),
+        lesions=2 * len(names),
+        with_lesion=len(names),
+        scans=len(names),
+    )
+    return ChainSummary(pooled=pooled, subjects=subject_figures(lines, 200), froc=froc)
 
 
 def _sizes(

@@ -15,33 +15,28 @@ from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
 from leaderboard.exports.page.recall_curves import recall_curve
+from leaderboard.exports.page.side_tables import (
+    across_content,
+    groups_content,
+    guards_content,
+    paper_content,
+    pipelines_content,
+    thresholds_content,
+)
 from leaderboard.exports.page.tests_and_ranks import statistics_content
 from leaderboard.statistics.family import TableStatistics
+from leaderboard.statistics.pair_tests import Key
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
 from leaderboard.tables.row import Row
 from leaderboard.tables.seeds import Estimate
-from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Table
-from leaderboard.words.group_text import (
-    GROUP_HEADS,
-    PAPER_HEADS,
-    PAPER_NOTE,
-    group_cells,
-    paper_cells,
-)
+from leaderboard.words.across_text import agreement_sentence
 from leaderboard.words.headline import headline
 from leaderboard.words.how import how_tested
 from leaderboard.words.notes import heading_of, notes_of
-from leaderboard.words.pipeline_text import (
-    pipeline_cells,
-    pipeline_heads,
-    pipeline_note,
-    title_in_words,
-    view_text,
-)
+from leaderboard.words.pipeline_text import title_in_words, view_text
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
-from leaderboard.words.verdicts import between_datasets_text
 
 
 def page_content(comparison: Comparison) -> dict[str, Any]:
@@ -76,20 +71,21 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
         "upper_bound": UPPER_BOUND.name,
         "upper_bounds": [point.name for point in points_from("test")],
         "subject_columns": _subject_columns(),
-        "bases": [_base(base, places) for base in comparison.base],
+        "bases": [_base(base, _found(comparison, base), places) for base in comparison.base],
         "tables": [
             {
-                **_table(k, table, comparison.statistics_of(table)),
+                **_table(k, table, comparison.statistics_of(table), places),
                 "base": next(
                     b for b, base in enumerate(comparison.base) if base.runs is table.runs
                 ),
-                "groups": [_groups(part) for part in comparison.groups if part.table is table],
+                "groups": [
+                    found for pair in comparison.groups_of(table) for found in groups_content(*pair)
+                ],
             }
             for k, table in enumerate(comparison.tables)
         ],
-        "agreements": [
-            plain(f"{name}: {text}") for name, text in between_datasets_text(comparison.agreements)
-        ],
+        "agreements": [plain(agreement_sentence(one)) for one in comparison.agreements],
+        "across": across_content(comparison),
         "how": list(how_tested()),
         "runs": [_run(run) for run in runs.values()],
         "skipped": [plain(reason) for reason in comparison.skipped],
@@ -135,7 +131,13 @@ def without_texts(content: dict[str, Any]) -> dict[str, Any]:
 _TEXTS = ("notes", "paper", "guards", "groups", "heading", "pipelines")
 
 
-def _base(base: Table, places: dict[str, int]) -> dict[str, Any]:
+def _found(comparison: Comparison, base: Table) -> dict[Key, Row]:
+    """Return the rows of a table's views, which have the intervals that its statistics found."""
+    views = (table for table in comparison.tables if table.runs is base.runs)
+    return {row.key: row for table in views for row in table.rows}
+
+
+def _base(base: Table, found: dict[Key, Row], places: dict[str, int]) -> dict[str, Any]:
     """Return what the views of a table share."""
     subjects = _subjects(base)
     sites = _sites(base.runs)
@@ -148,7 +150,7 @@ def _base(base: Table, places: dict[str, int]) -> dict[str, Any]:
         "lesion_ml": [_short(volumes.get(name)) for name in subjects],
         "methods": [plain(label) for label in dict.fromkeys(row.label for row in base.every)],
         "chains": [plain(chain) for chain in base.protocol.chains],
-        "rows": [_row(row, subjects, places) for row in base.every],
+        "rows": [_row(found[row.key], subjects, places) for row in base.every],
     }
 
 
@@ -157,7 +159,9 @@ def _subjects(base: Table) -> list[str]:
     return sorted(scored.union(*(run.data.test for run in base.runs)))
 
 
-def _table(number: int, table: Table, statistics: TableStatistics) -> dict[str, Any]:
+def _table(
+    number: int, table: Table, statistics: TableStatistics, places: dict[str, int]
+) -> dict[str, Any]:
     columns = columns_of(table)
     of = {row.key: k for k, row in enumerate(table.every)}
     return {
@@ -177,9 +181,10 @@ def _table(number: int, table: Table, statistics: TableStatistics) -> dict[str, 
         "differs": [plain(text) for text in table.differs],
         "columns": [_column(column, table.metric) for column in columns],
         "notes": [plain(note) for note in notes_of(table)],
-        "pipelines": _pipelines(table),
-        "paper": _paper(table),
-        "guards": _guards(table.runs),
+        "pipelines": pipelines_content(table),
+        "paper": paper_content(table),
+        "thresholds": thresholds_content(table),
+        "guards": guards_content(table.runs),
         "statistics": statistics_content(table, statistics),
         "rows": [
             {
@@ -188,26 +193,17 @@ def _table(number: int, table: Table, statistics: TableStatistics) -> dict[str, 
                 "chain": plain(row.chain),
                 "rank": row.rank,
                 "reason": plain(row.reason) if row.reason is not None else None,
-                "cells": [_cell(column, row) for column in columns],
+                "cells": _cells(row, columns),
             }
             for row in table.rows
         ],
-    }
-
-
-def _cell(column: Column, row: Row) -> dict[str, Any]:
-    cell = column.cell(row)
-    return {"text": plain(cell.text), "value": cell.value}
-
-
-def _pipelines(table: Table) -> dict[str, Any] | None:
-    lines = pipeline_cells(table)
-    if not lines:
-        return None
-    return {
-        "heads": [plain(head) for head in pipeline_heads(table)],
-        "note": pipeline_note(),
-        "lines": [[plain(cell) for cell in line] for line in lines],
+        "references": [
+            {
+                "cells": _cells(row, columns),
+                "run": places[row.runs[0].run.folder_name] if row.runs else None,
+            }
+            for row in table.references
+        ],
     }
 
 
@@ -249,6 +245,11 @@ def _row(row: Row, subjects: Sequence[str], places: dict[str, int]) -> dict[str,
     }
 
 
+def _cells(row: Row, columns: Sequence[Column]) -> list[dict[str, Any]]:
+    cells = [column.cell(row) for column in columns]
+    return [{"text": plain(cell.text), "value": cell.value} for cell in cells]
+
+
 def _subject_keys() -> list[str]:
     """Return the keys of everything that the page shows of single subjects."""
     return [found.key for found in compared_per_subject() if "subjects" in found.metric.shown]
@@ -269,44 +270,6 @@ def _sites(runs: Sequence[RunRecord]) -> dict[str, str]:
         for run in runs
         for group in run.groups.get("site", ())
         for name in group.subjects
-    }
-
-
-def _guards(runs: Sequence[RunRecord]) -> list[dict[str, Any]]:
-    """Return each guard with the runs that passed it, and those that did not by name."""
-    found: dict[str, dict[str, Any]] = {}
-    for run in runs:
-        for guard in run.guards:
-            entry = found.setdefault(
-                guard.name, {"name": plain(guard.name), "passed": 0, "of": 0, "others": []}
-            )
-            entry["of"] += 1
-            if guard.passed is True:
-                entry["passed"] += 1
-            else:
-                entry["others"].append(
-                    {
-                        "run": plain(f"{run.run.label}, seed {run.run.seed}"),
-                        "failed": guard.passed is False,
-                        "detail": plain(guard.detail),
-                    }
-                )
-    return list(found.values())
-
-
-def _groups(part: GroupTable) -> dict[str, Any]:
-    lines = [[plain(cell) for cell in line] for line in group_cells(part)]
-    return {"by": plain(part.by), "heads": list(GROUP_HEADS), "lines": lines}
-
-
-def _paper(table: Table) -> dict[str, Any] | None:
-    lines = paper_cells(table)
-    if not lines:
-        return None
-    return {
-        "heads": list(PAPER_HEADS),
-        "note": PAPER_NOTE,
-        "lines": [[plain(cell) for cell in line] for line in lines],
     }
 
 

@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from andi_bench.metrics.histograms.binning import score_histogram
 from andi_bench.metrics.histograms.histogram import ScoreHistogram
-from andi_bench.metrics.resampling import resample_counts
+from andi_bench.metrics.resampling import draws_of, resample_counts, stratified_draws
 from andi_bench.metrics.uncertainty import (
     bootstrap_mean,
     bootstrap_pooled,
@@ -79,7 +79,7 @@ def test_resampled_pooled_figures_equal_sklearns_on_the_resampled_voxels() -> No
 
 def test_the_pooled_intervals_lie_around_the_pooled_values() -> None:
     made = subjects(12, 9_000)
-    found = bootstrap_pooled(of(made), np.random.default_rng(0), 400)
+    found = bootstrap_pooled(of(made), 400)
     lesion = np.concatenate([one[1] for one in made])
     scores = np.concatenate([one[0] for one in made])
     for name, reference in (("ap", average_precision_score), ("auroc", roc_auc_score)):
@@ -90,7 +90,7 @@ def test_the_pooled_intervals_lie_around_the_pooled_values() -> None:
 
 
 def test_one_subject_alone_has_no_spread() -> None:
-    found = bootstrap_pooled(of(subjects(2, 9_000)[1:]), np.random.default_rng(0), 50)
+    found = bootstrap_pooled(of(subjects(2, 9_000)[1:]), 50)
     for interval in found.values():
         assert interval.low == pytest.approx(interval.high)
         assert interval.low == pytest.approx(interval.value, abs=1e-4)
@@ -99,18 +99,31 @@ def test_one_subject_alone_has_no_spread() -> None:
 def test_subjects_without_lesions_leave_the_pooled_intervals_undefined() -> None:
     scores = np.arange(20.0).reshape(20)
     histogram = score_histogram(scores, np.ones(20, bool), np.zeros(20, bool))
-    assert bootstrap_pooled([histogram] * 3, np.random.default_rng(0)) == {}
+    assert bootstrap_pooled([histogram] * 3) == {}
 
 
-def test_resamples_that_drew_no_lesion_are_left_out_of_the_intervals() -> None:
+def test_a_resample_without_a_lesion_is_undefined_and_none_is_drawn() -> None:
     healthy = (np.arange(50, dtype=np.float32), np.zeros(50, bool))
     with_lesion = (np.arange(50, dtype=np.float32), np.arange(50) > 40)
-    found = bootstrap_pooled(of([healthy, with_lesion]), np.random.default_rng(0), 200)
-    for interval in found.values():
-        assert 0 < interval.low <= interval.value <= interval.high <= 1
     draws = np.array([[2, 0], [1, 1]])
     for values in pooled_resamples(of([healthy, with_lesion]), draws).values():
         assert np.isfinite(values).tolist() == [False, True]
+    # one of each kind: every resample holds both, so nothing varies
+    found = bootstrap_pooled(of([healthy, with_lesion]), 200)
+    for interval in found.values():
+        assert interval.low == pytest.approx(interval.high)
+        assert 0 < interval.low <= 1
+
+
+def test_each_kind_of_subjects_is_drawn_from_its_own() -> None:
+    ill = np.array([True, False, True, True, False, True])
+    draws = stratified_draws(ill, 300)
+    assert (draws[:, ill].sum(axis=1) == 4).all()
+    assert (draws[:, ~ill].sum(axis=1) == 2).all()
+    assert len(np.unique(draws[:, ~ill], axis=0)) == 3
+    assert np.array_equal(stratified_draws(np.ones(4, bool), 300), draws[:, ill])
+    assert np.array_equal(stratified_draws(np.zeros(2, bool), 300), draws[:, ~ill])
+    assert np.array_equal(draws[:, ill], draws_of(4, 300))
 
 
 @pytest.mark.parametrize("level", [0, 1, 95])

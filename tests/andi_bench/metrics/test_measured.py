@@ -3,7 +3,7 @@
 import dataclasses
 
 from andi_bench.metrics import catalogue
-from andi_bench.metrics.measured import measured
+from andi_bench.metrics.measured import measured, measured_in_records
 from andi_bench.metrics.metric import Metric
 from andi_bench.metrics.points import POINTS
 
@@ -25,6 +25,10 @@ def named(monkeypatch, **changes):
 def test_every_metric_and_every_point_is_named():
     names = set(measured())
     assert names == {f"metric {k}" for k in catalogue.CATALOGUE} | {f"point {k}" for k in POINTS}
+
+
+def test_records_are_also_named_by_how_validation_subjects_are_resampled():
+    assert set(measured_in_records()) - set(measured()) == {"threshold spread"}
 
 
 def test_words_change_no_name_and_formulas_do(monkeypatch):

@@ -197,4 +197,4 @@ def test_a_run_leaves_previews_and_turning_them_off_measures_the_same_maps_again
     assert find_previews(other.folder) == {}
     assert before == {p: p.read_bytes() for p in record.folder.rglob("*") if p.is_file()}
     (table,) = json.loads(cli("compare", "--json").out)["tables"]
-    assert [row["label"] for row in table["rows"]] == ["thresholding"] * 2  # raw and filtered
+    assert [row["label"] for row in table["rows"]] == ["thresholding"]

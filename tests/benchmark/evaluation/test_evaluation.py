@@ -11,7 +11,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from andi_bench.config import EvaluationConfig
 from andi_bench.metrics.histograms.histogram import ScoreHistogram
 from andi_bench.metrics.histograms.pooled import pooled_auroc, pooled_average_precision
-from andi_bench.metrics.resampling import DRAW_SEED
 from andi_bench.metrics.thresholds import best_dice
 from andi_bench.metrics.uncertainty import bootstrap_pooled
 from benchmark.evaluation import aggregates as summaries
@@ -41,7 +40,7 @@ def subject(name: str) -> ScoredSubject:
         brain,
         lesion,
         (4.0, 4.0, 5.0),
-        "AB"[number % 2],
+        "AB"[number > 5],
         {"age": str(20 + 7 * number), "sex": "" if number == 3 else "MF"[number % 2], "dice": "x"},
         {"seconds": 1.0, "network_calls": 0, "slices": 12, "peak_memory_mb": 1.0},
     )
@@ -98,8 +97,7 @@ def test_histograms_alone_give_back_thresholds_pooled_figures_and_intervals(eval
     assert pooled_auroc(merged).value == pooled.auroc
     frozen = evaluation.operating_points["raw"]["val-dice"].threshold
     assert best_dice(kept("val", VAL)).threshold == frozen
-    draws = np.random.default_rng(DRAW_SEED)
-    again = bootstrap_pooled(tested, draws, CONFIG.bootstraps)
+    again = bootstrap_pooled(tested, CONFIG.bootstraps)
     assert (again["ap"].low, again["ap"].high) == (pooled.ap_low, pooled.ap_high)
     assert pooled.auroc_low < pooled.auroc < pooled.auroc_high
 
@@ -134,14 +132,14 @@ def test_a_bound_that_is_too_wide_is_replaced_by_exact_counts(monkeypatch) -> No
 def test_sub_groups_are_the_figures_of_their_subjects_alone(evaluation) -> None:
     assert set(evaluation.groups) == {"site", "age", "sex", "lesion-size"}
     site = {group.name: group for group in evaluation.groups["site"]}
-    assert site["A"].subjects == ("t0", "t2", "t4", "t6", "t8")
+    assert site["A"].subjects == ("t0", "t1", "t2", "t3", "t4", "t5")
     lesion, scores = concatenated(site["A"].subjects)
     raw = site["A"].results["raw"]
     assert raw.pooled.ap == pytest.approx(average_precision_score(lesion, scores), abs=1e-4)
     assert raw.pooled.ap_low < raw.pooled.ap < raw.pooled.ap_high
     lines = evaluation.subjects.query("chain == 'raw' and point == 'val-dice' and site == 'A'")
     assert raw.subjects["dice@val-dice"].mean == pytest.approx(lines["dice"].mean())
-    assert (raw.subjects["ap"].n, raw.subjects["ap"].undefined) == (4, 0)  # t8 has no lesion
+    assert (raw.subjects["ap"].n, raw.subjects["ap"].undefined) == (6, 0)
 
 
 def test_numbers_make_quartiles_words_make_words_and_empty_cells_a_group(evaluation) -> None:
@@ -159,11 +157,20 @@ def test_numbers_make_quartiles_words_make_words_and_empty_cells_a_group(evaluat
     assert [len(group.subjects) for group in sizes[1:]] == [2, 2, 2, 2]
 
 
-def test_small_groups_have_no_limits(evaluation) -> None:
-    for group in evaluation.groups["lesion-size"]:
-        for result in group.results.values():
-            assert result.pooled.ap_low is None
-            assert all(figure.low is None for figure in result.subjects.values())
+def test_groups_of_fewer_than_five_have_no_figures(evaluation) -> None:
+    for group in [*evaluation.groups["lesion-size"], *evaluation.groups["site"][1:]]:
+        assert len(group.subjects) < 5
+        assert group.results == {}
+
+
+def test_a_figure_that_fewer_than_five_of_a_group_have_has_no_value(evaluation) -> None:
+    (men,) = (group for group in evaluation.groups["sex"] if group.name == "M")
+    assert men.subjects == ("t0", "t2", "t4", "t6", "t8")  # t8 has no lesion
+    raw = men.results["raw"]
+    assert raw.pooled.ap is None
+    for key in ("ap", "dice@val-dice"):
+        found = raw.subjects[key]
+        assert (found.n, found.mean, found.low, found.median) == (4, None, None, None)
 
 
 def test_a_column_that_shares_a_figures_name_does_not_hide_it(evaluation) -> None:

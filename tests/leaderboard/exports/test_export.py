@@ -152,6 +152,8 @@ def test_the_terminal_table_fits_a_hundred_columns_and_says_what_it_left_out(
     for column in all_columns():
         if column.header == "Group" and count == 1:
             continue  # nobody to be told apart from
+        if column.header == "Scan AUROC":  # these subjects all have a lesion
+            continue
         assert column.header in shown or "".join(column.header.split()).split("@")[-1][:6] in head
     assert text.count("method-with-a-rather-long-nam") >= 2 * count
 

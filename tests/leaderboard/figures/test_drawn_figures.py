@@ -19,7 +19,7 @@ from leaderboard.figures.style import PALETTE, Looks, short
 @pytest.fixture(scope="module")
 def drawn(tmp_path_factory) -> tuple[Path, Path]:
     records = tmp_path_factory.mktemp("board") / "records"
-    write_benchmark(records, Size(3, 12, 1, 2, 2_000), dataset="Made up/../<b>")
+    write_benchmark(records, Size(3, 24, 1, 2, 2_000), dataset="Made up/../<b>")
     out = records.parent / "figures"
     write_figures(compare(records), out)
     return records, out

@@ -1,6 +1,7 @@
 """What each figure draws: the numbers of the tables, and nothing where a table has nothing to show."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -20,8 +21,9 @@ from leaderboard.figures.rows import chains_compared, cost_and_accuracy, thresho
 from leaderboard.figures.scene import Scene
 from leaderboard.figures.style import Looks, styled
 from leaderboard.figures.subjects import by_lesion_size, strip_and_box
+from leaderboard.statistics.family import TableStatistics
 
-SUBJECTS = 16
+SUBJECTS = 21
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +92,26 @@ def test_lesion_sizes_are_in_the_order_of_the_groups(scene):
     ticks = [label.get_text() for label in axis.get_xticklabels()]
     assert len(ticks) == 4
     assert all("n = " in tick for tick in ticks)
-    counts = [int(tick.rpartition("= ")[2]) for tick in ticks]
-    assert sum(counts) == SUBJECTS - 1  # one has no lesion
+    counts = [int(tick.rpartition("= ")[2].partition(":")[0]) for tick in ticks]
+    assert sum(counts) == SUBJECTS - SUBJECTS // 9  # every ninth has no lesion
+    drawn = {round(x) for line in axis.get_lines() for x in line.get_xdata()}
+    assert drawn == {place for place, count in enumerate(counts) if count >= 5}
+    assert [":" in tick.rpartition("\n")[2] for tick in ticks] == [count < 5 for count in counts]
+
+
+def test_groups_that_are_all_too_small_are_not_drawn(records):
+    (table,) = compare(records).tables
+    rows = [replace(row, runs=tuple(map(halved, row.runs))) for row in table.rows]
+    small = replace(table, rows=tuple(rows), runs=tuple(map(halved, table.runs)))
+    assert by_lesion_size(Scene(small, TableStatistics(), Looks(["a"]))) is None
+
+
+def halved(run):
+    groups = tuple(
+        group.model_copy(update={"subjects": group.subjects[:3]})
+        for group in run.groups["lesion-size"]
+    )
+    return run.model_copy(update={"groups": {"lesion-size": groups}})
 
 
 def test_frozen_threshold_and_upper_bound_are_joined(scene):

@@ -167,6 +167,15 @@ def test_one_subject_is_one_line_and_no_test(make_run, records_dir):
     assert family.warnings == ("fewer than two subjects have Dice@val-dice for every row: no test",)
 
 
+def test_rows_that_share_no_subject_are_shown_without_a_test(make_run, records_dir):
+    make_run("a", {"raw": [0.1, 0.4, float("nan"), float("nan")]}, protocol={"chains": ("raw",)})
+    make_run("b", {"raw": [float("nan"), float("nan"), 0.3, 0.2]}, protocol={"chains": ("raw",)})
+    (statistics,) = compare(records_dir).statistics
+    family = statistics.family
+    assert family.tests == ()
+    assert "fewer than two subjects" in family.warnings[0]
+
+
 def test_unranked_rows_take_no_part_in_any_test(make_run, records_dir):
     make_run("a", 0.5)
     make_run("b", 0.6)

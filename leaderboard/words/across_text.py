@@ -1,0 +1,103 @@
+"""Several data sets together as rows of text and sentences, for the terminal, Markdown, LaTeX and the page."""
+
+from __future__ import annotations
+
+from andi_bench.metrics.compared import title_of
+from andi_bench.metrics.points import RANKING_POINT
+from leaderboard.statistics.across import MeanRanks
+from leaderboard.statistics.family import Agreement
+from leaderboard.statistics.rankings import ALPHA
+from leaderboard.tables.cells import DASH, with_interval
+from leaderboard.tables.crossing import CrossTable
+from leaderboard.tables.pipelines import FILTERED, RAW, VALIDATED
+from leaderboard.words.differences import p_text
+
+RANKS_MEAN = (
+    "Mean rank over the data sets, of the methods that all of them have; in brackets 95 % with other subjects and seeds of the "
+    "same data sets. It says nothing of other data sets."
+)
+CROSSED = (
+    f"Rows: what a method was trained on, and on whose validation subjects the threshold {RANKING_POINT.name} was frozen; columns: what it "
+    f"was tested on. A threshold is carried over between runs of the same training alone ({DASH}: there is none, or its scores "
+    "have another scale)."
+)
+NOT_CARRIED = "Thresholds of one data set on another: compare --carry-thresholds."
+
+
+_SHOWN = {
+    VALIDATED: "each method with the pipeline that validation chose",
+    RAW: "raw maps",
+    FILTERED: "filtered maps",
+}
+
+
+def ranks_title(found: MeanRanks) -> str:
+    """Return what stands above mean ranks."""
+    return f"Ranks over the data sets, {_SHOWN[found.view]}"
+
+
+def cross_title(table: CrossTable) -> str:
+    """Return what stands above a cross table."""
+    return f"Trained on one data set, tested on another, {_SHOWN[table.view]}"
+
+
+def rank_table_heads(found: MeanRanks) -> tuple[str, ...]:
+    """Return the heads of :func:`rank_table_cells`."""
+    return ("Method", "Mean rank", *(f"Rank, {name}" for name in found.datasets))
+
+
+def rank_table_cells(found: MeanRanks) -> list[list[str]]:
+    """Return the methods, best mean rank first."""
+    return [
+        [name, f"{mean:.2f} [{low:.2f}, {high:.2f}]", *map(str, ranks)]
+        for name, mean, low, high, ranks in zip(
+            found.methods, found.mean, found.low, found.high, found.ranks, strict=True
+        )
+    ]
+
+
+def cross_heads(table: CrossTable) -> tuple[str, ...]:
+    """Return the heads of :func:`cross_cells`."""
+    return ("Method", "Trained on", "Figure", "Threshold from", *table.datasets)
+
+
+def cross_cells(table: CrossTable) -> list[list[str]]:
+    """Return the lines of a cross table; names stand once."""
+    out: list[list[str]] = []
+    last: tuple[str, str] | None = None
+    for line in table.lines:
+        new = (line.method, line.trained_on) != last
+        last = line.method, line.trained_on
+        dice = "@" in line.key
+        out.append(
+            [
+                line.method if new else "",
+                (line.trained_on or "nothing") if new else "",
+                title_of(line.key),
+                (line.threshold_from or "each its own") if dice else "",
+                *(with_interval(cell) for cell in line.cells),
+            ]
+        )
+    return out
+
+
+def agreement_sentence(one: Agreement) -> str:
+    """Say how far two data sets' rankings agree, and whether that can be told from nothing."""
+    shown = f", {_SHOWN[one.view]}" if one.view in (RAW, FILTERED) else ""
+    head = f"{one.first} and {one.second}{shown}, {one.methods} methods"
+    if one.tau is None:
+        return f"{head}: {DASH}, one of them ties all."
+    text = f"{head}: tau {_signed(one.tau)}"
+    if one.low is not None and one.high is not None:
+        text += f" [{_signed(one.low)}, {_signed(one.high)}]"
+    if one.p is None:
+        return f"{text}."
+    if one.p < ALPHA:
+        return f"{text}, more than chance (p {p_text(one.p)})."
+    if one.needed is None:
+        return f"{text}: so few methods cannot show any agreement, 1 included (p {p_text(one.p)})."
+    return f"{text}: cannot be told from 0 (p {p_text(one.p)}; {one.methods} methods show a tau of {_signed(one.needed)} or more)."
+
+
+def _signed(value: float) -> str:
+    return f"{value:.2f}".replace("0.", ".", 1)

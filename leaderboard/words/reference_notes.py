@@ -1,0 +1,29 @@
+"""What is said of reference rows, and of methods that do not leave them behind."""
+
+from __future__ import annotations
+
+from andi_bench.metrics.compared import title_of
+from leaderboard.tables.references import no_better
+from leaderboard.tables.row import Row
+from leaderboard.tables.table import Table
+
+
+def reference_notes(table: Table) -> list[str]:
+    """Return what the references are, and a line for each row that is no better than one of them."""
+    if not table.references:
+        return []
+    lines = [
+        "Reference rows are no entrants: they never rank and are in no test. 'nothing' detects nothing, 'everything' the whole "
+        "brain; their AP is the share of lesion voxels."
+    ]
+    for row in table.rows:
+        found = no_better(row, table.references)
+        if found:
+            text = ", ".join(_said(row, key, other) for key, other in found)
+            lines.append(f"{row.label} ({row.chain}) is no better than a reference: {text}.")
+    return lines
+
+
+def _said(row: Row, key: str, other: Row) -> str:
+    own, best = row.figures[key].value, other.figures[key].value
+    return f"{title_of(key)} {own:.3f}, {other.label} {best:.3f}"

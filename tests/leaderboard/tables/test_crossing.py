@@ -1,0 +1,153 @@
+"""Trained on one data set, tested on another, with thresholds of either: against the maps themselves."""
+
+import json
+
+import numpy as np
+import pytest
+from support.small_evaluation import record_of, scored
+
+from andi_bench.metrics.mean_intervals import share_interval
+from andi_bench.metrics.postprocessing import PostProcessing
+from andi_bench.records.search import find_records
+from andi_bench.records.store import MethodInfo, read_record
+from leaderboard.compare import compare
+from leaderboard.statistics.family import Extra
+from leaderboard.tables.crossing import by_method, cross_tables
+from leaderboard.tables.table import build_tables
+
+HERE = {"val": ("v0", "v1", "v2"), "test": ("t0", "t1", "t2", "t3")}
+THERE = {"val": ("w0", "w1"), "test": ("u0", "u1", "u2", "u4", "u5"), "scale": 1.6}
+CARRIED = Extra(carry_thresholds=True)
+
+
+@pytest.fixture(scope="module")
+def records(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("records")
+    for seed in (0, 1):
+        training = {"trained_on": "here", "training": {"identity": f"trained {seed}"}}
+        record_of(folder, "learner", 3.0, dataset="here", seed=seed, **HERE, **training)
+        record_of(folder, "learner", 3.0, dataset="there", seed=seed, **THERE, **training)
+    own = {"trained_on": "there", "training": {"identity": "trained there"}}
+    record_of(folder, "learner", 2.0, dataset="there", **THERE, **own)
+    return folder
+
+
+def line_of(comparison, trained_on, threshold_from, key="dice@val-dice", chain="raw"):
+    view = "raw" if chain == "raw" else "filtered"
+    (table,) = (one for one in comparison.crossed if one.view == view)
+    (line,) = (
+        line
+        for line in table.lines
+        if (line.trained_on, line.threshold_from, line.key) == (trained_on, threshold_from, key)
+    )
+    return dict(zip(table.datasets, line.cells, strict=True))
+
+
+def test_trainings_on_two_data_sets_are_two_rows_and_no_seeds_of_one(records):
+    (table,) = compare(records, dataset="there").tables
+    assert {row.label: row.seeds for row in table.rows} == {
+        "learner (trained on=here)": (0, 1),
+        "learner (trained on=there)": (0,),
+    }
+
+
+def test_every_training_stands_under_every_data_set_it_was_tested_on(records):
+    comparison = compare(records, pipeline="raw")
+    rows = {
+        (table.dataset, row.costs["trained_on"]): row
+        for table in comparison.tables
+        for row in table.rows
+    }
+    for trained_on in ("here", "there"):
+        for key in ("dice@val-dice", "ap"):
+            found = line_of(comparison, trained_on, "", key)
+            for dataset, cell in found.items():
+                row = rows.get((dataset, trained_on))
+                assert cell.value == (None if row is None else row.figures[key].value)
+    assert not any(line.threshold_from for table in comparison.crossed for line in table.lines)
+
+
+@pytest.mark.parametrize(("origin", "target"), [("here", "there"), ("there", "here")])
+@pytest.mark.parametrize("chain", ["raw", "median3"])
+def test_a_carried_threshold_gives_the_dice_of_the_maps_there(records, origin, target, chain):
+    part = {"here": HERE, "there": THERE}[target]
+    found = line_of(compare(records, pipeline="all", extra=CARRIED), "here", origin, chain=chain)
+    values = []
+    for seed in (0, 1):
+        (source,) = (
+            run
+            for run in map(read_record, sorted(records.glob(f"learner__{origin}__seed{seed}*")))
+            if run.data.trained_on == "here"
+        )
+        threshold = source.operating_points[chain]["val-dice"].threshold
+        column = []
+        for name in part["test"]:
+            subject = scored(name, 3.0, seed, part.get("scale", 1.0))
+            scores = PostProcessing(median=3 if chain != "raw" else 1).apply(
+                subject.map, subject.brain, subject.spacing
+            )
+            lesion, above = subject.lesion & subject.brain, (scores > threshold) & subject.brain
+            if lesion.any():
+                column.append(2 * (lesion & above).sum() / (lesion.sum() + above.sum()))
+        values.append(column)
+    values = np.array(values).T
+    assert found[target].value == pytest.approx(values.mean(), abs=2e-3)
+    assert (found[target].low, found[target].high) == pytest.approx(
+        share_interval(values), abs=4e-3
+    )
+    own = line_of(compare(records, pipeline="all"), "here", "", chain=chain)
+    assert found[origin].value == own[origin].value
+
+
+def test_a_threshold_is_not_carried_from_one_training_to_another(records):
+    for table in compare(records, extra=CARRIED).crossed:
+        assert not [
+            line for line in table.lines if line.trained_on == "there" and line.threshold_from
+        ]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"training": {"identity": "another"}},
+        {"config": {"scoring": {"calibration": "quantile"}}},
+        {"method": MethodInfo(calibration={"gain": 2.0})},
+    ],
+)
+def test_nor_to_other_weights_nor_to_another_scale(records, other):
+    found = [
+        run.model_copy(update=other) if run.run.dataset == "here" or "config" in other else run
+        for run in find_records([records]).records
+    ]
+    for table in cross_tables(build_tables(found), carried=True):
+        assert not any(line.threshold_from for line in table.lines)
+
+
+def test_without_validation_subjects_the_carried_threshold_is_the_only_one(tmp_path):
+    record_of(tmp_path, "rule", dataset="here", **HERE)
+    record_of(tmp_path, "rule", dataset="there", **{**THERE, "val": ()})
+    comparison = compare(tmp_path, pipeline="raw", extra=CARRIED)
+    assert line_of(comparison, "", "")["there"].value is None
+    assert line_of(comparison, "", "here")["there"].value > 0
+
+
+def test_rankings_across_data_sets_take_the_row_that_learnt_from_the_data_set_itself(records):
+    here, there = compare(records).tables
+    assert by_method(here)["learner"].costs["trained_on"] == "here"
+    assert by_method(there)["learner"].costs["trained_on"] == "there"
+
+
+def test_the_command_carries_thresholds_over_where_it_is_asked_to(records, cli):
+    plain = cli("compare", "--records", records, "--json")
+    asked = cli("compare", "--records", records, "--json", "--carry-thresholds")
+    assert (plain.code, asked.code) == (0, 0)
+    origins = [
+        {
+            line["threshold_from"]
+            for table in json.loads(answer.out)["crossed"]
+            for line in table["lines"]
+        }
+        for answer in (plain, asked)
+    ]
+    assert origins == [{""}, {"", "here", "there"}]
+    assert "--carry-thresholds" in cli("compare", "--records", records).out
