@@ -49,7 +49,7 @@ def settings() -> Iterator[dict[str, Any]]:
 
 def intervals(cases: int, fewer: int) -> dict[str, Cells]:
     """Return how often each kind of interval holds the truth."""
-    found: dict[str, Cells] = {
+    return {
         "shares": [
             {"shape": shape, **one, "covered": covered_shares(shape, cases=cases, **one)}
             for shape in SHARES
@@ -71,14 +71,12 @@ def intervals(cases: int, fewer: int) -> dict[str, Cells]:
             for k in (1, SEEDS)
             for n in SUBJECTS
         ],
-        "yes_or_no": [],
+        "yes_or_no": [
+            {"shape": f"{rate:g}", **one, "covered": covered_yes_or_no(rate, cases=cases, **one)}
+            for rate in RATES
+            for one in settings()
+        ],
     }
-    for rate in RATES:
-        for one in settings():
-            covered, given = covered_yes_or_no(rate, cases=cases, **one)
-            cell = {"shape": f"{rate:g}", **one, "covered": covered, "given": given}
-            found["yes_or_no"].append(cell)
-    return found
 
 
 def tests(cases: int) -> dict[str, Cells]:

@@ -6,7 +6,12 @@ from functools import lru_cache
 
 import numpy as np
 
-from andi_bench.metrics.mean_intervals import amount_intervals, degrees_by_weight, share_interval
+from andi_bench.metrics.mean_intervals import (
+    amount_intervals,
+    degrees_by_weight,
+    proportion_interval,
+    share_interval,
+)
 from andi_bench.metrics.resampling import resample_counts
 from leaderboard.statistics.pair_tests import difference_limits
 from leaderboard.statistics.pooled_counts import degrees_of, pseudo_values
@@ -65,18 +70,15 @@ def covered_counted(subjects: int, seeds: int, sd: float, cases: int) -> float:
     return hits / cases
 
 
-def covered_yes_or_no(
-    share: float, subjects: int, seeds: int, sd: float, cases: int
-) -> tuple[float, float]:
-    """Return how often the interval of a share of subjects holds the truth, where there is one, and how often there is."""
+def covered_yes_or_no(share: float, subjects: int, seeds: int, sd: float, cases: int) -> float:
+    """Return how often the interval of a share of subjects holds the truth."""
     rng = np.random.default_rng([subjects, seeds, round(1000 * sd), round(100 * share)])
     truth = _true_rate(share, sd)
-    hits = given = 0
+    hits = 0
     for values in yes_or_no(rng, share, (cases, subjects, seeds), sd):
-        limits = share_interval(values)
-        given += limits is not None
+        limits = share_interval(values) or proportion_interval(values)
         hits += limits is not None and limits[0] <= truth <= limits[1]
-    return hits / max(given, 1), given / cases
+    return hits / cases
 
 
 @lru_cache

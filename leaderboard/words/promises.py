@@ -29,12 +29,10 @@ def promises() -> tuple[str, ...]:
     kinds = "; ".join(
         f"{name} {_covered(found[kind])}" for kind, name in INTERVALS.items() if kind != "pooled"
     )
-    given = min(cell["given"] for cell in found["yes_or_no"])
     ranks = [cell for cell in found["families"] if cell["by_ranks"] is not None]
     return (
         f"How often 95 % intervals hold the truth, in simulations ({found['made_by']}, {found['cases']:,} each, of differences "
-        f"and of pooled AP {found['cases_of_tests']:,}, 8 to 250 subjects): {kinds}. Of yes and no there is no interval where "
-        f"all subjects have the same: there was one in {_percent(given)} and more. {INTERVALS['pooled']}, where a few large "
+        f"and of pooled AP {found['cases_of_tests']:,}, 8 to 250 subjects): {kinds}. {INTERVALS['pooled']}, where a few large "
         f"lesions are most of the voxels, {_covered(found['pooled'])}{_narrow(found['pooled'])}.",
         f"How often tests at 5 % find a difference that is none, in simulations ({found['cases_of_tests']:,} each): one method trained twice with three seeds each "
         f"{_range(found['twice'], 'different')}; families of five methods, all or three of them equal, "
@@ -93,7 +91,3 @@ def _range(cells: Sequence[dict[str, Any]], key: str) -> str:
     values = [cell[key] for cell in cells]
     low, high = (f"{100 * value:.1f}" for value in (min(values), max(values)))
     return f"{low} %" if low == high else f"{low} to {high} %"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
