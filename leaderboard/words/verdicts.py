@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from andi_bench.metrics.compared import title_of
+from andi_bench.metrics.compared import metric_at, title_of
 from leaderboard.statistics.family import Agreement, Family, TableStatistics
 from leaderboard.statistics.pair_tests import Key
 from leaderboard.statistics.power import Need, Power
@@ -17,7 +17,7 @@ def sentences(family: Family) -> list[str]:
     lines = [*_of_tests(family), *_of_discordance(family), *_of_pooled(family)]
     lines += _of_equivalence(family)
     if family.power is not None:
-        lines += _of_power(family.power, title_of(family.metric))
+        lines += _of_power(family.power, family.metric)
     if family.agreements:
         lines.append(f"Kendall's tau between schemes: {agreements_text(family.agreements)}.")
     return lines
@@ -69,12 +69,14 @@ def _of_equivalence(family: Family) -> list[str]:
     return [f"Equivalent within the margin asked for: {found} of {len(asked)} pairs."]
 
 
-def _of_power(power: Power, title: str) -> list[str]:
+def _of_power(power: Power, metric: str) -> list[str]:
+    title = title_of(metric)
     have = f"{power.subjects} subjects" + (f" and {power.seeds} seeds" if power.seeds > 1 else "")
-    lines = [
-        f"Power: with {have} a difference of {power.detectable:.3f} in {title} between two typical rows is found in 4 of "
-        "5 repetitions" + "".join(f"; {_needed(need, power)}" for need in power.needs) + "."
-    ]
+    found = f"a difference of {power.detectable:.3f} in {title} between two typical rows is found"
+    if metric_at(metric).metric.share and power.detectable > 1:  # no difference is larger than 1
+        found = f"no difference in {title} between two typical rows is found, however large,"
+    needs = "".join(f"; {_needed(need, power)}" for need in power.needs)
+    lines = [f"Power: with {have} {found} in 4 of 5 repetitions{needs}."]
     if power.ratio is not None:
         lines.append(
             f"The rows' means spread {power.ratio:.1f} times as far as the standard error of one of them in comparison "

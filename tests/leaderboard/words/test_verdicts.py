@@ -54,6 +54,15 @@ def test_further_schemes_and_equivalence_come_on_demand(discordant, records_dir)
     assert "Equivalent within the margin asked for: 1 of 1 pairs." in sentences(asked)
 
 
+def test_no_difference_above_1_is_promised_to_be_found(make_run, records_dir):
+    for name, values in (("a", [0.9, 0.1]), ("b", [0.1, 0.9])):
+        make_run(name, {"raw": values}, protocol={"chains": ("raw",)})
+    (statistics,) = compare(records_dir).statistics
+    assert statistics.family.power.detectable > 1
+    (text,) = (line for line in sentences(statistics.family) if line.startswith("Power:"))
+    assert "no difference in Dice@val-dice between two typical rows is found, however large" in text
+
+
 def test_power_is_said_of_what_there_is_and_of_what_it_takes(discordant):
     text = " ".join(sentences(discordant.statistics[0].family))
     assert "Power: with 40 subjects a difference of 0." in text
