@@ -68,7 +68,7 @@ def test_other_intervals_cover_the_truth_as_the_file_says(subjects, sd):
     covered = covered_counted(cases=CASES, **setting)
     assert covered == pytest.approx(said("counted", **setting)["covered"], abs=NOISE)
     for rate in RATES:
-        covered = covered_yes_or_no(rate, cases=CASES, **setting)
+        covered = covered_yes_or_no(rate, cases=2 * CASES, **setting)
         cell = said("yes_or_no", shape=f"{rate:g}", **setting)
         assert covered == pytest.approx(cell["covered"], abs=NOISE)
     for shape in DIFFERENCES:
@@ -108,7 +108,12 @@ def test_a_family_finds_a_difference_that_is_none_in_about_5_percent(subjects, s
 def test_equal_methods_differ_in_pooled_average_precision_in_about_5_percent(
     subjects, seeds, differing
 ):
-    assert pooled_errors(subjects, seeds, differing, CASES) <= 0.05 + NOISE
+    # exact for a pair, not for the largest of several: what a family of few subjects and one seed errs more is said in the file
+    said_so = max(
+        0.05, said("pooled_tests", subjects=subjects, seeds=seeds, differing=differing)["wrong"]
+    )
+    assert said_so <= 0.1
+    assert pooled_errors(subjects, seeds, differing, CASES) <= said_so + NOISE
 
 
 @pytest.mark.parametrize("seeds", [1, SEEDS])
