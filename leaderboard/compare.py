@@ -139,7 +139,8 @@ def compare(
     """
     ranking_metric(metric)
     folders = [records_dir] if isinstance(records_dir, Path) else list(records_dir)
-    found = find_records(folders, runs)
+    # carried thresholds are read off the histograms themselves
+    found = find_records(folders, runs, whole=extra.carry_thresholds)
     named = ", ".join(map(str, folders))
     skipped = tuple(_short(reason, folders) for _, reason in found.skipped)
     if not found.records:

@@ -82,38 +82,10 @@ def read_grouped(
         raise UserError(f"{path}: {error}") from error
 
 
-def read_validation(
-    folder: Path, chain: str, grid: str = "working"
-) -> list[dict[str, NDArray[Any]]]:
-    """Read the arrays of each validation subject's histogram; [] where the record keeps none.
-
-    Parameters
-    ----------
-    folder : Path
-        The record's.
-    chain : str
-        Post-processing.
-    grid : str
-        ``working`` or ``native``.
-
-    Raises
-    ------
-    UserError
-        When the file cannot be read.
-    """
-    path = folder / HISTOGRAMS
-    found: dict[str, dict[str, NDArray[Any]]] = {}
-    if path.is_file():
-        for name, array in _read_arrays(path, f"{CALIBRATED[grid]}{chain}/").items():
-            subject, _, part = name.rpartition("/")
-            found.setdefault(subject, {})[part] = array
-    return list(found.values())
-
-
 def read_histograms(
-    folder: Path, chain: str, grid: str = "working"
+    folder: Path, chain: str, grid: str = "working", begin: Mapping[str, str] = TESTED
 ) -> Iterator[tuple[str, ScoreHistogram]]:
-    """Read the reported subjects' histograms one by one: name and histogram.
+    """Read the subjects' histograms one by one: name and histogram; none where the record has no such file.
 
     Parameters
     ----------
@@ -123,13 +95,17 @@ def read_histograms(
         Post-processing.
     grid : str
         ``working`` or ``native``.
+    begin : mapping of str to str
+        :data:`TESTED` for the reported subjects, :data:`CALIBRATED` for those of the validation split.
 
     Raises
     ------
     UserError
         When the file cannot be read.
     """
-    start, path = f"{TESTED[grid]}{chain}/", folder / HISTOGRAMS
+    start, path = f"{begin[grid]}{chain}/", folder / HISTOGRAMS
+    if not path.is_file():
+        return
     try:
         with np.load(path, allow_pickle=False) as arrays:
             owners = dict.fromkeys(

@@ -24,10 +24,10 @@ class Found(NamedTuple):
     skipped: list[tuple[Path, str]]
 
 
-def find_records(directories: Path | Sequence[Path], glob: str = "*") -> Found:
+def find_records(
+    directories: Path | Sequence[Path], glob: str = "*", *, whole: bool = False
+) -> Found:
     """Read all records of a folder, or of several; whatever is wrong with one, the others are still read.
-
-    Digests are computed of the files that comparisons read, not of the whole histograms: :func:`verify_records` does.
 
     Parameters
     ----------
@@ -35,6 +35,8 @@ def find_records(directories: Path | Sequence[Path], glob: str = "*") -> Found:
         Folders of the records. Records copied in from elsewhere count like all others.
     glob : str
         Pattern for the names of their folders.
+    whole : bool
+        Whether the digests of histograms are computed too that an ordinary comparison does not read.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def find_records(directories: Path | Sequence[Path], glob: str = "*") -> Found:
             found.skipped.append((folder, f"{folder}: no {RECORD}: not a run record"))
             continue
         try:
-            record = read_record(folder, whole=False)
+            record = read_record(folder, whole)
         except UserError as error:
             found.skipped.append((folder, str(error)))
             continue

@@ -37,6 +37,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from andi_bench.errors import UserError
+from andi_bench.metrics.points import RANKING_POINT
 from andi_bench.records.arrays import (
     HISTOGRAMS,
     POOLED,
@@ -233,7 +234,7 @@ def read_record(path: Path, whole: bool = True) -> RunRecord:
         The record's folder, or its ``record.json``.
     whole : bool
         Whether the digests of all its files are computed; otherwise not that of ``histograms.npz`` where
-        ``pooled.npz`` is there in its place: it is most of a record, and comparisons then do not read it.
+        ``pooled.npz`` is there in its place, and comparisons then do not read it: it is most of a record.
 
     Raises
     ------
@@ -260,9 +261,24 @@ def read_record(path: Path, whole: bool = True) -> RunRecord:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{file}: {key} = {_short(first['input'])}: {first['msg']}") from error
-    # of other regions there is nothing in pooled.npz: the histograms themselves are read
-    check_files(folder, () if whole or record.protocol.region != "brain" else (HISTOGRAMS,))
+    check_files(folder, () if whole or _needs_histograms(record) else (HISTOGRAMS,))
     return record
+
+
+def _needs_histograms(record: RunRecord) -> bool:
+    """Whether every comparison reads the histograms themselves.
+
+    Of other regions ``pooled.npz`` has nothing, and an older record does not say what its threshold reaches on the
+    validation subjects (:func:`andi_bench.records.validation.validation_dice`).
+    """
+    frozen = [
+        points[RANKING_POINT.name]
+        for grid in record.grids
+        for points in record.on_grid(grid).operating_points.values()
+        if RANKING_POINT.name in points
+    ]
+    untold = any(point.threshold is not None and point.reached is None for point in frozen)
+    return untold or record.protocol.region != "brain"
 
 
 def _confirmed(folder: Path) -> str:

@@ -1,17 +1,14 @@
-"""What a run's frozen threshold reaches on its validation subjects: by it, and by nothing else, a pipeline is chosen."""
+"""Dice read off a record's histograms: of its validation subjects, by which a pipeline is chosen, and at any other threshold."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
+from collections.abc import Mapping
 
-import numpy as np
-
-from andi_bench.errors import UserError
-from andi_bench.metrics.histograms.histogram import ScoreHistogram
-from andi_bench.metrics.histograms.scores import Region, score_keys
+from andi_bench.metrics.histograms.scores import Region
 from andi_bench.metrics.points import RANKING_POINT
-from andi_bench.records.arrays import HISTOGRAMS, read_validation
+from andi_bench.metrics.threshold_spread import dice_above
+from andi_bench.records.arrays import CALIBRATED, TESTED, read_histograms
 from andi_bench.records.schema import RunRecord
 
 
@@ -43,23 +40,37 @@ def validation_dice(run: RunRecord, chain: str) -> float | None:
         return None
     if point.reached is not None or run.folder is None:
         return point.reached
+    values = dice_at(run, chain, point.threshold, CALIBRATED).values()
+    return math.fsum(values) / len(values) if values else None
+
+
+def dice_at(
+    run: RunRecord, chain: str, threshold: float, begin: Mapping[str, str] = TESTED
+) -> dict[str, float]:
+    """Return the Dice of each subject with a lesion at any threshold, by name; {} where the record has no histograms.
+
+    Parameters
+    ----------
+    run : RunRecord
+        On the grid that is asked about.
+    chain : str
+        Post-processing.
+    threshold : float
+        Detected is score > threshold; exact where it cuts none of a subject's bins.
+    begin : mapping of str to str
+        Whose histograms: see :func:`andi_bench.records.arrays.read_histograms`.
+
+    Raises
+    ------
+    UserError
+        When the histograms cannot be read.
+    """
+    if run.folder is None:
+        return {}
     region: Region = "all" if run.protocol.region == "all" else "brain"
     grid = "native" if run.protocol.grid == "native" else "working"
-    return _mean_dice(run.folder, chain, grid, region, point.threshold)
-
-
-def _mean_dice(
-    folder: Path, chain: str, grid: str, region: Region, threshold: float
-) -> float | None:
-    key = score_keys(np.array([threshold], dtype=np.float32)) + np.uint32(1)
-    values = []
-    try:
-        for arrays in read_validation(folder, chain, grid):
-            histogram = ScoreHistogram.from_arrays(arrays)
-            lesion = histogram.totals(region)[0]
-            if lesion:
-                hits, misses = (int(count[0]) for count in histogram.counts_from(key, region))
-                values.append(2 * hits / (hits + misses + lesion))
-    except ValueError as error:
-        raise UserError(f"{folder / HISTOGRAMS}: {error}") from error
-    return math.fsum(values) / len(values) if values else None
+    found = {
+        name: dice_above(histogram, threshold, region)
+        for name, histogram in read_histograms(run.folder, chain, grid, begin)
+    }
+    return {name: value for name, value in found.items() if value is not None}

@@ -15,10 +15,9 @@ import numpy as np
 
 from andi_bench.metrics.mean_intervals import share_interval
 from andi_bench.metrics.points import RANKING, RANKING_POINT
-from andi_bench.metrics.threshold_spread import dice_above
-from andi_bench.records.arrays import read_histograms
 from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import RunRecord
+from andi_bench.records.validation import dice_at
 from leaderboard.tables.comparability import method_of
 from leaderboard.tables.pipelines import View
 from leaderboard.tables.row import Row
@@ -182,7 +181,7 @@ def _carried(row: Row, source: Row) -> Estimate:
         # an incomplete run has no values
         if not point or point.threshold is None or not row.values.get(LESION_ML):
             return Estimate()
-        by_seed.append(_dice(run, source.chain, point.threshold))
+        by_seed.append(dice_at(run, source.chain, point.threshold))
     shared = sorted(set.intersection(*map(set, by_seed)))
     if not shared:
         return Estimate()
@@ -191,20 +190,6 @@ def _carried(row: Row, source: Row) -> Estimate:
     if limits is None:
         return found
     return Estimate(found.value, *limits, seed_sd=found.seed_sd)
-
-
-def _dice(run: RunRecord, chain: str, threshold: float) -> dict[str, float]:
-    """Return the Dice of each subject with a lesion at a threshold; {} where the record has no histograms."""
-    protocol = run.protocol
-    if run.folder is None:
-        return {}
-    found = {
-        name: dice_above(histogram, threshold, "all" if protocol.region == "all" else "brain")
-        for name, histogram in read_histograms(
-            run.folder, chain, "native" if protocol.grid == "native" else "working"
-        )
-    }
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def _carries(origin: RunRecord, run: RunRecord) -> bool:

@@ -48,7 +48,10 @@ def make_record(seed: int = 0, **changes: object) -> RunRecord:
         ),
         "protocol": Protocol(spacing_mm=(3.75, 3.75, 2.5), shape=(64, 64, 62)),
         "operating_points": {
-            "raw": {"val-dice": RecordedThreshold(threshold=0.1 + 0.2), "yen": RecordedThreshold()}
+            "raw": {
+                "val-dice": RecordedThreshold(threshold=0.1 + 0.2, reached=0.4),
+                "yen": RecordedThreshold(),
+            }
         },
         "summary": {
             "raw": ChainSummary(
@@ -298,6 +301,17 @@ def test_digests_of_files_that_a_comparison_does_not_read_are_left_to_verify(tmp
     (bad / "SHA256SUMS").write_text("".join(f"{own}  {name}\n" for name, own in kept.items()))
     ((folder, reason),) = find_records(tmp_path).skipped
     assert folder == bad
+    assert "histograms.npz: truncated or changed" in reason
+
+
+def test_histograms_that_tell_what_an_older_records_threshold_reaches_are_checked(tmp_path) -> None:
+    frozen = {"raw": {"val-dice": RecordedThreshold(threshold=0.3)}}
+    older = make_record(0).model_copy(update={"operating_points": frozen})
+    folder = write_record(tmp_path, older, make_subjects(), HISTOGRAMS)
+    assert len(find_records(tmp_path).records) == 1
+    (folder / "histograms.npz").write_bytes(b"PK")
+    ((left_out, reason),) = find_records(tmp_path).skipped
+    assert left_out == folder
     assert "histograms.npz: truncated or changed" in reason
 
 

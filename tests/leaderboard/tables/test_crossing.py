@@ -99,6 +99,18 @@ def test_a_carried_threshold_gives_the_dice_of_the_maps_there(records, origin, t
     assert found[origin].value == own[origin].value
 
 
+def test_histograms_that_thresholds_are_carried_to_are_held_against_their_digest(tmp_path):
+    for dataset, part in (("here", HERE), ("there", THERE)):
+        record_of(tmp_path, "rule", dataset=dataset, **part)
+    (folder,) = tmp_path.glob("rule__there*")
+    content = bytearray((folder / "histograms.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "histograms.npz").write_bytes(content)
+    assert compare(tmp_path).skipped == ()
+    (reason,) = compare(tmp_path, extra=CARRIED).skipped
+    assert "histograms.npz: truncated or changed" in reason
+
+
 def test_a_threshold_is_not_carried_from_one_training_to_another(records):
     for table in compare(records, extra=CARRIED).crossed:
         assert not [
