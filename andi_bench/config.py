@@ -308,10 +308,15 @@ def parse_assignments(assignments: list[str]) -> dict[str, Any]:
             parsed = scalar(yaml.safe_load(value))
         except yaml.YAMLError as error:
             raise UserError(f"--set {text}: the value is not valid YAML") from error
-        for part in reversed(field.split(".")):
-            parsed = {part: parsed}
-        out = merge(out, {section: parsed})
+        out = merge(out, nested(key.strip(), parsed))
     return out
+
+
+def nested(key: str, value: Any) -> dict[str, Any]:
+    """Return a value below its dotted key: ``{"a": {"b": 1}}`` for ``a.b``."""
+    for part in reversed(key.split(".")):
+        value = {part: value}
+    return dict(value)
 
 
 def scalar(value: Any) -> Any:

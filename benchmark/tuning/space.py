@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from andi_bench.config import SECTIONS, RunConfig, read_yaml, scalar
+from andi_bench.config import SECTIONS, RunConfig, merge, nested, read_yaml, scalar
 from andi_bench.errors import UserError, unknown_name
 
 if TYPE_CHECKING:
@@ -168,14 +168,7 @@ def _plain(found: Range) -> dict[str, Any]:
 
 def layer(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return settings as a layer of configuration: ``{"a.b.c": 1}`` as ``{"a": {"b": {"c": 1}}}``."""
-    out: dict[str, Any] = {}
-    for key, value in settings.items():
-        *sections, field = key.split(".")
-        part = out
-        for section in sections:
-            part = part.setdefault(section, {})
-        part[field] = value
-    return out
+    return merge(*(nested(key, value) for key, value in settings.items()))
 
 
 def read_space(

@@ -13,12 +13,8 @@ from leaderboard.words.across_text import (
     CROSSED,
     RANKS_MEAN,
     agreement_sentence,
-    cross_cells,
-    cross_heads,
-    cross_title,
-    rank_table_cells,
-    rank_table_heads,
-    ranks_title,
+    cross_listing,
+    ranks_listing,
 )
 from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
 from leaderboard.words.headline import headline
@@ -81,16 +77,13 @@ def to_latex(comparison: Comparison) -> str:
 
 def _across(comparison: Comparison) -> list[str]:
     """Return mean ranks and what was trained on one data set and tested on another; agreements stand below the ranks."""
-    parts = []
     taus = [agreement_sentence(one) for one in comparison.agreements]
-    for ranks in comparison.mean_ranks:
-        heads, cells = rank_table_heads(ranks), _escaped_cells(rank_table_cells(ranks))
-        parts.append(_tabular(heads, heads[1:], cells, ranks_title(ranks), [RANKS_MEAN, *taus]))
-    for table in comparison.crossed:
-        cells = _escaped_cells(cross_cells(table))
-        notes = [CROSSED]
-        parts.append(_tabular(cross_heads(table), table.datasets, cells, cross_title(table), notes))
-    return parts
+    listed = [(ranks_listing(one), [RANKS_MEAN, *taus]) for one in comparison.mean_ranks]
+    listed += [(cross_listing(one), [CROSSED]) for one in comparison.crossed]
+    return [
+        _tabular(found.heads, found.numbers, _escaped_cells(found.cells), found.title, notes)
+        for found, notes in listed
+    ]
 
 
 def _escaped_cells(lines: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -9,13 +9,10 @@ from leaderboard.statistics.family import Family, TableStatistics
 from leaderboard.words.across_text import (
     CROSSED,
     RANKS_MEAN,
+    Listing,
     agreement_sentence,
-    cross_cells,
-    cross_heads,
-    cross_title,
-    rank_table_cells,
-    rank_table_heads,
-    ranks_title,
+    cross_listing,
+    ranks_listing,
 )
 from leaderboard.words.differences import (
     PAIR_NUMBERS,
@@ -72,13 +69,10 @@ def method_parts(
 
 
 def _across(comparison: Comparison, tabulate: Tabulate, escape: Callable[[str], str]) -> list[str]:
-    parts = []
-    for ranks in comparison.mean_ranks:
-        heads = rank_table_heads(ranks)
-        parts += [
-            escape(ranks_title(ranks)),
-            tabulate(heads, rank_table_cells(ranks), heads[1:]),
-        ]
+    def listed(found: Listing) -> list[str]:
+        return [escape(found.title), tabulate(found.heads, found.cells, found.numbers)]
+
+    parts = [text for one in comparison.mean_ranks for text in listed(ranks_listing(one))]
     if parts:
         parts.append(escape(RANKS_MEAN))
     if comparison.agreements:
@@ -86,10 +80,7 @@ def _across(comparison: Comparison, tabulate: Tabulate, escape: Callable[[str], 
         text = "Kendall's tau between the rankings of two data sets (by the mean over subjects):"
         parts += [text, "\n".join(lines)]
     for table in comparison.crossed:
-        parts += [
-            escape(cross_title(table)),
-            tabulate(cross_heads(table), cross_cells(table), table.datasets),
-        ]
+        parts += listed(cross_listing(table))
     if comparison.crossed:
         parts.append(escape(CROSSED))
     return ["## Across data sets", *parts] if parts else []

@@ -16,13 +16,10 @@ from leaderboard.words.across_text import (
     CROSSED,
     NOT_CARRIED,
     RANKS_MEAN,
+    Listing,
     agreement_sentence,
-    cross_cells,
-    cross_heads,
-    cross_title,
-    rank_table_cells,
-    rank_table_heads,
-    ranks_title,
+    cross_listing,
+    ranks_listing,
 )
 from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
 from leaderboard.words.group_text import (
@@ -108,11 +105,13 @@ def _print_across(console: Console, comparison: Comparison) -> None:
     """Print what is said of several data sets together."""
     from rich.markup import escape
 
-    for ranks in comparison.mean_ranks:
+    def listed(found: Listing) -> None:
         console.print()
-        console.print(escape(_printable(ranks_title(ranks))), style="bold")
-        heads = rank_table_heads(ranks)
-        console.print(_grid(heads, rank_table_cells(ranks), heads[1:]))
+        console.print(escape(_printable(found.title)), style="bold")
+        console.print(_grid(found.heads, found.cells, found.numbers))
+
+    for ranks in comparison.mean_ranks:
+        listed(ranks_listing(ranks))
     if comparison.mean_ranks:
         console.print(f"  {RANKS_MEAN}", style="dim")
     if comparison.agreements:
@@ -120,9 +119,7 @@ def _print_across(console: Console, comparison: Comparison) -> None:
         for one in comparison.agreements:
             console.print(f"  {escape(_printable(agreement_sentence(one)))}")
     for table in comparison.crossed:
-        console.print()
-        console.print(escape(_printable(cross_title(table))), style="bold")
-        console.print(_grid(cross_heads(table), cross_cells(table), table.datasets))
+        listed(cross_listing(table))
     if comparison.crossed:
         console.print(f"  {CROSSED}", style="dim")
         if not any(line.threshold_from for table in comparison.crossed for line in table.lines):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from andi_bench.metrics.compared import title_of
 from andi_bench.metrics.points import RANKING_POINT
 from leaderboard.statistics.across import MeanRanks
@@ -31,45 +34,48 @@ _SHOWN = {
 }
 
 
-def ranks_title(found: MeanRanks) -> str:
-    """Return what stands above mean ranks."""
-    return f"Ranks over the data sets, {_SHOWN[found.view]}"
+@dataclass(frozen=True)
+class Listing:
+    """A table of text.
+
+    Parameters
+    ----------
+    title : str
+        What stands above it.
+    heads, numbers : sequence of str
+        Heads of the columns, and of those among them that hold numbers.
+    cells : list of list of str
+        Its lines.
+    """
+
+    title: str
+    heads: Sequence[str]
+    numbers: Sequence[str]
+    cells: list[list[str]]
 
 
-def cross_title(table: CrossTable) -> str:
-    """Return what stands above a cross table."""
-    return f"Trained on one data set, tested on another, {_SHOWN[table.view]}"
-
-
-def rank_table_heads(found: MeanRanks) -> tuple[str, ...]:
-    """Return the heads of :func:`rank_table_cells`."""
-    return ("Method", "Mean rank", *(f"Rank, {name}" for name in found.datasets))
-
-
-def rank_table_cells(found: MeanRanks) -> list[list[str]]:
-    """Return the methods, best mean rank first."""
-    return [
+def ranks_listing(found: MeanRanks) -> Listing:
+    """Return mean ranks, the best first."""
+    numbers = ("Mean rank", *(f"Rank, {name}" for name in found.datasets))
+    cells = [
         [name, f"{mean:.2f} [{low:.2f}, {high:.2f}]", *map(str, ranks)]
         for name, mean, low, high, ranks in zip(
             found.methods, found.mean, found.low, found.high, found.ranks, strict=True
         )
     ]
+    title = f"Ranks over the data sets, {_SHOWN[found.view]}"
+    return Listing(title, ("Method", *numbers), numbers, cells)
 
 
-def cross_heads(table: CrossTable) -> tuple[str, ...]:
-    """Return the heads of :func:`cross_cells`."""
-    return ("Method", "Trained on", "Figure", "Threshold from", *table.datasets)
-
-
-def cross_cells(table: CrossTable) -> list[list[str]]:
-    """Return the lines of a cross table; names stand once."""
-    out: list[list[str]] = []
+def cross_listing(table: CrossTable) -> Listing:
+    """Return what was trained on one data set and tested on another; names stand once."""
+    cells: list[list[str]] = []
     last: tuple[str, str] | None = None
     for line in table.lines:
         new = (line.method, line.trained_on) != last
         last = line.method, line.trained_on
         dice = "@" in line.key
-        out.append(
+        cells.append(
             [
                 line.method if new else "",
                 (line.trained_on or "nothing") if new else "",
@@ -78,7 +84,9 @@ def cross_cells(table: CrossTable) -> list[list[str]]:
                 *(with_interval(cell) for cell in line.cells),
             ]
         )
-    return out
+    title = f"Trained on one data set, tested on another, {_SHOWN[table.view]}"
+    heads = ("Method", "Trained on", "Figure", "Threshold from", *table.datasets)
+    return Listing(title, heads, table.datasets, cells)
 
 
 def agreement_sentence(one: Agreement) -> str:

@@ -13,12 +13,8 @@ from leaderboard.tables.table import Table
 from leaderboard.words.across_text import (
     CROSSED,
     RANKS_MEAN,
-    cross_cells,
-    cross_heads,
-    cross_title,
-    rank_table_cells,
-    rank_table_heads,
-    ranks_title,
+    cross_listing,
+    ranks_listing,
 )
 from leaderboard.words.group_text import (
     CONTRAST_HEADS,
@@ -39,27 +35,16 @@ from leaderboard.words.threshold_text import THRESHOLD_HEADS, threshold_cells
 
 def across_content(comparison: Comparison) -> list[dict[str, Any]]:
     """Return the tables of several data sets together: mean ranks, and trained on one and tested on another."""
-    ranks = [
-        (ranks_title(one), rank_table_heads(one), rank_table_cells(one), RANKS_MEAN)
-        for one in comparison.mean_ranks
-    ]
-    crossed = [
-        (
-            cross_title(one),
-            cross_heads(one),
-            cross_cells(one),
-            CROSSED,
-        )
-        for one in comparison.crossed
-    ]
+    listed = [(ranks_listing(one), RANKS_MEAN) for one in comparison.mean_ranks]
+    listed += [(cross_listing(one), CROSSED) for one in comparison.crossed]
     return [
         {
-            "title": plain(title),
-            "heads": [plain(head) for head in heads],
-            "lines": [[plain(cell) for cell in line] for line in lines],
+            "title": plain(found.title),
+            "heads": [plain(head) for head in found.heads],
+            "lines": [[plain(cell) for cell in line] for line in found.cells],
             "note": note,
         }
-        for title, heads, lines, note in [*ranks, *crossed]
+        for found, note in listed
     ]
 
 

@@ -14,10 +14,8 @@ from leaderboard.exports.terminal import print_comparison
 from leaderboard.statistics.family import Agreement, Extra
 from leaderboard.words.across_text import (
     agreement_sentence,
-    cross_cells,
-    cross_heads,
-    rank_table_cells,
-    rank_table_heads,
+    cross_listing,
+    ranks_listing,
 )
 
 
@@ -50,10 +48,11 @@ def comparison(tmp_path_factory):
 
 def test_cells_fit_their_heads(comparison):
     for ranks in comparison.mean_ranks:
-        assert {len(line) for line in rank_table_cells(ranks)} == {len(rank_table_heads(ranks))}
+        found = ranks_listing(ranks)
+        assert {len(line) for line in found.cells} == {len(found.heads)}
     for table in comparison.crossed:
-        lines = cross_cells(table)
-        assert {len(line) for line in lines} == {len(cross_heads(table))}
+        lines = cross_listing(table).cells
+        assert {len(line) for line in lines} == {len(cross_listing(table).heads)}
         # own threshold, that of either data set, AP
         assert [line[3] for line in lines[:4]] == ["each its own", "here", "there", ""]
         assert [line[0] for line in lines[:5]] == ["fair", "", "", "", "good"]
@@ -61,8 +60,8 @@ def test_cells_fit_their_heads(comparison):
 
 def test_every_export_holds_ranks_agreement_and_the_crossed_table(comparison, tmp_path):
     (raw, *_) = comparison.crossed
-    ranks = rank_table_cells(comparison.mean_ranks[0])[0][1]
-    figure = cross_cells(raw)[1][4]
+    ranks = ranks_listing(comparison.mean_ranks[0]).cells[0][1]
+    figure = cross_listing(raw).cells[1][4]
     sentence = agreement_sentence(comparison.agreements[0])
     with (tmp_path / "out.txt").open("w") as file:
         print_comparison(comparison, file)
