@@ -7,18 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from andi_bench.config import EvaluationConfig
-from andi_bench.records.store import (
-    Costs,
-    DataInfo,
-    MethodInfo,
-    Protocol,
-    RunInfo,
-    RunRecord,
-    identity,
-    write_record,
-)
+from andi_bench.records.store import DataInfo, MethodInfo
 from benchmark.evaluation.protocol import evaluate
 from benchmark.scoring.map_store import ScoredSubject
+from support.small_evaluation import made_run, recorded
 
 VAL = ("v0", "v1", "v2", "v3")
 TEST = tuple(f"t{k}" for k in range(12))
@@ -49,29 +41,11 @@ def mixed_record(
 ) -> Path:
     """Evaluate them and write the record; returns its folder."""
     found = evaluate(lambda name: mixed(name, skill, seed), VAL, test, CONFIG, workers=1)
-    record = RunRecord(
-        run=RunInfo(
-            method=method,
-            label=method,
-            dataset="mixed",
-            seed=seed,
-            identity=identity({"method": method, "skill": skill, "seed": seed}),
-            created="2026-01-01T00:00:00+00:00",
-        ),
-        protocol=Protocol(
-            version=2,
-            spacing_mm=found.spacing,
-            shape=found.shape,
-            chains=tuple(chain.name for chain in found.chains),
-            subjects={"val": len(VAL), "test": len(test)},
-        ),
+    return recorded(
+        records,
+        found,
+        made_run(method, "mixed", seed, {"method": method, "skill": skill, "seed": seed}),
+        DataInfo(title="Mixed subjects", val=VAL, test=test),
         method=MethodInfo(title=method, family=family, learns_from="healthy slices"),
-        data=DataInfo(title="Mixed subjects", val=VAL, test=test),
-        operating_points=found.operating_points,
-        summary=found.summary,
-        groups=found.groups,
         references=found.references,
-        costs=Costs(seconds_per_volume=1.0, device="cpu"),
-        notes=tuple(found.notes),
     )
-    return write_record(records, record, found.subjects, found.histograms)

@@ -19,7 +19,7 @@ from andi_bench.records.store import (
     identity,
     write_record,
 )
-from benchmark.evaluation.protocol import evaluate
+from benchmark.evaluation.protocol import Evaluation, evaluate
 from benchmark.scoring.map_store import ScoredSubject
 
 VAL = ("v0", "v1")
@@ -65,29 +65,42 @@ def record_of(
     parts = {"method": method, "skill": skill}
     if dataset != "drawn" or seed or trained_on:
         parts |= {"dataset": dataset, "seed": seed, "trained_on": trained_on}
+    data = DataInfo(
+        title="Drawn maps" if dataset == "drawn" else f"Maps of {dataset}",
+        trained_on=trained_on,
+        val=tuple(val),
+        test=tuple(test),
+    )
+    run = made_run(method, dataset, seed, parts)
+    return recorded(records, found, run, data, **{"method": MethodInfo(title=method), **changes})
+
+
+def made_run(method: str, dataset: str, seed: int, parts: dict[str, Any]) -> RunInfo:
+    """Return who ran what; ``parts`` name the run."""
+    return RunInfo(
+        method=method,
+        label=method,
+        dataset=dataset,
+        seed=seed,
+        identity=identity(parts),
+        created="2026-01-01T00:00:00+00:00",
+    )
+
+
+def recorded(
+    records: Path, found: Evaluation, run: RunInfo, data: DataInfo, **changes: Any
+) -> Path:
+    """Write the record of an evaluation; returns its folder."""
     record = RunRecord(
-        run=RunInfo(
-            method=method,
-            label=method,
-            dataset=dataset,
-            seed=seed,
-            identity=identity(parts),
-            created="2026-01-01T00:00:00+00:00",
-        ),
+        run=run,
         protocol=Protocol(
             version=2,
             spacing_mm=found.spacing,
             shape=found.shape,
             chains=tuple(chain.name for chain in found.chains),
-            subjects={"val": len(val), "test": len(test)},
+            subjects={"val": len(data.val), "test": len(data.test)},
         ),
-        method=MethodInfo(title=method),
-        data=DataInfo(
-            title="Drawn maps" if dataset == "drawn" else f"Maps of {dataset}",
-            trained_on=trained_on,
-            val=tuple(val),
-            test=tuple(test),
-        ),
+        data=data,
         operating_points=found.operating_points,
         summary=found.summary,
         groups=found.groups,
