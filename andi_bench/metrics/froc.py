@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.pooled import along_ranking
 from andi_bench.metrics.lesionwise import LesionLabels, components
 from andi_bench.metrics.mean_intervals import FEWEST, logit_limits
 from andi_bench.metrics.resampling import stratified_draws
@@ -96,8 +97,7 @@ def froc_thresholds(merged: ScoreHistogram, count: int = THRESHOLDS) -> NDArray[
     edges, positives, marked = edges[kept][::-1], positives[kept][::-1], marked[kept][::-1]
     if not len(edges):
         return np.empty(0, dtype=np.float32)
-    recall = positives / max(int(positives[-1]), 1)
-    travelled = recall + np.log1p(marked) / np.log1p(marked[-1])
+    travelled = along_ranking(positives, marked)
     steps = np.linspace(travelled[0], travelled[-1], count)
     chosen = np.unique(np.clip(np.searchsorted(travelled, steps), 0, len(edges) - 1))
     return merged.thresholds(edges[chosen])

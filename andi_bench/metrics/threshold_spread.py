@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.pooled import along_ranking
 from andi_bench.metrics.histograms.scores import Region, score_keys
 from andi_bench.metrics.resampling import DRAW_SEED, resample_counts
 from andi_bench.metrics.thresholds import dice_of, edge_keys
@@ -122,9 +123,7 @@ def _thinned(merged: ScoreHistogram, region: Region) -> NDArray[np.uint32]:
     if len(keys) <= MOST_THRESHOLDS:
         return keys
     hits, misses = merged.counts_from(keys, region)
-    rank = hits + misses
-    travelled = hits / max(int(hits[0]), 1) + np.log1p(rank) / np.log1p(float(rank[0]))
-    step = np.floor(travelled * (MOST_THRESHOLDS / 2))
+    step = np.floor(along_ranking(hits, hits + misses) * (MOST_THRESHOLDS / 2))
     return keys[np.append(step[1:] != step[:-1], True)]
 
 

@@ -47,3 +47,26 @@ def write_subject(
         mask = np.zeros(shape, np.uint8) if isinstance(lesion, str) else lesion
         write(folder / pattern.format(name=name, kind="seg"), mask, affine)
     return folder
+
+
+def rotation(angles: tuple[float, float, float]) -> np.ndarray:
+    out = np.eye(3)
+    for axis, angle in enumerate(angles):
+        i, j = [k for k in range(3) if k != axis]
+        turn = np.eye(3)
+        turn[i, i] = turn[j, j] = np.cos(angle)
+        turn[i, j], turn[j, i] = -np.sin(angle), np.sin(angle)
+        out = out @ turn
+    return out
+
+
+def affine_of(
+    order: tuple[int, ...], signs: tuple[int, ...], edges, angles=(0, 0, 0)
+) -> np.ndarray:
+    affine = np.eye(4)
+    permuted = np.zeros((3, 3))
+    for axis, (world, sign) in enumerate(zip(order, signs, strict=True)):
+        permuted[world, axis] = sign * edges[axis]
+    affine[:3, :3] = rotation(angles) @ permuted
+    affine[:3, 3] = (11.0, -27.0, 5.0)
+    return affine

@@ -178,3 +178,16 @@ def precision_recall_curve(
         positives[picked] / marked[picked],
         positives[picked] / total,
     )
+
+
+def along_ranking(hits: NDArray[np.int64], detected: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Return how far down a pooled ranking thresholds lie, 0 to 2: recall, and the logarithm of the rank, each from 0 to 1.
+
+    Equal steps of it are as fine where few voxels are detected as where the last lesion voxels are found.
+
+    Parameters
+    ----------
+    hits, detected : int64 (E,)
+        Lesion voxels and all voxels above each threshold, those of the lowest one among them.
+    """
+    return hits / max(int(hits.max()), 1) + np.log1p(detected) / np.log1p(detected.max())
