@@ -204,7 +204,7 @@ def _whole_scans(console: Console, run: RunRecord) -> None:
         return
     _head(console, "Scans told apart; lesions found at so many false-positive ones per scan (FROC)")
     rates = [f"FROC {rate:g}" for rate in RATES][: len(lines[0]) - 2]
-    heads = ("Maps", "Scan AUROC [95 %]", *rates)
+    heads = ("Pipeline", "Scan AUROC [95 %]", *rates)
     _grid(console, heads, lines, numbers=heads[2:])
 
 

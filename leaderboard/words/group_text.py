@@ -25,7 +25,7 @@ FREE_HEADS = (
     "Group",
     "Lesion-free",
     "Method",
-    "Maps",
+    "Pipeline",
     *(one.metric.title.removesuffix(", lesion-free") for one in _LESION_FREE),
 )
 FREE_NUMBERS = ("Lesion-free", *FREE_HEADS[4:])
@@ -62,10 +62,11 @@ def group_cells(table: GroupTable) -> list[list[str]]:
     return out
 
 
-def _cell(row: GroupRow, key: str) -> str:
+def _cell(row: GroupRow, key: str, digits: int = 3) -> str:
     """Return a figure; where it rests on too few subjects, how many they are."""
     count = row.counts[key]
-    return _too_few(count) if 0 < count < SMALLEST_GROUP else with_interval(row.figures[key])
+    few = 0 < count < SMALLEST_GROUP
+    return _too_few(count) if few else with_interval(row.figures[key], digits)
 
 
 def _too_few(subjects: int) -> str:
@@ -128,7 +129,7 @@ def free_cells(table: GroupTable) -> list[list[str]]:
         if not row.lesion_free:
             continue
         new, last = row.group != last, row.group
-        figures = [with_interval(row.figures[one.key], one.metric.digits) for one in _LESION_FREE]
+        figures = [_cell(row, one.key, one.metric.digits) for one in _LESION_FREE]
         count = str(row.lesion_free) if new else ""
         out.append([row.group if new else "", count, row.label, row.chain, *figures])
     return out

@@ -14,7 +14,7 @@ FEW_VALIDATION = 3
 
 THRESHOLD_HEADS = (
     "Method",
-    "Maps",
+    "Pipeline",
     "Seed",
     "Threshold [95 %]",
     "Dice it gives [95 %]",
