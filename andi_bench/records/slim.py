@@ -29,6 +29,7 @@ from andi_bench.errors import UserError
 from andi_bench.metrics.catalogue import CATALOGUE
 from andi_bench.metrics.compared import compared
 from andi_bench.metrics.histograms.grouped import GroupedCounts
+from andi_bench.metrics.histograms.scores import Region
 from andi_bench.metrics.points import RANKING_POINT
 from andi_bench.records.arrays import POOLED, TESTED, read_grouped, write_pooled
 from andi_bench.records.digests import write_digests
@@ -152,7 +153,7 @@ def _read_at() -> dict[str, set[str] | None]:
 
 def _pooled(source: RunRecord, renamed: Renamed) -> dict[str, GroupedCounts]:
     assert source.folder is not None
-    region = "all" if source.protocol.region == "all" else "brain"
+    region: Region = "all" if source.protocol.region == "all" else "brain"
     out = {}
     for grid in source.grids:
         for chain in source.protocol.chains:

@@ -88,14 +88,22 @@ def publish(
         target = to or RESULTS / folder_word(as_ or dataset)
         done.append(put(record.folder, target, wish, replace=replace))
     if json:
-        print(dumps([{"folder": str(one.folder), "bytes": one.size, "new": one.new} for one in done]))
+        print(
+            dumps([{"folder": str(one.folder), "bytes": one.size, "new": one.new} for one in done])
+        )
     console = Console()
     for one in done:
         state = "published" if one.new else "was there already"
-        large = f", more than the {LARGE // 1024} KiB that a run is meant to take" if one.size > LARGE else ""
+        large = (
+            f", more than the {LARGE // 1024} KiB that a run is meant to take"
+            if one.size > LARGE
+            else ""
+        )
         console.note(f"{state:<13} {one.folder} ({one.size / 1024:.0f} KiB{large})")
         for other in one.beside:
-            console.note(f"              stands beside {other}, of the same method and seed; --replace removes it")
+            console.note(
+                f"              stands beside {other}, of the same method and seed; --replace removes it"
+            )
     who = "pseudonyms of the test subjects" if anonymous else "names of the test subjects"
     console.note(
         f"holds         figures of all subjects and runs, {who}, counts of scores, settings, versions, times; "

@@ -92,7 +92,7 @@ def to_markdown(
         parts += _table_parts(comparison, table, links[place] if links else ())
         for group, tests in comparison.groups_of(table):
             parts += _groups(group, tests)
-    parts += method_parts(comparison, _plain_table, _escaped)
+    parts += method_parts(comparison, plain_table, _escaped)
     if comparison.tables:
         parts.append(_definitions(comparison))
     if comparison.skipped:
@@ -124,25 +124,25 @@ def _table_parts(
     pipelines = pipeline_cells(table)
     if pipelines:
         heads = pipeline_heads(table)
-        shown = _plain_table(heads, pipelines, heads[2:-1])
+        shown = plain_table(heads, pipelines, heads[2:-1])
         parts.append(_opened("Both pipelines of every method", f"{pipeline_note()}\n\n{shown}"))
     notes = notes_of(table)
     if notes:
         parts.append("Notes\n\n" + _list(notes))
     parts += [f"![{_escaped(caption)}]({quote(file)})" for caption, file in links]
-    parts += statistics_parts(statistics, _plain_table, _escaped)
+    parts += statistics_parts(statistics, plain_table, _escaped)
     thresholds = threshold_cells(table)
     if thresholds:
         parts += [
             "<details><summary>How far the thresholds hang on the validation subjects</summary>",
-            _plain_table(THRESHOLD_HEADS, thresholds, THRESHOLD_NUMBERS),
+            plain_table(THRESHOLD_HEADS, thresholds, THRESHOLD_NUMBERS),
             "</details>",
         ]
     paper = paper_cells(table)
     if paper:
         parts += [
             "By the paper's protocol",
-            _plain_table(PAPER_HEADS, paper, PAPER_NUMBERS),
+            plain_table(PAPER_HEADS, paper, PAPER_NUMBERS),
             PAPER_NOTE,
         ]
     return [
@@ -178,24 +178,25 @@ def _cell(column: Column, row: Row, strong: bool) -> str:
 
 def _groups(part: GroupTable, tests: GroupTests) -> list[str]:
     heading = f"### {_escaped(title_in_words(part.table))} by {_escaped(part.by)}"
-    parts = [heading, _plain_table(GROUP_HEADS, group_cells(part), GROUP_NUMBERS)]
+    parts = [heading, plain_table(GROUP_HEADS, group_cells(part), GROUP_NUMBERS)]
     free = free_cells(part)
     if free:
         parts += [
             f"{heading}: subjects without a lesion",
-            _plain_table(FREE_HEADS, free, FREE_NUMBERS),
+            plain_table(FREE_HEADS, free, FREE_NUMBERS),
         ]
     parts.append(_list(contrast_sentences(tests)))
     if tests.contrasts:
         parts += [
             f"<details><summary>All {len(tests.contrasts)} statements</summary>",
-            _plain_table(CONTRAST_HEADS, contrast_cells(tests), CONTRAST_NUMBERS),
+            plain_table(CONTRAST_HEADS, contrast_cells(tests), CONTRAST_NUMBERS),
             "</details>",
         ]
     return parts
 
 
-def _plain_table(heads: Sequence[str], cells: list[list[str]], numbers: Sequence[str]) -> str:
+def plain_table(heads: Sequence[str], cells: list[list[str]], numbers: Sequence[str]) -> str:
+    """Return a Markdown table of plain text; ``numbers``: heads of the columns that are aligned to the right."""
     shown = [
         [
             cell.replace("<", "&lt;") if head in numbers else _escaped(cell)

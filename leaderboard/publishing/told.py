@@ -14,7 +14,9 @@ from leaderboard.figures.subjects import LESION_SIZE
 
 WITHHELD = "not published: it may name a person"
 
-_PATH = re.compile(r"""(?<![\w.:/\\-])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][^\s/\\:;,'"()]+)+[/\\]?""")
+_PATH = re.compile(
+    r"""(?<![\w.:/\\-])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\]{1,2}[^\s/\\:;,'"()]+)+[/\\]?"""
+)
 _WORD = re.compile(r"[^\s,;:()'\"=]+")
 
 
@@ -98,7 +100,7 @@ def published(record: RunRecord, wish: Wish) -> dict[str, Any]:
             part["notes"] = [_unnamed(note, wish.pseudonyms) for note in part["notes"]]
     if wish.pseudonyms is not None:
         _withhold_names(told, wish.pseudonyms)
-    cleaned: dict[str, Any] = _without_paths(told)
+    cleaned: dict[str, Any] = without_paths(told)
     return cleaned
 
 
@@ -143,12 +145,12 @@ def _unnamed(text: str, pseudonyms: Mapping[str, str]) -> str:
     return text
 
 
-def _without_paths(value: Any) -> Any:
-    """Return the content with the last part of every path in place of it."""
+def without_paths(value: Any) -> Any:
+    """Return some content, a text say, with the last part of every path in place of it."""
     if isinstance(value, dict):
-        return {key: _without_paths(part) for key, part in value.items()}
+        return {key: without_paths(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_without_paths(part) for part in value]
+        return [without_paths(part) for part in value]
     if isinstance(value, str):
         return _PATH.sub(lambda found: re.split(r"[/\\]", found[0].rstrip("/\\"))[-1], value)
     return value
