@@ -193,7 +193,8 @@ def name_run(
     the guards' answers (other splits' scans are in them)         ``guards``
     what the values of a mask mean, what a missing one means      ``options``; an adapter's file: ``adapter``
     working grid, modalities, normalisation                       ``preprocessing``, :func:`revisions`
-    method, hyper-parameters, reduction over modalities           ``method``, ``detector``, ``reduction``
+    method, hyper-parameters, reduction over modalities, which    ``method``, ``detector``, ``reduction``,
+    deviations count                                              ``deviations``
     code                                                          ``recipe`` or ``source`` of the detector,
                                                                   :func:`revisions`, ``measurement``
     training: slices (files of the training split), loop, seed    ``training``; weights from elsewhere: their hash
