@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,12 +44,15 @@ class Place:
         ``auto``, ``cpu`` or ``cuda``.
     workers : int or None
         Processes; None: one a core.
+    debug : bool
+        Whether the traceback of a run that fails is shown.
     """
 
     leaderboards: Path
     workspace: Workspace
     device: DeviceName = "auto"
     workers: int | None = None
+    debug: bool = False
 
 
 def fill(name: str, board: Board, place: Place, console: Console) -> int:
@@ -134,6 +138,8 @@ def _done(run: Expected, board: Board, place: Place) -> str | None:
     except UserError as error:
         return str(error)
     except Exception as error:  # whatever goes wrong in one method, the others are measured
+        if place.debug:
+            traceback.print_exc()
         first = (str(error).splitlines() or [""])[0]
         return f"{type(error).__name__}: {first}"
     return None

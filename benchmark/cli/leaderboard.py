@@ -59,7 +59,7 @@ def leaderboard(
         else:
             from benchmark.boards.fill import Place, fill
 
-            place = Place(to, Workspace.at(workspace), device, workers)
+            place = Place(to, Workspace.at(workspace), device, workers, debug)
             failed += fill(name, found, place, console)
             console.note(f"leaderboard   {to / f'{name}.md'}")
     if failed:

@@ -80,10 +80,8 @@ def published(record: RunRecord, wish: Wish) -> dict[str, Any]:
     data = told["data"]
     data |= {"fingerprints": {}, "files": {}, "train": [], "val": []}
     data["test"] = [wish.renamed(name) for name in data["test"]]
-    if wish.dataset:
-        told["run"]["dataset"] = wish.dataset
-        if data["trained_on"] == record.run.dataset:
-            data["trained_on"] = wish.dataset
+    # what it was trained on keeps its name: so a training is known again on other data sets
+    told["run"]["dataset"] = wish.dataset or record.run.dataset
     data["title"] = wish.title or data["title"]
     if told["lesions"] is not None:
         told["lesions"]["lost"] = []
@@ -132,7 +130,9 @@ def _withhold_names(told: dict[str, Any], pseudonyms: Mapping[str, str]) -> None
         guard["detail"] = _unnamed(guard["detail"], pseudonyms) if passed else WITHHELD
     if told["unranked"]:
         told["unranked"] = _unnamed(told["unranked"], pseudonyms)
-    told["provenance"].pop("data", None)  # a hash of a folder's name can be guessed
+    # hashes of what can be guessed: a folder's name, names of subjects that are counted through
+    told["provenance"].pop("data", None)
+    told["run"] |= {"asked": "", "former": ""}
 
 
 def _unnamed(text: str, pseudonyms: Mapping[str, str]) -> str:

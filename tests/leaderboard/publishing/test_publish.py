@@ -168,6 +168,7 @@ def test_pseudonyms_are_the_same_in_all_runs_and_tests_still_pair_subjects(cli, 
             other.figures["dice@val-dice"].value, abs=1e-12
         )
     # half of them under their own names would be other subjects
+    assert not any(read_record(folder).run.asked for folder in to.iterdir())
     answer = cli("publish", source[1], "--to", to)
     assert answer.code == 2
     assert "under other names of subjects" in answer.err
@@ -201,6 +202,7 @@ def test_the_data_set_gets_the_name_that_is_asked_for(records, tmp_path):
     record = read_record(done.folder)
     assert (record.run.dataset, record.data.title) == ("ward-7", "Ward 7")
     assert record.run.folder_name == done.folder.name
+    assert record.data.trained_on == read_record(source).data.trained_on
 
 
 @pytest.mark.parametrize(
