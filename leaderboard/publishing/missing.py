@@ -120,11 +120,11 @@ def with_missing(table: Table, expected: Iterable[Expected]) -> Table:
     expected : iterable of Expected
         The leaderboard's runs.
     """
-    there = {row.method for row in table.rows}
-    own = [run for run in expected if run.data.shown == table.dataset and run.method not in there]
+    there = {run.run.method for run in table.runs}
     reasons: dict[str, list[str]] = {}
-    for run in own:
-        reasons.setdefault(run.method, []).append(run.reason)
+    for run in expected:
+        if run.reason and run.data.shown == table.dataset and run.method not in there:
+            reasons.setdefault(run.method, []).append(run.reason)
     rows = [
         _row(table, method, "; ".join(dict.fromkeys(found)))
         for method, found in sorted(reasons.items())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from andi_bench.metrics.compared import compared_in_groups
+from andi_bench.metrics.compared import compared, compared_in_groups
 from andi_bench.records.schema import RunRecord
 from andi_bench.records.slim import with_validation
 from leaderboard.figures.subjects import LESION_SIZE
@@ -61,7 +61,7 @@ def subjects_of(record: RunRecord) -> list[str]:
 def published(record: RunRecord, wish: Wish) -> dict[str, Any]:
     """Return the content of a published ``record.json``.
 
-    Left out: who learnt and who was validated on, hashes of the scans, places of lost lesions in the head, the command line; and,
+    Left out: figures that no table shows, who learnt and who was validated on, hashes of the scans, places of lost lesions in the head, the command line; and,
     unless asked for, sub-groups by anything but lesion volume.
 
     Parameters
@@ -92,6 +92,11 @@ def published(record: RunRecord, wish: Wish) -> dict[str, Any]:
             for by, groups in part["groups"].items()
             if by == LESION_SIZE or by in wish.groups
         }
+        for figures in ("summary", "references"):
+            part[figures] = {
+                name: {**found, "subjects": _only(found["subjects"], compared())}
+                for name, found in part[figures].items()
+            }
         for figures in ("operating_points", "summary", "groups", "references"):
             part[figures] = _with_values(part[figures])
         if wish.pseudonyms is not None:
@@ -106,14 +111,16 @@ def _group(group: dict[str, Any], wish: Wish) -> dict[str, Any]:
     """Return a sub-group with the figures that tables show of one."""
     shown = {found.key for found in compared_in_groups()}
     results = {
-        chain: {
-            "pooled": found["pooled"],
-            "subjects": {key: part for key, part in found["subjects"].items() if key in shown},
-        }
+        chain: {"pooled": found["pooled"], "subjects": _only(found["subjects"], shown)}
         for chain, found in group["results"].items()
     }
     names = [wish.renamed(name) for name in group["subjects"]]
     return {**group, "subjects": names, "results": results}
+
+
+def _only(figures: Mapping[str, Any], shown: Collection[str]) -> dict[str, Any]:
+    """Return the figures that tables show."""
+    return {key: found for key, found in figures.items() if key in shown}
 
 
 def _with_values(figures: Any) -> Any:
