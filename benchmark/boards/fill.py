@@ -22,6 +22,7 @@ from benchmark.training.trainer import Interrupted
 from leaderboard.publishing.boards import Board
 from leaderboard.publishing.budget import in_words
 from leaderboard.publishing.missing import Expected, note_failure
+from leaderboard.publishing.outdated import runs_to_make
 from leaderboard.publishing.publish import publish
 from leaderboard.publishing.rebuild import RESULTS, published_runs, rebuild
 from leaderboard.publishing.told import Wish
@@ -83,8 +84,8 @@ def fill(name: str, board: Board, place: Place, console: Console) -> int:
         For published runs that are damaged, and for a data set that no method can be run on, before any work is done.
     """
     runs = published_runs(board, place.leaderboards)
-    _require_data(board, runs.missing, place)
-    left, failed = TimeLeft(board, runs), 0
+    left, failed = TimeLeft(runs_to_make(board, runs), runs.records, board.preset), 0
+    _require_data(board, left.runs, place)
     drawn = _Drawn(name, board, place)
     while left.runs:
         run = left.runs[0]
@@ -132,7 +133,8 @@ def _done(run: Expected, board: Board, place: Place) -> str | None:
             return "no lesion mask is known, so nothing was measured"
         if PartialState().is_main_process:
             results = place.leaderboards / RESULTS / run.data.folder
-            publish(outcome.record, results, Wish(dataset=run.data.name, title=run.data.title))
+            wish = Wish(dataset=run.data.name, title=run.data.title)
+            publish(outcome.record, results, wish, replace=True)
     except Interrupted:
         raise
     except UserError as error:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable
 
-from leaderboard.publishing.boards import Board
+from andi_bench.records.schema import RunRecord
 from leaderboard.publishing.budget import in_words
 from leaderboard.publishing.missing import Expected
-from leaderboard.publishing.rebuild import PublishedRuns
 
 
 class TimeLeft:
@@ -19,17 +18,21 @@ class TimeLeft:
 
     Parameters
     ----------
-    board : Board
-        The leaderboard.
-    published : PublishedRuns
-        What there is of it.
+    runs : iterable of Expected
+        To come, in order.
+    published : iterable of RunRecord
+        Those that are there.
+    preset : str
+        Of all these runs.
     """
 
-    def __init__(self, board: Board, published: PublishedRuns) -> None:
-        self.runs = list(published.missing)
-        self._trained = {(run.run.method, run.run.seed) for run in published.records}
+    def __init__(
+        self, runs: Iterable[Expected], published: Iterable[RunRecord], preset: str
+    ) -> None:
+        self.runs = list(runs)
+        own = [run for run in published if run.run.preset == preset]
+        self._trained = {(run.run.method, run.run.seed) for run in own}
         self._took: dict[tuple[str, str, bool], float] = {}
-        own = [run for run in published.records if run.run.preset == board.preset]
         self._training = _means((run.run.method, run.costs.training_seconds) for run in own)
         self._volume = _means((run.run.method, run.costs.seconds_per_volume) for run in own)
         self._volumes = {run.run.dataset: sum(run.protocol.subjects.values()) for run in own}

@@ -37,6 +37,7 @@ def leaderboard(
     from andi_bench.errors import UserError
     from andi_bench.workspace import Workspace
     from leaderboard.publishing.boards import board_names, read_board
+    from leaderboard.publishing.outdated import runs_to_make
     from leaderboard.publishing.rebuild import published_runs, rebuild
 
     console = Console()
@@ -53,9 +54,10 @@ def leaderboard(
             console.note(f"written       {page}" if page else f"{name}: no run is published")
         elif dry_run:
             runs = published_runs(found, to)
-            for run in runs.missing:
+            missing = runs_to_make(found, runs)
+            for run in missing:
                 print(f"{run.data.shown}  {run.method}  seed {run.seed}: {run.reason}")
-            console.note(f"{name}: {len(runs.missing)} of {len(runs.expected)} runs are missing")
+            console.note(f"{name}: {len(missing)} of {len(runs.expected)} runs are to be made")
         else:
             from benchmark.boards.fill import Place, fill
 

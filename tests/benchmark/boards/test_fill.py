@@ -12,7 +12,7 @@ from benchmark.boards.fill import Place, fill, named
 from benchmark.boards.time_left import TimeLeft
 from leaderboard.publishing.boards import Board, read_board
 from leaderboard.publishing.missing import Expected, expected_runs
-from leaderboard.publishing.rebuild import PublishedRuns, published_runs
+from leaderboard.publishing.rebuild import published_runs
 from methods.baselines.random_map import RandomMap
 
 BOARD = {
@@ -105,7 +105,7 @@ def test_two_wishes_at_once_are_refused(cli):
 
 def test_time_left_is_learnt_from_what_was_run(board, tmp_path):
     found = read_board(str(board)).model_copy(update={"seeds": (0, 1)})
-    left = TimeLeft(found, published_runs(found, tmp_path))
+    left = TimeLeft(published_runs(found, tmp_path).missing, [], "quick")
     assert [named(run) for run in left.runs[:2]] == [
         "random on small, seed 0",
         "thresholding on small, seed 0",
@@ -127,8 +127,8 @@ def test_published_runs_tell_how_long_others_will_take_and_a_training_is_counted
     record = RunRecord(
         run=run, protocol=Protocol(subjects={"val": 6, "test": 4}), summary={}, costs=costs
     )
-    runs = PublishedRuns([], [record], expected_runs(board, [record], tmp_path))
-    left = TimeLeft(board, runs)
+    missing = [run for run in expected_runs(board, [record], tmp_path) if run.reason]
+    left = TimeLeft(missing, [record], "quick")
     assert [(one.seed, one.data.shown) for one in left.runs] == [(0, "two"), (1, "one"), (1, "two")]
     assert left.seconds() == pytest.approx(600 + 3 * 20)
     left.finish(55.0, True)  # so long it took here, without a training

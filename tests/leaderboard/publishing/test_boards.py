@@ -9,15 +9,16 @@ import shutil
 import pytest
 from support.places import ROOT
 
-from andi_bench.config import names_in
+from andi_bench.config import load_run_config, method_entry, names_in
 from andi_bench.errors import UserError
 from andi_bench.records.schema import Costs
 from andi_bench.records.store import read_record
 from leaderboard.publishing.boards import Board, board_names, read_board
 from leaderboard.publishing.budget import budget_cells, in_words, seconds_of, training_memory
 from leaderboard.publishing.missing import Expected, expected_runs, note_failure
+from leaderboard.publishing.outdated import former_settings, runs_to_make
 from leaderboard.publishing.publish import publish
-from leaderboard.publishing.rebuild import rebuild
+from leaderboard.publishing.rebuild import published_runs, rebuild
 from leaderboard.publishing.told import Wish
 
 BOARD = """
@@ -194,6 +195,43 @@ def test_the_whole_data_set_is_reckoned_from_the_part(board, put, tmp_path):
     assert (
         "1,000 volumes to score), the same methods with one seed would take some 25.8 min" in text
     )
+
+
+def settings_of(method, **changes):
+    """Return the configuration of a run of today's preset, but for some fields."""
+    config = load_run_config(method_entry(method), "quick", [changes], method)
+    return config.model_dump(mode="json")
+
+
+def test_a_run_of_former_settings_is_to_be_made_again_and_stands_until_then(board, put, tmp_path):
+    learnt = {"training": {"steps": 1}}
+    put("dae", 0.5, config=settings_of("dae"), **learnt)
+    put("ae", 0.5, config=settings_of("ae", training={"steps": 7}), **learnt)
+    # speed changes nothing; who learns nothing has no use for steps
+    idle = settings_of("thresholding", training={"steps": 7}, scoring={"batch_size": 5})
+    put("thresholding", 0.4, config=idle)
+    runs = published_runs(board, tmp_path / "board")
+    reasons = {
+        (run.method, run.seed): run.reason
+        for run in runs_to_make(board, runs)
+        if run.data.shown == "phantom"
+    }
+    wanted = settings_of("ae")["training"]["steps"]
+    assert reasons == {
+        ("ae", 0): f"published with training.steps = 7, {wanted} in quick today",
+        ("dae", 1): "not run yet",
+        ("ae", 1): "not run yet",
+    }
+    assert {(run.method, run.seed) for run in runs.missing if run.data.shown == "phantom"} == {
+        ("dae", 1),
+        ("ae", 1),
+    }
+
+
+def test_settings_that_are_no_more_are_former_ones(board, put):
+    folder = put("ae", 0.5, config={"preprocessing": {"wavelets": 3}})
+    reason = former_settings(board, board.data[0], read_record(folder))
+    assert reason == "published with settings that are no more"
 
 
 @pytest.mark.parametrize(
