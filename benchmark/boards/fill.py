@@ -84,7 +84,12 @@ def fill(name: str, board: Board, place: Place, console: Console) -> int:
         For published runs that are damaged, and for a data set that no method can be run on, before any work is done.
     """
     runs = published_runs(board, place.leaderboards)
-    left, failed = TimeLeft(runs_to_make(board, runs), runs.records, board.preset), 0
+    wanted = runs_to_make(board, runs)
+    again = {(run.data.shown, run.method, run.seed) for run in wanted}
+    stand = [
+        run for run in runs.records if (run.run.dataset, run.run.method, run.run.seed) not in again
+    ]
+    left, failed = TimeLeft(wanted, stand, board.preset), 0
     _require_data(board, left.runs, place)
     drawn = _Drawn(name, board, place)
     while left.runs:
