@@ -60,10 +60,14 @@ def publish(source: Path, results: Path, wish: Wish, *, replace: bool = False) -
     Raises
     ------
     UserError
-        For a record that is damaged or unfinished; a copy that says something else, where ``replace`` is not; runs there whose subjects are
+        For a record that is damaged, unfinished or of the validation split; a copy that says something else, where ``replace`` is not; runs there whose subjects are
         named otherwise; or a folder that cannot be written.
     """
     record = read_record(source)
+    if record.run.split == "val":
+        raise UserError(
+            f"{source}: of the validation split, on which its thresholds were found; a run of the test split wanted"
+        )
     told = published(record, wish)
     info = RunInfo.model_validate(told["run"])
     target = results / info.folder_name

@@ -146,6 +146,16 @@ def test_a_damaged_or_unfinished_run_is_refused_in_one_line(cli, records, tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def test_a_run_of_the_validation_split_is_not_published(cli, records, tmp_path):
+    source = tmp_path / "run"
+    shutil.copytree(sorted(records.iterdir())[0], source)
+    told = json.loads((source / "record.json").read_text())
+    rewritten(source, run={**told["run"], "split": "val"})
+    answer = cli("publish", source, "--to", tmp_path / "out")
+    assert answer.code == 2
+    assert "a run of the test split wanted" in answer.err
+
+
 def test_pseudonyms_are_the_same_in_all_runs_and_tests_still_pair_subjects(cli, records, tmp_path):
     to = tmp_path / "out"
     source = sorted(records.iterdir())
