@@ -121,7 +121,10 @@ def _page_of(
     if notes:
         parts.append(listed(notes))
     for part, tests in comparison.groups_of(table):
-        parts += [f"By {escaped(part.by)}:", listed(contrast_sentences(tests))]
+        parts += [
+            f"Sub-groups by {escaped(part.by)} (their tables stand in the details):",
+            listed(contrast_sentences(tests)),
+        ]
     return parts
 
 
@@ -175,7 +178,7 @@ def main_table(table: Table, statistics: TableStatistics) -> str:
         [_cell(column, place, row, row.key in strong) for column in columns]
         for place, row in enumerate(table.shown)
     ]
-    heads = ["<br>".join(filter(None, (column.head, column.size))) for column in columns]
+    heads = ["<br>".join(filter(None, (column.whole_head, column.size))) for column in columns]
     return aligned(heads, cells, [column.number for column in columns])
 
 

@@ -72,6 +72,8 @@ class MainColumn:
         One cell a row of the table, references last; a cell has one figure, or two.
     ranks : bool
         Whether it is what ranks.
+    each : tuple of str
+        What each figure of a cell is, where there are two; these words follow the head.
     """
 
     kind: Kind
@@ -80,6 +82,21 @@ class MainColumn:
     priority: int
     cells: tuple[tuple[Figure, ...], ...]
     ranks: bool = False
+    each: tuple[str, ...] = ()
+
+    @property
+    def whole_head(self) -> str:
+        """The head of a column that shows all figures of a cell."""
+        return f"{self.head} {', '.join(self.each)}" if self.each else self.head
+
+    def apart(self) -> Iterator[MainColumn]:
+        """Yield a column for each figure of a cell."""
+        for place, name in enumerate(self.each):
+            cells = tuple((cell[place],) for cell in self.cells)
+            head = f"{self.head} {name}"
+            yield replace(self, head=head, each=(), cells=cells, priority=self.priority + place * 3)
+        if not self.each:
+            yield self
 
     @property
     def number(self) -> bool:
@@ -115,8 +132,9 @@ def _columns(table: Table, statistics: TableStatistics) -> Iterator[MainColumn]:
     if any(row.values.get(CLEAN) for row in table.rows):
         volume = metric_at(FALSE_ML)
         cells = tuple((_clean(row), _of(row, volume)) for row in shown)
-        head = f"Lesion-free: clean, FP {volume.metric.unit}"
-        yield MainColumn("healthy", head, size_of(table, CLEAN), 2, cells)
+        each = ("clean", f"FP {volume.metric.unit}")
+        size = size_of(table, CLEAN)
+        yield MainColumn("healthy", "Lesion-free:", size, 2, cells, each=each)
     if any(row.costs.get("seconds_per_volume") is not None for row in shown):
         yield MainColumn("seconds", "s/volume", "", 4, _one(shown, _seconds))
 

@@ -26,7 +26,14 @@ def dated(table: Table) -> str:
     versions = sorted({str(run.provenance.get("andi_bench") or "") for run in table.runs} - {""})
     if versions:
         parts.append(f"andi-bench {', '.join(versions)}")
-    return "; ".join(parts)
+    return "; ".join([*parts, *ranked_by(table)])
+
+
+def ranked_by(table: Table) -> list[str]:
+    """Say so where something else ranks than what the protocol ranks by."""
+    if table.metric == RANKING:
+        return []
+    return [f"RANKED BY {title_of(table.metric)}, asked for, instead of {title_of(RANKING)}"]
 
 
 def methods_paragraph(table: Table, statistics: TableStatistics) -> str:

@@ -12,6 +12,7 @@ from andi_bench.records.store import Protocol
 from leaderboard.tables.comparability import DATA, intensities_of, modalities_of
 from leaderboard.tables.parts import volumes_of
 from leaderboard.tables.table import Table
+from leaderboard.words.methods_text import ranked_by
 from leaderboard.words.pipeline_text import choice_notes, view_text
 from leaderboard.words.reference_notes import no_better_notes, reference_notes
 from leaderboard.words.threshold_text import threshold_note
@@ -207,7 +208,4 @@ def heading_of(table: Table) -> str:
         parts.append(f"means over n = {len(volumes) - apart} with a lesion")
         if apart:
             parts.append(f"{apart} lesion-free apart")
-    if table.metric != RANKING:
-        wanted, usual = title_of(table.metric), title_of(RANKING)
-        parts.append(f"RANKED BY {wanted}, asked for, instead of {usual}")
-    return ", ".join(parts)
+    return ", ".join([*parts, *ranked_by(table)])

@@ -147,32 +147,6 @@ def test_a_name_with_markup_stays_a_name(make_run, records_dir):
         assert "- # heading" not in text
 
 
-@pytest.mark.parametrize("count", [1, 12])
-def test_the_terminal_table_fits_a_hundred_columns_and_says_what_it_left_out(
-    make_run, records_dir, count
-):
-    for k in range(count):
-        make_run(f"method-with-a-rather-long-name-{k}", k / 20, seed=0)
-        make_run(f"method-with-a-rather-long-name-{k}", k / 20 + 0.001, seed=1)
-    out = io.StringIO()
-    print_comparison(compare(records_dir), out)
-    text = out.getvalue()
-    assert max(map(len, text.splitlines())) <= 100
-    assert "\x1b" not in text
-    left_out = " ".join(text.split("Left out to fit 100 columns:")[1].split())
-    shown = left_out.partition("--markdown")[0]
-    assert "Prevalence" in shown
-    assert "Dice@val-dice" not in shown
-    head = "".join(text.split("Left out")[0].split())
-    for column in all_columns():
-        if column.header == "Group" and count == 1:
-            continue  # nobody to be told apart from
-        if column.header == "Scan AUROC":  # these subjects all have a lesion
-            continue
-        assert column.header in shown or "".join(column.header.split()).split("@")[-1][:6] in head
-    assert text.count("method-with-a-rather-long-nam") >= 2 * count
-
-
 def test_the_terminal_is_not_steered_by_a_record(make_run, records_dir):
     make_run("evil", 0.5, label="[red]x[/red]\x1b[2J", notes=("\x1b]0;title\x07",))
     out = io.StringIO()
@@ -317,7 +291,7 @@ def test_a_method_is_linked_to_its_paper_where_the_record_says_where_it_is(make_
         "d": "Nobody, doi 10.1000/xyz_12",
     }
     for place, (method, paper) in enumerate(papers.items()):
-        make_run(method, 0.5 + place / 10, paper=paper)
+        make_run(method, 0.5 + place / 10, publication=paper)
     text = to_markdown(compare(records_dir))
     assert "| [a](https://arxiv.org/abs/2312.01904), " in text
     assert "| [b](https://example.org/a%28b%29?c=%3Cd%3E), " in text
