@@ -89,7 +89,7 @@ def _function(found: str | Callable[..., Any]) -> Callable[..., Any]:
 _ENTRIES = (
     Export(
         "markdown",
-        "write the leaderboard as Markdown",
+        "write the leaderboard as Markdown, and beside it <name>-details.md",
         ".md",
         write="leaderboard.exports.markdown:write_markdown",
     ),
@@ -101,9 +101,9 @@ _ENTRIES = (
     ),
     Export(
         "latex",
-        "write the leaderboard as LaTeX",
+        "write the leaderboard as LaTeX, and beside it the methods' papers as BibTeX",
         ".tex",
-        text="leaderboard.exports.latex:to_latex",
+        write="leaderboard.exports.latex:write_latex",
     ),
     Export(
         "figures",
