@@ -95,9 +95,15 @@ _ENTRIES = (
     ),
     Export(
         "csv",
-        "write the leaderboard as CSV",
+        "write the leaderboard as CSV, a row a line",
         ".csv",
         text="leaderboard.exports.csv_text:to_csv",
+    ),
+    Export(
+        "csv-long",
+        "write every subject's figures as CSV, one value a line, for R or pandas",
+        ".csv",
+        text="leaderboard.exports.csv_long:to_long_csv",
     ),
     Export(
         "latex",
