@@ -112,6 +112,12 @@ _ENTRIES = (
         write="leaderboard.exports.latex:write_latex",
     ),
     Export(
+        "checklist",
+        "write a reporting checklist (CLAIM, Metrics Reloaded), filled in from the records, as Markdown",
+        ".md",
+        text="leaderboard.exports.checklist:to_checklist",
+    ),
+    Export(
         "figures",
         "folder to draw figures into, as SVG and PNG",
         "",
