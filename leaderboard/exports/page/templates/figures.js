@@ -314,7 +314,7 @@
     figure.head.textContent = figure.title();
     const rows = bench.shownRows();
     const { traces, layout: wanted, empty, note } = figure.draw(rows, figure.pair ? figure.picks.map((select) => Number(select.value)) : null, bench.table().statistics.family);
-    figure.more.textContent = traces.length ? note || "" : empty || "Nothing to show.";
+    figure.more.textContent = traces.length ? note || "" : bench.shownRows().length ? empty || "Nothing to show." : bench.nobody();
     figure.more.hidden = !figure.more.textContent;
     figure.place.hidden = traces.length === 0;
     if (!traces.length) return;

@@ -56,7 +56,8 @@
     const original = [...table.tBodies[0].rows];
     heads.forEach((head, column) => {
       if (head.classList.contains("unsorted")) return;
-      const button = bench.make("button", { type: "button" }, head.textContent);
+      const button = bench.make("button", { type: "button" });
+      button.append(...head.childNodes);
       head.replaceChildren(button);
       button.addEventListener("click", () => {
         const order = head.getAttribute("aria-sort");
@@ -87,7 +88,7 @@
     return cell.textContent === "–" || cell.textContent === "" ? null : cell.textContent;
   }
 
-  document.querySelectorAll("table.board").forEach((table) => sortable(table, cellKey));
+  document.querySelectorAll("table.first, table.board").forEach((table) => sortable(table, cellKey));
 
   function show() {
     const all = pick("columns").checked;
@@ -103,7 +104,8 @@
       const extra = cell.classList.contains("further") && !(points.includes(state.point) && state.point !== content.ranking_point);
       cell.hidden = !all && (other || extra);
     });
-    article.querySelector(".count").textContent = `${kept.size} of ${bench.table().rows.length} rows`;
+    if (all || state.point !== content.ranking_point) article.querySelector("details.more").open = true;
+    article.querySelector(".count").textContent = kept.size ? `${kept.size} of ${bench.table().rows.length} rows` : bench.nobody();
     bench.byId("point-means").textContent = `${state.point}: ${content.points[state.point]} The rank is by ${bench.table().ranked_by}, whatever is chosen here.`;
   }
 

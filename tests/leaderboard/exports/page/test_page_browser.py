@@ -82,12 +82,14 @@ def opened(browser, path, *, width=1200, scheme="light", fragment=""):
 
 
 def column(page, name, place=0):
-    """Texts of the visible rows of the ranking, in a column."""
-    heads = page.locator(f"#ranking article[data-table='{place}'] th").all_inner_texts()
+    """Texts of the visible rows of the table of all columns, in a column."""
+    page.evaluate("document.querySelectorAll('details.more').forEach((part) => (part.open = true))")
+    board = f"#ranking article[data-table='{place}'] table.board"
+    heads = page.locator(f"{board} th").all_inner_texts()
     index = [head.strip().split("\n")[0].rstrip("↕↑↓ ") for head in heads].index(name)
     return [
         row.locator("td").nth(index).inner_text()
-        for row in page.locator(f"#ranking article[data-table='{place}'] tbody tr").all()
+        for row in page.locator(f"{board} tbody tr").all()
         if row.is_visible()
     ]
 
@@ -96,7 +98,8 @@ def test_heads_sort_up_down_and_back_with_the_keyboard_too(browser, site):
     with opened(browser, site / "page.html") as page:
         ranks = column(page, "#")
         assert ranks == [str(k) for k in range(1, 4)]
-        head = page.locator("#ranking article[data-table='0'] th button", has_text="s/volume")
+        board = "#ranking article[data-table='0'] table.board"
+        head = page.locator(f"{board} th button", has_text="s/volume")
         head.focus()
         page.keyboard.press("Enter")
         falling = [float(text) for text in column(page, "s/volume")]
@@ -106,7 +109,7 @@ def test_heads_sort_up_down_and_back_with_the_keyboard_too(browser, site):
         assert [float(text) for text in column(page, "s/volume")] == sorted(falling)
         page.keyboard.press("Enter")
         assert column(page, "#") == ranks
-        page.locator("#ranking article[data-table='0'] th button", has_text="Method").click()
+        page.locator(f"{board} th button", has_text="Method").click()
         names = column(page, "Method")
         assert names == sorted(names)
 
@@ -133,6 +136,41 @@ def test_rows_are_chosen_by_pipeline_region_operating_point_and_name(browser, si
         assert page.locator("#ranking article[data-table='3']").is_visible()
         assert not page.locator("#ranking article[data-table='0']").is_visible()
         assert "not comparable" in page.locator("#ranking article[data-table='3']").inner_text()
+
+
+def test_the_first_table_answers_at_once_and_the_others_open(browser, site):
+    with opened(browser, site / "page.html") as page:
+        article = page.locator("#ranking article[data-table='0']")
+        first, more = article.locator("table.first"), article.locator("details.more")
+        heads = [text.split("\n")[0] for text in first.locator("th").all_inner_texts()]
+        assert heads[:4] == ["Group", "Method", "Dice@val-dice", "Difference to the best"]
+        assert all("n = 12" in first.locator("th").nth(place).inner_text() for place in (2, 3, 4))
+        assert first.locator("svg.share").count() == 3
+        assert not more.locator("table").is_visible()
+        seconds = first.locator("th button", has_text="s/volume")
+        seconds.click()
+        shown = [float(text) for text in first.locator("td:last-child").all_inner_texts()]
+        assert shown == sorted(shown, reverse=True)
+        page.fill("#pick-method", "da")
+        assert [row.is_visible() for row in first.locator("tbody tr").all()].count(True) == 1
+        page.fill("#pick-method", "nobody")
+        assert "No method's name contains" in article.locator(".count").inner_text()
+        page.evaluate("bench.drawAll()")
+        assert "No lesion volumes are recorded" not in page.locator("#cards").inner_text()
+        assert "No method's name contains" in page.locator("#cards").inner_text()
+        page.fill("#pick-method", "")
+        page.select_option("#pick-point", "yen")
+        assert more.locator("table").is_visible()
+
+
+def test_on_a_phone_each_row_is_a_card_that_names_its_figures(browser, site):
+    with opened(browser, site / "page.html", width=390) as page:
+        row = page.locator("#ranking article[data-table='0'] table.first tbody tr").first
+        assert row.evaluate("(row) => row.scrollWidth <= row.clientWidth")
+        for cell in row.locator("td").all():
+            assert cell.evaluate("(cell) => getComputedStyle(cell, '::before').content.length > 2")
+        for limits in row.locator(".limits").all():  # no interval is broken
+            assert limits.evaluate("(one) => one.getClientRects().length") == 1
 
 
 def dice_at(threshold, subject, skill):
