@@ -1,12 +1,10 @@
 # make run: the benchmark on the small built-in phantom, from nothing.   make test: tests and lint (ruff, mypy, import floors, sizes).
-# make leaderboard: every method, three seeds, the phantoms (days; stops and goes on).
+# make leaderboard: what the table of the phantoms lacks (days; stops and goes on).   make leaderboard-tables: all tables, from leaderboard/results.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-METHODS := thresholding voxel-statistics andi anoddpm autoddpm dae ae vae
-
-.PHONY: install run leaderboard test slow lint
+.PHONY: install run leaderboard leaderboard-tables test slow lint
 
 install: $(VENV)/.installed
 
@@ -20,12 +18,10 @@ run: install
 	$(BIN)/python -m benchmark run --method andi
 
 leaderboard: install
-	for data in phantom phantom-ms phantom-small; do \
-		$(BIN)/python -m benchmark run $(METHODS:%=--method %) --seed 0 --seed 1 --seed 2 \
-			--dataset $$data --preset quick || exit 1; \
-	done
-	$(BIN)/python -m benchmark compare --markdown leaderboard/phantom.md --figures leaderboard/results/phantom \
-		--html workspace/leaderboard/phantom.html
+	$(BIN)/python -m benchmark leaderboard phantom
+
+leaderboard-tables: install
+	$(BIN)/python -m benchmark leaderboard --tables
 
 test: install lint
 	$(BIN)/python -m pytest -m 'not slow' --ignore tests/test_architecture.py -n auto --maxprocesses 4 --dist worksteal

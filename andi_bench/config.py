@@ -47,12 +47,18 @@ class ScoringConfig(Section):
         description="quantile: before the reduction a modality's score becomes minus the decimal logarithm of the share of "
         "healthy validation voxels that score as much",
     )
+    deviations: Literal["both", "brighter", "darker"] = Field(
+        "both",
+        description="which voxels count of a method that compares a scan with what it expects: those that are brighter or "
+        "darker than expected, those that are brighter, or those that are darker",
+    )
 
     @model_serializer(mode="wrap")
     def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out a calibration that is off: records made before it was there stay as they are."""
+        """Leave out what is off: records made before it was there stay as they are."""
+        off = {"calibration": "none", "deviations": "both"}
         dumped: dict[str, Any] = handler(self)
-        return {k: v for k, v in dumped.items() if (k, v) != ("calibration", "none")}
+        return {k: v for k, v in dumped.items() if off.get(k) != v}
 
 
 class EvaluationConfig(Section):

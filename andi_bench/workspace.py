@@ -74,6 +74,11 @@ class Workspace:
         return self.root / "diagnoses"
 
     @property
+    def pseudonyms(self) -> Path:
+        """Who is who in published runs; never published."""
+        return self.root / "pseudonyms"
+
+    @property
     def leaderboards(self) -> Path:
         """Markdown leaderboards."""
         return self.root / "leaderboard"

@@ -141,6 +141,9 @@ class ScoreContext(Protocol):
         Yields the slice numbers (N,), the slices (N, C, H, W) on the device, and their random streams.
         """
 
+    def counted(self, differences: torch.Tensor) -> torch.Tensor:
+        """Return what counts of signed differences, >= 0, any shape, as ``scoring.deviations`` says."""
+
     def reduce(self, scores: torch.Tensor) -> torch.Tensor:
         """Reduce scores over the modalities, (N, C, H, W) -> (N, H, W), as configured.
 
@@ -171,6 +174,9 @@ class AnomalyDetector:
     reduces: ClassVar[bool] = True
     """Whether :meth:`score` reduces scores of the modalities by ``context.reduce``. Where not, settings that choose among
     modalities or bring them into line are refused before any work."""
+    signed: ClassVar[bool] = False
+    """Whether scores of slices have a direction: above 0 where a voxel is brighter than expected, below 0 where it is darker.
+    ``scoring.deviations`` then says which count."""
     training_name: ClassVar[str | None] = None
     """Methods that share one training (the same network, loss and noise) give the same name here."""
     recipe: ClassVar[int | None] = None
@@ -308,7 +314,10 @@ class SliceDetector(AnomalyDetector):
             context.train(self, slices)
 
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
-        """Return scores (N, C, H, W), or (N, 1, H, W), for a batch of slices (N, C, H, W)."""
+        """Return scores (N, C, H, W), or (N, 1, H, W), for a batch of slices (N, C, H, W).
+
+        Higher is more anomalous; of a detector that is ``signed``, farther from 0.
+        """
         raise TypeError(f"{type(self).__name__} defines no score_slices()")
 
     @torch.inference_mode()
@@ -316,7 +325,8 @@ class SliceDetector(AnomalyDetector):
         """Score the non-empty slices in batches and put them together to a map (X, Y, Z)."""
         out = np.zeros(volume.shape, dtype=np.float32)
         for z, batch, generator in context.batches(volume):
-            scores = context.reduce(self.score_slices(batch, generator))
+            scores = self.score_slices(batch, generator)
+            scores = context.reduce(context.counted(scores) if self.signed else scores)
             out[:, :, z] = scores.permute(1, 2, 0).float().cpu().numpy()
         return out
 

@@ -44,6 +44,22 @@ def write_histograms(folder: Path, histograms: Mapping[str, NDArray[Any]]) -> No
                 _write_array(archive, f"{chain}/{name}", array)
 
 
+def write_pooled(folder: Path, counts: Mapping[str, GroupedCounts]) -> None:
+    """Write ``pooled.npz`` alone, packed as small as it goes.
+
+    Parameters
+    ----------
+    folder : Path
+        The record's.
+    counts : mapping of str to GroupedCounts
+        By the head of their names: ``test/<chain>``, ``native/test/<chain>``.
+    """
+    with zipfile.ZipFile(folder / POOLED, "w") as archive:
+        for head, found in counts.items():
+            for name, array in found.arrays().items():
+                _write_array(archive, f"{head}/{name}", array, zipfile.ZIP_LZMA)
+
+
 def read_grouped(
     folder: Path, chain: str, grid: str = "working", region: Region = "brain"
 ) -> GroupedCounts | None:
@@ -66,7 +82,9 @@ def read_grouped(
         When a file cannot be read.
     """
     start = f"{TESTED[grid]}{chain}/"
-    short = (folder / POOLED).is_file() and region == "brain"
+    # a published record has no histograms: its short form is of the region that it was measured in
+    published = not (folder / HISTOGRAMS).is_file()
+    short = (folder / POOLED).is_file() and (region == "brain" or published)
     path = folder / (POOLED if short else HISTOGRAMS)
     arrays = _read_arrays(path, start)
     if not arrays:
@@ -155,12 +173,14 @@ class _Chains:
         self._parts = {}
 
 
-def _write_array(archive: zipfile.ZipFile, name: str, array: NDArray[Any]) -> None:
+def _write_array(
+    archive: zipfile.ZipFile, name: str, array: NDArray[Any], packing: int = zipfile.ZIP_DEFLATED
+) -> None:
     if array.dtype.hasobject:
         raise ValueError(f"histogram {name!r}: a plain array wanted, objects found")
     # The fixed date that zipfile's entries begin with: equal arrays give equal bytes.
     entry = zipfile.ZipInfo(f"{name}.npy")
-    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.compress_type = packing
     with archive.open(entry, "w") as file:
         np.lib.format.write_array(file, array, allow_pickle=False)
 

@@ -18,7 +18,8 @@ A record's folder holds
     Digests of these, for ``sha256sum -c``: a record edited by hand is noticed.
 
 and whatever the run attaches: ``config.yaml``, ``loss.csv``, ``figures/*.png``, ``previews/*.npz``
-(:mod:`andi_bench.records.previews`). Folders whose name begins with a dot are unfinished and never read.
+(:mod:`andi_bench.records.previews`). A published record (:mod:`andi_bench.records.slim`) has ``subjects.csv.xz`` in place of
+``subjects.csv``, no ``histograms.npz``, and nothing attached; it is read like any other. Folders whose name begins with a dot are unfinished and never read.
 Two runs of the same command differ in :data:`MEASURED` fields only.
 """
 
@@ -65,6 +66,7 @@ from andi_bench.records.schema import (
     SubjectSummary,
     jsonable,
 )
+from andi_bench.records.table_file import PACKED, SUBJECTS, opened_table, table_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +98,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-RECORD, SUBJECTS = "record.json", "subjects.csv"
+RECORD = "record.json"
 CONFIRMED = "confirmed"
 """File with the time at which a run found the record to be of the data as they are, beside a newer record of other data."""
 KEYS = ("subject", "chain", "point")
@@ -305,10 +307,11 @@ def read_subjects(folder: Path, grid: str | None = None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    path = folder / SUBJECTS
+    path = table_path(folder)
     try:
         # "NA" and "007" are subjects' names: every cell is read as text first
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        with opened_table(folder) as text:
+            table = pd.read_csv(text, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: cannot be read ({first_line(error)})") from error
     for key in KEYS:
@@ -356,7 +359,11 @@ def check_files(folder: Path, unread: Collection[str] = ()) -> None:
     UserError
         Names the first file that is missing, or was truncated or changed after the run, with both digests.
     """
-    short = POOLED in listed_digests(folder) or (folder / POOLED).exists()
+    listed = listed_digests(folder)
+    if PACKED in listed:
+        check_digests(folder, (RECORD, PACKED, POOLED))
+        return
+    short = POOLED in listed or (folder / POOLED).exists()
     names = (RECORD, SUBJECTS, HISTOGRAMS, *((POOLED,) if short else ()))
     check_digests(folder, names, unread if short else ())
 

@@ -9,8 +9,10 @@ import typer
 from benchmark.cli.compare import compare_command
 from benchmark.cli.datasets import datasets
 from benchmark.cli.evaluate import evaluate
+from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.methods import methods
 from benchmark.cli.prepare import prepare_app
+from benchmark.cli.publish import publish
 from benchmark.cli.run import run
 from benchmark.cli.show import show
 from benchmark.cli.test import conformance
@@ -33,6 +35,8 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
     "compare": compare_command(),
     "show": show,
+    "publish": publish,
+    "leaderboard": leaderboard,
     "methods": methods,
     "datasets": datasets,
     "test": conformance,

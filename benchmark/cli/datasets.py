@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
-from benchmark.cli.asked import load_plugins
 from benchmark.cli.options import Debug, Json, Plugin
+from benchmark.cli.shared.asked import load_plugins
 
 
 def datasets(plugin: Plugin = None, json: Json = False, debug: Debug = False) -> None:
     """List the data sets, and what each one wants."""
-    from benchmark.cli.printed_rows import print_rows
+    from benchmark.cli.shared.printed_rows import print_rows
 
     load_plugins(plugin)
     print_rows("Data sets", _rows(), as_json=json)

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.asked import layers, load_plugins
 from benchmark.cli.options import (
     Config,
     DataRoot,
@@ -25,6 +24,7 @@ from benchmark.cli.options import (
     Workers,
     WorkspaceFolder,
 )
+from benchmark.cli.shared.asked import layers, load_plugins
 
 
 def evaluate(

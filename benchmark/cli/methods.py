@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmark.cli.asked import load_plugins
 from benchmark.cli.options import Debug, Json, Plugin
+from benchmark.cli.shared.asked import load_plugins
 
 
 def methods(
@@ -19,7 +19,7 @@ def methods(
     debug: Debug = False,
 ) -> None:
     """List the methods that can be run, or the options of one."""
-    from benchmark.cli.printed_rows import print_rows
+    from benchmark.cli.shared.printed_rows import print_rows
 
     load_plugins(plugin)
     if method is not None:

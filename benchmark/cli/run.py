@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.asked import chosen_methods, layers, load_plugins
 from benchmark.cli.options import (
     Checkpoint,
     Config,
@@ -32,6 +31,7 @@ from benchmark.cli.options import (
     Workers,
     WorkspaceFolder,
 )
+from benchmark.cli.shared.asked import chosen_methods, layers, load_plugins
 
 COMPANIONS = ("thresholding", "voxel-statistics")
 """Methods that take seconds and run along, so that no method stands in a table alone."""

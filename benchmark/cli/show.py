@@ -36,7 +36,7 @@ def show(
     found = find_one(run, records or place.records)
     if false_positives:
         from andi_bench.console import Console
-        from benchmark.cli.printed_rows import print_rows
+        from benchmark.cli.shared.printed_rows import print_rows
         from benchmark.diagnosis.diagnose import diagnose
         from benchmark.diagnosis.fault_rows import fault_tables, words
 

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from andi_bench.errors import UserError
-from benchmark.cli.asked import load_plugins
 from benchmark.cli.options import Debug, Json, Plugin, Set
+from benchmark.cli.shared.asked import load_plugins
 
 
 def conformance(

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.asked import chosen_methods, layers, load_plugins
 from benchmark.cli.options import (
     Config,
     DataRoot,
@@ -22,6 +21,7 @@ from benchmark.cli.options import (
     Workers,
     WorkspaceFolder,
 )
+from benchmark.cli.shared.asked import chosen_methods, layers, load_plugins
 
 
 def train(

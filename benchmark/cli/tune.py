@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from andi_bench.metrics.points import RANKING
-from benchmark.cli.asked import layers, load_plugins
 from benchmark.cli.options import (
     Config,
     DataRoot,
@@ -25,6 +24,7 @@ from benchmark.cli.options import (
     Workers,
     WorkspaceFolder,
 )
+from benchmark.cli.shared.asked import layers, load_plugins
 
 if TYPE_CHECKING:
     from benchmark.tuning.search import Found
@@ -143,7 +143,7 @@ def _print(found: Found) -> None:
     """Print the best trials and the baseline, and what to make of them."""
     from rich.markup import escape
 
-    from benchmark.cli.printed_rows import print_rows
+    from benchmark.cli.shared.printed_rows import print_rows
     from benchmark.tuning.search_log import short_names, show
 
     log = found.log

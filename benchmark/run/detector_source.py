@@ -205,11 +205,13 @@ class DetectorSource:
         revision = detector.revision()
         scoring = self.config.scoring
         curves = {"calibration": scoring.calibration, "version": modality_curves.VERSION}
+        one_sided = detector.signed and scoring.deviations != "both"
         return {
             "method": detector.name,
             "plugin": revision.pop("source", ""),
             **revision,
             **({"modality curves": curves} if self._calibrates else {}),
+            **({"deviations": scoring.deviations} if one_sided else {}),
             "detector": detector.config.model_dump(mode="json"),
             "training": self._learnt.identity,
             "preprocessing": self.config.preprocessing.model_dump(mode="json"),

@@ -181,9 +181,9 @@ def name_run(
 ) -> Names:
     """Return everything that a run's result depends on, in one place.
 
-    ============================================================  ==================================================
+    ============================================================  =======================================================
     a result depends on                                           named by
-    ============================================================  ==================================================
+    ============================================================  =======================================================
     bytes of every file read of those that thresholds are frozen  ``files`` (:meth:`DatasetAdapter.content`)
     on and of those reported on: modalities, mask, brain mask;
     in them affine, units and every other part of the header
@@ -193,7 +193,7 @@ def name_run(
     the guards' answers (other splits' scans are in them)         ``guards``
     what the values of a mask mean, what a missing one means      ``options``; an adapter's file: ``adapter``
     working grid, modalities, normalisation                       ``preprocessing``, :func:`revisions`
-    method, hyper-parameters, reduction over modalities           ``method``, ``detector``, ``reduction``
+    method, hyper-parameters, deviations that count, reduction    ``method``, ``detector``, ``deviations``, ``reduction``
     code                                                          ``recipe`` or ``source`` of the detector,
                                                                   :func:`revisions`, ``measurement``
     training: slices (files of the training split), loop, seed    ``training``; weights from elsewhere: their hash
@@ -203,7 +203,7 @@ def name_run(
     chains, bootstraps, grids                                     ``evaluation``
     metrics, operating points, and their functions                ``measured``, ``measurement``
     seed                                                          ``seed``
-    ============================================================  ==================================================
+    ============================================================  =======================================================
 
     Left out, for nothing depends on them: device, processes, workers, batch size, folders of data and workspace.
 

@@ -66,6 +66,13 @@ class ScoreEngine:
                 SliceGenerator(seeds, self.device),
             )
 
+    def counted(self, differences: torch.Tensor) -> torch.Tensor:
+        """Return what counts of signed differences, >= 0, of the same shape; the argument's memory may be taken."""
+        how = self.config.deviations
+        if how == "both":
+            return differences.abs_()
+        return (differences if how == "brighter" else differences.neg_()).clamp_(min=0)
+
     def reduce(self, scores: torch.Tensor) -> torch.Tensor:
         """Reduce scores over the modalities, (N, C, H, W) -> (N, H, W).
 

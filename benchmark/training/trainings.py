@@ -19,7 +19,7 @@ from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from andi_bench.locks import exclusive
 from andi_bench.records.store import identity
-from benchmark.scoring.costs import device_name
+from benchmark.scoring.costs import device_name, peak_memory_mb, reset_peak_memory
 from benchmark.training import slice_order
 from benchmark.training.augmentation import pipeline as augmentation
 from benchmark.training.state import load_tensors, save_tensors
@@ -151,6 +151,7 @@ def _learn_or_load(
     progress = training.folder / "progress.safetensors"
     trainer = Trainer(accelerator, run.training, seed, progress, console, tracker)
     started = time.monotonic()
+    reset_peak_memory(accelerator.device)
     detector.fit(slices, trainer)
     seconds = trainer.state.seconds or time.monotonic() - started
     if accelerator.is_main_process:
@@ -160,6 +161,7 @@ def _learn_or_load(
             "seconds": seconds,
             "slices": len(slices),
             "processes": accelerator.num_processes,
+            "peak_memory_mb": peak_memory_mb(accelerator.device),
             "precision": accelerator.mixed_precision,
             "device": device_name(accelerator.device),
         }

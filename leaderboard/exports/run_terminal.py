@@ -34,6 +34,7 @@ WIDTH = 100
 _FILES = {
     "record.json": "all figures",
     "subjects.csv": "a line per subject, maps and operating point",
+    "subjects.csv.xz": "the same, packed, as far as tables read it",
     "histograms.npz": "scores",
     "config.yaml": "run --config makes the run again",
     "loss.csv": "training",

@@ -55,7 +55,9 @@ FIGURES = {drawing.name: drawing for drawing in _ENTRIES}
 """Every figure by its name, in the order of the Markdown page. To add one, see docs/add-a-figure.md."""
 
 
-def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
+def write_figures(
+    comparison: Comparison, folder: Path, kinds: Sequence[str] = ("svg", "png")
+) -> list[Path]:
     """Draw every figure of every table into a folder, as SVG and PNG.
 
     Parameters
@@ -64,6 +66,8 @@ def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
         From :func:`leaderboard.compare.compare`.
     folder : Path
         Made if absent; files are named by data set and figure.
+    kinds : sequence of str
+        Of these two those that are wanted.
 
     Returns
     -------
@@ -84,7 +88,7 @@ def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
             for drawing in FIGURES.values():
                 figure = drawing.draw(scene)
                 if figure is not None:
-                    written += save(figure, folder / f"{stem}-{drawing.name}")
+                    written += save(figure, folder / f"{stem}-{drawing.name}", kinds)
     return written
 
 

@@ -120,8 +120,8 @@ def legend_below(figure: Figure, axes: Sequence[Axes], columns: int) -> None:
         )
 
 
-def save(figure: Figure, stem: Path) -> list[Path]:
-    """Write a figure as SVG and PNG, each whole or not at all; no dates, no versions.
+def save(figure: Figure, stem: Path, kinds: Sequence[str] = ("svg", "png")) -> list[Path]:
+    """Write a figure in some formats, each file whole or not at all; no dates, no versions.
 
     Raises
     ------
@@ -133,6 +133,8 @@ def save(figure: Figure, stem: Path) -> list[Path]:
         ("svg", {"Date": None, "Creator": "andi-bench"}),
         ("png", {"Software": None}),
     ):
+        if kind not in kinds:
+            continue
         path = stem.with_name(f"{stem.name}.{kind}")
         buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, dpi=_DPI, metadata=metadata)

@@ -31,6 +31,12 @@ def _idle() -> set[tuple[str, ...]]:
 
 _IDLE = _idle()
 
+
+def changes_maps(path: tuple[str, ...]) -> bool:
+    """Whether a field of a run's configuration, by its place in it, can change a map or a figure."""
+    return path not in _IDLE
+
+
 DATA, MODALITIES, UNKNOWN = "files of the subjects", "modalities", "not recorded"
 """What sets states of the data apart; of a record that does not say."""
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from andi_bench.errors import UserError
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.records.schema import LESION_ML
-from andi_bench.records.store import GRID, KEYS, SUBJECTS, RunRecord
+from andi_bench.records.store import GRID, KEYS, RunRecord
+from andi_bench.records.table_file import opened_table, table_path
 
 
 class SubjectTable:
@@ -153,10 +154,10 @@ def read_subject_table(folder: Path, grid: str) -> SubjectTable:
     UserError
         When it cannot be read or lacks one of its key columns.
     """
-    path = folder / SUBJECTS
+    path = table_path(folder)
     lines: dict[tuple[str, str], list[tuple[str, list[str]]]] = {}
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with opened_table(folder) as file:
             reader = csv.reader(file)
             columns = {name: place for place, name in enumerate(next(reader, []))}
             for key in KEYS:

@@ -120,7 +120,9 @@ def main_columns(table: Table, statistics: TableStatistics) -> list[MainColumn]:
 def _columns(table: Table, statistics: TableStatistics) -> Iterator[MainColumn]:
     shown = table.shown
     if any(row.group for row in table.rows):
-        yield MainColumn("group", "Group", "", 0, _one(shown, lambda row: Figure(row.group)))
+        yield MainColumn(
+            "group", "Group", "", 0, _one(shown, lambda row: Figure(row.group or DASH))
+        )
     yield MainColumn("method", "Method", "", 0, _one(shown, lambda row: _name(table, row)))
     yield replace(_figure(table, table.metric), priority=0, ranks=True)
     difference = _difference(table, statistics)

@@ -71,28 +71,48 @@ class ANDi(DDPMDetector):
 
     Config = ANDiConfig
     recipe = 1
+    signed = True
 
     def time_steps(self) -> range:
         """Time steps scored, from the highest down: T_u - 1, T_u - 1 - stride, ..., T_l at the least."""
         return range(self.config.t_high - 1, self.config.t_low - 1, -self.config.stride)
 
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
-        """Return deviations aggregated over time, float32 (N, C, H, W), >= 0, for slices of about [0, 1]."""
+        """Return deviations aggregated over time, float32 (N, C, H, W), for slices of about [0, 1].
+
+        Their sign is that of the sum of eps_hat - eps over time: above 0 where the network takes a part of the image for
+        noise, that is, where the image is brighter than it expects.
+        """
         image = 2 * batch - 1
         total = torch.zeros_like(image, dtype=torch.float32)
+        direction = torch.zeros_like(total)
         steps = self.time_steps()
         for t in steps:
-            total += self._term(self.deviation(image, t, generator), t)
+            total += self._term(self.deviation(image, t, generator, direction), t)
         total /= len(steps)
-        return total.exp_() if self.config.aggregation == "gmean" else total
+        if self.config.aggregation == "gmean":
+            total.exp_()
+        return total.copysign_(direction)
 
-    def deviation(self, image: torch.Tensor, t: int, generator: SliceGenerator) -> torch.Tensor:
-        """Return d_t (N, C, H, W), the mean over the draws, for slices on [-1, 1] scale."""
+    def deviation(
+        self,
+        image: torch.Tensor,
+        t: int,
+        generator: SliceGenerator,
+        direction: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Return d_t (N, C, H, W), the mean over the draws, for slices on [-1, 1] scale.
+
+        Adds eps_hat - eps of each draw to ``direction`` (N, C, H, W), where one is given.
+        """
         total: torch.Tensor | None = None
         for _ in range(self.config.draws):
             noise = self.noise(self.config.scoring_noise, generator, image)
             x_t = self.schedule.q_sample(image, t, noise)
             predicted = self.predict_noise(x_t, t)
+            if direction is not None:
+                direction += predicted
+                direction -= noise
             if self.config.published_zeros:
                 means = self.schedule.mean(x_t, t, noise), self.schedule.mean(x_t, t, predicted)
                 part = (means[0] - means[1]).square_()

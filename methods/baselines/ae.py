@@ -70,6 +70,7 @@ class AE(AutoencoderDetector):
     """
 
     recipe = 1
+    signed = True
 
     def network(self) -> nn.Module:
         """Build the autoencoder."""
@@ -80,5 +81,5 @@ class AE(AutoencoderDetector):
         return self.distance(batch, self.net(batch)).sum() / batch.numel()
 
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
-        """Return |x - x_hat|, float32 (N, C, H, W), for slices of about [0, 1]."""
-        return (batch - self.net(batch).float()).abs()
+        """Return x - x_hat, float32 (N, C, H, W), for slices of about [0, 1]."""
+        return batch - self.net(batch).float()

@@ -56,11 +56,12 @@ class AnoDDPM(DDPMDetector):
 
     Config = AnoDDPMConfig
     recipe = 1
+    signed = True
 
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
-        """Return the residual (N, C, H, W), >= 0, for slices of about [0, 1]."""
+        """Return the residual (N, C, H, W) with its sign, for slices of about [0, 1]."""
         residual = batch - self.reconstruct(batch, generator)
-        return residual.abs() if self.config.residual == "absolute" else residual.square()
+        return residual if self.config.residual == "absolute" else residual * residual.abs()
 
     def reconstruct(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Return slices (N, C, H, W) noised and denoised, in [0, 1]."""

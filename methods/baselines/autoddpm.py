@@ -84,6 +84,7 @@ class AutoDDPM(DDPMDetector):
 
     Config = AutoDDPMConfig
     recipe = 1
+    signed = True
 
     def label(self) -> str:
         """Return the name with the perceptual distance, on which the map depends."""
@@ -127,13 +128,13 @@ class AutoDDPM(DDPMDetector):
         return self.calibration["mask_threshold"] if configured is None else configured
 
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
-        """Return the masked residual (N, C, H, W), >= 0, for slices of about [0, 1]."""
+        """Return the masked residual (N, C, H, W), with its sign, for slices of about [0, 1]."""
         image = 2 * batch - 1
         first = self.first(image, generator)
         mask = self.first_mask(image, first)
         chosen = F.max_pool2d((mask > self.mask_threshold).float(), 3, stride=1, padding=1)
         inpainted = self.inpaint(image, first, chosen, generator)
-        return (image - inpainted).abs() / 2 * mask
+        return (image - inpainted) / 2 * mask
 
     def first(self, image: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Return the first reconstruction of slices (N, C, H, W) on [-1, 1] scale."""

@@ -47,6 +47,7 @@ class DAE(SliceDetector):
 
     Config = DAEConfig
     recipe = 1
+    signed = True
     config: Any
 
     def network(self) -> nn.Module:
@@ -69,8 +70,8 @@ class DAE(SliceDetector):
         return (squares * foreground(batch)).mean()
 
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
-        """Return |x - x_hat|, float32 (N, C, H, W), for slices of about [0, 1]."""
-        scores = (batch - self.net(batch).float()).abs()
+        """Return x - x_hat, float32 (N, C, H, W), for slices of about [0, 1]."""
+        scores = batch - self.net(batch).float()
         if self.config.published_eroded_mask:
             share = F.avg_pool2d(foreground(batch).float(), 5, stride=1, padding=2)
             scores = scores * (share > 0.95)

@@ -58,6 +58,7 @@ class VAE(AutoencoderDetector):
 
     Config = VAEConfig
     recipe = 1
+    signed = True
 
     def label(self) -> str:
         """Return the method's name, with the restoration where it is on."""
@@ -109,8 +110,8 @@ class VAE(AutoencoderDetector):
         return restored
 
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
-        """Return |x - x_hat|, or |x - x_res|, float32 (N, C, H, W), for slices of about [0, 1]."""
+        """Return x - x_hat, or x - x_res, float32 (N, C, H, W), for slices of about [0, 1]."""
         if self.config.restoration:
-            return (batch - self.restore(batch)).abs()
+            return batch - self.restore(batch)
         reconstruction, _, _ = self.net(batch)
-        return (batch - reconstruction.float()).abs()
+        return batch - reconstruction.float()

@@ -99,7 +99,7 @@ class VoxelStatistics(AnomalyDetector):
         self.box = torch.from_numpy(sums.mean_box())
 
     def score(self, volume: Volume, context: ScoreContext) -> NDArray[np.float32]:
-        """Return |z|, smoothed inside the brain and reduced over the modalities, float32 (X, Y, Z)."""
+        """Return |z|, or its part above or below 0, smoothed inside the brain and reduced over the modalities, float32 (X, Y, Z)."""
         if not volume.brain.any():
             return np.zeros(volume.shape, dtype=np.float32)
         places = self._places(volume)
@@ -110,7 +110,8 @@ class VoxelStatistics(AnomalyDetector):
         for c, image in enumerate(volume.image):
             average = _resample(self.average[:, c].cpu().numpy(), places)
             deviation = _resample(self.deviation[:, c].cpu().numpy(), places)
-            z = np.abs(image - average) / np.sqrt(deviation**2 + floor**2)
+            counted = context.counted(torch.from_numpy(image - average)).numpy()
+            z = counted / np.sqrt(deviation**2 + floor**2)
             smoothed = ndimage.gaussian_filter(np.where(volume.brain, z, 0), sigma)
             scores[:, c] = np.moveaxis(smoothed / np.maximum(weight, 1e-6), 2, 0)
         reduced = context.reduce(torch.from_numpy(scores)).numpy()

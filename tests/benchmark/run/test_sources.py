@@ -98,6 +98,7 @@ def test_training_alone_leaves_a_training_that_a_run_finds(four_scans, tmp_path)
     _, record = done(DetectorSource(asked, QUIET))
     assert record.data.train == ("A",)
     assert record.costs.training_steps == 2
+    assert record.training["peak_memory_mb"] > 50
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
 
 

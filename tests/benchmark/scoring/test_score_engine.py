@@ -13,7 +13,7 @@ from torch import nn
 from andi_bench.config import ScoringConfig
 from andi_bench.errors import UserError
 from benchmark.scoring.engine import ScoreEngine, score_volume
-from methods.base import SliceDetector
+from methods.base import DetectorConfig, SliceDetector
 
 VOLUME = small_volume()
 
@@ -54,6 +54,44 @@ def test_modalities_are_reduced_by_their_highest_score_or_their_mean():
     assert engine(reduction="max").reduce(scores).tolist() == [[[4.0]]]
     assert engine(reduction="mean").reduce(scores).tolist() == [[[2.5]]]
     assert engine(reduction="first").reduce(scores).tolist() == [[[float(scores[0, 0, 0, 0])]]]
+
+
+class Above(SliceDetector):
+    """Scores are how far intensities lie above or below 0.4."""
+
+    name = "above"
+    Config = DetectorConfig
+    recipe = 1
+    signed = True
+
+    def score_slices(self, batch, generator):
+        return batch - 0.4
+
+
+@pytest.mark.parametrize("reduction", ["max", "mean"])
+def test_of_a_signed_detector_the_deviations_that_are_asked_for_count(reduction):
+    def scored(deviations):
+        config = ScoringConfig(reduction=reduction, deviations=deviations)
+        return score_volume(
+            detector_of(Above), VOLUME, ScoreEngine(0, CPU, config, VOLUME.modalities)
+        ).map
+
+    difference = np.where(VOLUME.brain, VOLUME.image - np.float32(0.4), 0)
+    over = {"max": np.max, "mean": np.mean}[reduction]
+    for how, counted in {
+        "both": np.abs(difference),
+        "brighter": difference.clip(min=0),
+        "darker": (-difference).clip(min=0),
+    }.items():
+        np.testing.assert_allclose(scored(how), over(counted, axis=0), rtol=1e-6, err_msg=how)
+
+
+def test_scores_without_a_direction_are_taken_as_they_are():
+    def scored(deviations):
+        config = ScoringConfig(deviations=deviations)
+        return score_volume(detector_of(), VOLUME, ScoreEngine(0, CPU, config)).map
+
+    np.testing.assert_array_equal(scored("darker"), scored("both"))
 
 
 def test_a_map_is_float32_and_0_outside_the_brain():

@@ -24,6 +24,9 @@ class Context:
     def progress(self, slices):
         return slices
 
+    def counted(self, differences: torch.Tensor) -> torch.Tensor:
+        return differences.abs()
+
     def reduce(self, scores: torch.Tensor) -> torch.Tensor:
         return scores.amax(dim=1)
 

@@ -1,0 +1,1 @@
+"""Published leaderboards: the runs that are missing are made, published and shown."""

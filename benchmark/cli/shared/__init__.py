@@ -1,0 +1,1 @@
+"""What several commands share: options become layers of configuration, rows are printed."""
