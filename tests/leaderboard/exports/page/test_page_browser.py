@@ -163,6 +163,20 @@ def test_the_first_table_answers_at_once_and_the_others_open(browser, site):
         assert more.locator("table").is_visible()
 
 
+def test_figures_have_names_before_they_are_drawn_and_are_saved_without_a_menu(browser, site):
+    with opened(browser, site / "page.html") as page:
+        names = page.locator("#cards h3").all_inner_texts()
+        assert len(names) > 8
+        assert all(names)
+        page.evaluate("bench.drawAll()")
+        assert page.locator(".modebar-btn").count() == 0
+        with page.expect_download() as found:
+            page.locator("[data-figure='strip'] button", has_text="Save as PNG").click()
+        assert found.value.suggested_filename == "phantom-strip.png"
+        with open(found.value.path(), "rb") as file:
+            assert file.read(4) == b"\x89PNG"
+
+
 def test_on_a_phone_each_row_is_a_card_that_names_its_figures(browser, site):
     with opened(browser, site / "page.html", width=390) as page:
         row = page.locator("#ranking article[data-table='0'] table.first tbody tr").first
