@@ -190,8 +190,7 @@ def to_checklist(comparison: Comparison) -> str:
         "(Maier-Hein, Reinke et al., Nature Methods, 2024). The wording is not theirs and the items have no numbers: see the published lists. What "
         "records cannot tell is marked **OPEN**; what they tell has to be read before it is handed in.",
     ]
-    tables = [table for table in comparison.tables if not table.differs]
-    for table in tables:
+    for table in comparison.main_tables:
         seen = Seen(comparison, table, comparison.statistics_of(table))
         lists = {
             "CLAIM": _sections(CLAIM, seen),

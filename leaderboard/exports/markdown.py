@@ -79,8 +79,9 @@ def to_markdown(comparison: Comparison, links: Links | None = None, details: str
     """
     parts = ["# Leaderboard"]
     warned_of: set[str] = set()
+    shown = comparison.main_tables
     for place, table in enumerate(comparison.tables):
-        if not table.differs:
+        if any(table is one for one in shown):
             parts += _page_of(comparison, table, links[place] if links else (), warned_of)
             parts += _beside(comparison, table)
     parts += _across(comparison)
@@ -106,6 +107,7 @@ def _page_of(
         f"## {escaped(title_in_words(table))}",
         f"**{escaped(headline(table, statistics))}.**",
         f"{escaped(dated(table))}.",
+        *([f"Measured differently: {escaped(in_short(table))}."] if table.differs else []),
         main_table(table, statistics),
     ]
     family = statistics.family
@@ -144,7 +146,7 @@ def _beside(comparison: Comparison, main: Table) -> list[str]:
     others = [
         table
         for table in comparison.tables
-        if table.differs and table.dataset == main.dataset and table.view == main.view
+        if table is not main and table.dataset == main.dataset and table.view == main.view
     ]
     lines = [
         f"**{escaped(in_short(table))}**: {escaped(headline(table, comparison.statistics_of(table)))}."

@@ -70,11 +70,13 @@ def to_details(
     parts = ["# Leaderboard: details"]
     if page:
         parts.append(f"Of [{escaped(page)}]({quote(page)}).")
+    shown = comparison.main_tables
     for place, table in enumerate(comparison.tables):
         figures = [
             (caption, file)
             for caption, file in (links[place] if links else ())
-            if table.differs or not Path(file).stem.endswith(tuple(elsewhere))
+            if all(table is not one for one in shown)
+            or not Path(file).stem.endswith(tuple(elsewhere))
         ]
         parts += _table_parts(comparison, table, figures)
         for group, tests in comparison.groups_of(table):

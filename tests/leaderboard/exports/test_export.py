@@ -313,3 +313,16 @@ def test_no_interval_of_the_details_is_left_out(tmp_path):
     heads = {head for lines in boards for head in lines[0]}
     assert "Pooled AP<br>n = 27" in heads
     assert "HD95 (mm)<br>n = 24" in heads
+
+
+def test_a_data_set_whose_main_table_lacks_the_view_still_has_a_section(make_run, records_dir):
+    for method in ("a", "b"):
+        make_run(method, {"raw": [0.5, 0.6]}, protocol={"chains": ("raw",)})
+    make_run("a", {"raw": [0.4, 0.5], "median5": [0.5, 0.6]}, salt=1)
+    found = compare(records_dir, pipeline="filtered")
+    assert [bool(table.differs) for table in found.tables] == [True]
+    (lines,) = markdown_tables(to_markdown(found))
+    assert [line["Method"] for line in lines] == ["a"]
+    assert "Measured differently: post-processing: raw, median5 instead of raw" in to_markdown(
+        found
+    )

@@ -173,8 +173,19 @@ def test_figures_have_names_before_they_are_drawn_and_are_saved_without_a_menu(b
         with page.expect_download() as found:
             page.locator("[data-figure='strip'] button", has_text="Save as PNG").click()
         assert found.value.suggested_filename == "phantom-strip.png"
-        with open(found.value.path(), "rb") as file:
-            assert file.read(4) == b"\x89PNG"
+        assert found.value.path().read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_even_where_everything_is_open(browser, site, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here")
+    with opened(browser, site / "page.html", width=width, scheme=scheme) as page:
+        page.evaluate("bench.drawAll()")
+        page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+        page.wait_for_selector("#view0:visible")
+        found = axe.Axe().run(page).response["violations"]
+        assert [(one["id"], one["impact"], one["nodes"][0]["html"][:200]) for one in found] == []
 
 
 def test_on_a_phone_each_row_is_a_card_that_names_its_figures(browser, site):
