@@ -162,7 +162,6 @@
   // a point in a figure, or a button: that subject's line, and its viewer where there is one
   bench.openSubject = function (row, subject) {
     state.set({ row, subject });
-    try { history.replaceState(null, "", `#view=${state.table}.${row}.${subject}`); } catch (error) { /* not from every place */ }
     const target = bench.byId("viewer");
     target.scrollIntoView();
     target.focus({ preventScroll: true });

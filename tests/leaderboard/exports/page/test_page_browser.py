@@ -302,6 +302,41 @@ def test_an_address_with_a_subject_opens_it_and_one_with_a_run_unfolds_it(browse
         assert page.locator(f"{link.get_attribute('href')}[open]").count() == 1
 
 
+def test_the_address_says_what_is_shown_and_a_link_shows_it(browser, site):
+    with opened(browser, site / "page.html") as page:
+        assert page.evaluate("location.hash") == ""
+        page.select_option("#pick-pipeline", "1")
+        page.select_option("#pick-point", "yen")
+        page.fill("#pick-method", "da & ü")
+        page.check("#pick-columns")
+        said = page.evaluate("location.hash")
+        assert said == "#table=1&point=yen&method=da%20%26%20%C3%BC&columns=all"
+    with opened(browser, site / "page.html", fragment=said) as page:
+        assert page.locator("#ranking article[data-table='1']").is_visible()
+        assert page.locator("#pick-point").input_value() == "yen"
+        assert page.locator("#pick-method").input_value() == "da & ü"
+        assert page.locator("#pick-columns").is_checked()
+        assert (
+            "No method's name contains"
+            in page.locator("article[data-table='1'] .count").first.inner_text()
+        )
+        assert page.evaluate("location.hash") == said
+    with opened(browser, site / "page.html", fragment="#view=0.1.1&point=oracle") as page:
+        page.wait_for_selector("#view0:visible")
+        assert "S001" in page.locator("#view0 h3").inner_text()
+        assert page.locator("#pick-point").input_value() == "oracle"
+        row = page.evaluate("bench.table().every.findIndex((row) => row.label === 'ae')")
+        page.select_option("#view-other", str(row))
+        beside = page.evaluate("location.hash")
+        assert beside == f"#view=0.1.1&point=oracle&beside={row}"
+    with opened(browser, site / "page.html", fragment=beside) as page:
+        page.wait_for_selector("#view1:visible")
+        assert page.locator("#view-other").input_value() == str(row)
+    for nonsense in ("#table=99", "#view=0.0.999&point=__proto__", "#row=x&beside=__proto__"):
+        with opened(browser, site / "page.html", fragment=nonsense) as page:
+            assert page.locator("#ranking article[data-table='0']").is_visible()
+
+
 def test_the_folder_form_fetches_its_previews_from_beside_it_alone(browser, site):
     with opened(browser, site / "folder" / "index.html") as page:
         page.wait_for_selector("#view0:visible")
