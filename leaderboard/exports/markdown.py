@@ -60,8 +60,8 @@ def write_markdown(comparison: Comparison, path: Path, drawn: Sequence[Path] = (
 
         links = figure_links(comparison, drawn, path)
     details = path.with_name(f"{path.stem}-details{path.suffix}")
-    write_atomically(details, to_details(comparison, links, FIRST_FIGURES, page=path.name))
     write_atomically(path, to_markdown(comparison, links, details=details.name))
+    write_atomically(details, to_details(comparison, links, FIRST_FIGURES, page=path.name))
     return f"{path}, details in {details}"
 
 

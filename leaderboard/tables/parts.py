@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from andi_bench.metrics.compared import metric_at
-from andi_bench.metrics.points import RANKING, RANKING_POINT
+from andi_bench.metrics.points import RANKING, RANKING_POINT, UPPER_BOUND
 from andi_bench.records.schema import LESION_ML
 from leaderboard.tables.cells import DASH, Column
 from leaderboard.tables.columns import columns_of
@@ -16,7 +16,7 @@ NAMING = ("#", "Method", "Pipeline")
 
 RANKED, THRESHOLDS, LESIONS, SURFACES, LESION_FREE, SCANS, COSTS = (
     "What ranks, and average precision",
-    "Thresholds: other ones, and the best one of the test split (oracle)",
+    f"Thresholds: other ones, and the best one of the test split ({UPPER_BOUND.name})",
     "Lesions",
     "Surfaces",
     "Subjects without a lesion",
