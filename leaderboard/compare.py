@@ -81,6 +81,14 @@ class Comparison:
                 return found
         return TableStatistics()
 
+    @property
+    def main_tables(self) -> tuple[Table, ...]:
+        """What a first page shows: each data set's main table in each view, or its first one where that has no such view."""
+        firsts: dict[tuple[str, View], Table] = {}
+        for table in self.tables:
+            firsts.setdefault((table.dataset, table.view), table)
+        return tuple(firsts.values())
+
     @cached_property
     def with_every_view(self) -> Comparison:
         """The comparison with all views of each table: the pipeline that validation chose, raw maps, filtered maps."""

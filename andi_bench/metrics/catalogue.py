@@ -25,7 +25,6 @@ _ENTRIES: tuple[Metric, ...] = (
         empty="Over subjects with a lesion; nothing detected: 0.",
         at="every",
         measure=overlap.dice,
-        interval="beside",
         at_every_point=True,
         priority=0,
         needs_masks=False,
@@ -62,7 +61,6 @@ _ENTRIES: tuple[Metric, ...] = (
         over="lesion",
         at="map",
         measure=exact.average_precision,
-        interval="beside",
         undefined="without a lesion voxel",
         priority=1,
     ),
@@ -82,12 +80,12 @@ _ENTRIES: tuple[Metric, ...] = (
         key="pooled_ap",
         title="Pooled AP",
         definition=(
-            "Average precision over all brain voxels of all subjects together; large lesions weigh most."
+            "Average precision over all brain voxels of all subjects together; large lesions weigh most. In brackets the 95 % "
+            "interval: Student's t on the logit, the standard error by the jackknife over subjects; with several seeds over these too."
         ),
         over="pooled",
         at="map",
         column="ap",
-        interval="apart",
         priority=1,
     ),
     Metric(
@@ -126,7 +124,6 @@ _ENTRIES: tuple[Metric, ...] = (
         at="reachable",
         measure=lesionwise.any_detection,
         column="any_detection",
-        interval="beside",
         shown=frozenset({"exports", "column", "groups"}),
         priority=9,
     ),
@@ -143,7 +140,6 @@ _ENTRIES: tuple[Metric, ...] = (
         at="reachable",
         measure=lesionwise.false_positive_rate,
         column="false_positive_rate",
-        interval="beside",
         digits=4,
         shown=frozenset({"exports", "column", "groups"}),
     ),
@@ -161,7 +157,6 @@ _ENTRIES: tuple[Metric, ...] = (
         at="reachable",
         measure=lesionwise.false_positive_volume,
         column="false_positive_ml",
-        interval="beside",
         digits=2,
         shown=frozenset({"exports", "column", "groups"}),
         priority=9,

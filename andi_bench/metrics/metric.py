@@ -57,8 +57,6 @@ class Metric:
         Its name in ``subjects.csv``, or in the record's pooled part, where that is not the key.
     digits : int
         Decimals shown.
-    interval : {"none", "beside", "apart"}
-        Whether the table's column has the 95 % interval over subjects beside the number, or in a column of its own.
     empty : str
         Whom it is over and what it is where masks are empty, a sentence; "" where ``undefined`` says it.
     undefined : str
@@ -93,7 +91,6 @@ class Metric:
     short: str = ""
     column: str = ""
     digits: int = 3
-    interval: Literal["none", "beside", "apart"] = "none"
     empty: str = ""
     undefined: str = ""
     shown: frozenset[Place] = EVERYWHERE

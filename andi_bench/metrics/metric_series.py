@@ -76,7 +76,6 @@ def of_scans() -> Iterator[Metric]:
         unranked="it tells scans apart, and does not ask where the lesion is",
         over="scans",
         at="map",
-        interval="beside",
         shown=frozenset({"exports", "column"}),
         priority=8,
     )
@@ -96,7 +95,6 @@ def at_rates() -> Iterator[Metric]:
             unranked=COUNTED,
             over="lesions",
             at="map",
-            interval="beside",
             shown=frozenset({"exports", "column"}),
             priority=8 if rate == 1 else 12,
         )

@@ -42,6 +42,12 @@ def _compare(
             help="also by sub-group: a column of the split's CSV (site, age, ...), or lesion-size"
         ),
     ] = None,
+    details: Annotated[
+        bool,
+        typer.Option(
+            "--details", help="also print all columns, in named groups, ranks, and every note"
+        ),
+    ] = False,
     older: Annotated[
         bool,
         typer.Option("--older", help="also runs whose data were corrected since, and run again"),
@@ -113,7 +119,7 @@ def _compare(
     else:
         from leaderboard.exports.terminal import print_comparison
 
-        print_comparison(comparison)
+        print_comparison(comparison, details=details)
 
 
 def compare_command() -> Callable[..., None]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TextIO
 
 from andi_bench.console import Console
-from andi_bench.files import write_atomically
 from andi_bench.workspace import Workspace
 from benchmark.run.request import Outcome
 from datasets.prepare.register.original_grid import ORIGINAL
@@ -79,12 +78,12 @@ def _places(outcome: Outcome) -> dict[str, str | bool | None]:
 def _leaderboard(place: Workspace, dataset: str, file: TextIO | None) -> Path:
     """Write the leaderboard, print its table, and return the Markdown file."""
     from leaderboard.compare import compare
-    from leaderboard.exports.markdown import to_markdown
+    from leaderboard.exports.markdown import write_markdown
     from leaderboard.exports.terminal import print_comparison
 
     comparison = compare(place.records, dataset)
     markdown = place.leaderboards / f"{dataset}.md"
-    write_atomically(markdown, to_markdown(comparison))
+    write_markdown(comparison, markdown)
     print_comparison(comparison, file, pipelines=True)
     return markdown
 

@@ -89,21 +89,33 @@ def _function(found: str | Callable[..., Any]) -> Callable[..., Any]:
 _ENTRIES = (
     Export(
         "markdown",
-        "write the leaderboard as Markdown",
+        "write the leaderboard as Markdown, and beside it <name>-details.md",
         ".md",
         write="leaderboard.exports.markdown:write_markdown",
     ),
     Export(
         "csv",
-        "write the leaderboard as CSV",
+        "write the leaderboard as CSV, a row a line",
         ".csv",
         text="leaderboard.exports.csv_text:to_csv",
     ),
     Export(
+        "csv-long",
+        "write every subject's figures as CSV, one value a line, for R or pandas",
+        ".csv",
+        text="leaderboard.exports.csv_long:to_long_csv",
+    ),
+    Export(
         "latex",
-        "write the leaderboard as LaTeX",
+        "write the leaderboard as LaTeX, and beside it the methods' papers as BibTeX",
         ".tex",
-        text="leaderboard.exports.latex:to_latex",
+        write="leaderboard.exports.latex:write_latex",
+    ),
+    Export(
+        "checklist",
+        "write a reporting checklist (CLAIM, Metrics Reloaded), filled in from the records, as Markdown",
+        ".md",
+        text="leaderboard.exports.checklist:to_checklist",
     ),
     Export(
         "figures",

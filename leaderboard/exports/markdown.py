@@ -1,286 +1,211 @@
-"""A comparison as GitHub Markdown. The same records give the same bytes."""
+"""A comparison as GitHub Markdown: one page to read, and beside it one with all details. The same records give the same bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from andi_bench.files import write_atomically
-from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
-from leaderboard.exports.markdown_differences import method_parts, statistics_parts
-from leaderboard.statistics.group_tests import GroupTests
-from leaderboard.statistics.pair_tests import Key
-from leaderboard.tables.cells import Column
-from leaderboard.tables.columns import columns_of
+from leaderboard.exports.markdown_cells import aligned, escaped, listed, warned
+from leaderboard.exports.markdown_details import to_details
+from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.row import Row
-from leaderboard.tables.subgroups import GroupTable
 from leaderboard.tables.table import Table
-from leaderboard.words.group_text import (
-    CONTRAST_HEADS,
-    CONTRAST_NUMBERS,
-    FREE_HEADS,
-    FREE_NUMBERS,
-    GROUP_HEADS,
-    GROUP_NUMBERS,
-    PAPER_HEADS,
-    PAPER_NOTE,
-    PAPER_NUMBERS,
-    contrast_cells,
-    contrast_sentences,
-    free_cells,
-    group_cells,
-    paper_cells,
-)
+from leaderboard.words.across_text import agreement_sentence
+from leaderboard.words.group_text import contrast_sentences
 from leaderboard.words.headline import headline
-from leaderboard.words.notes import heading_of, notes_of
-from leaderboard.words.pipeline_text import (
-    pipeline_cells,
-    pipeline_heads,
-    pipeline_note,
-    title_in_words,
-)
-from leaderboard.words.threshold_text import THRESHOLD_HEADS, THRESHOLD_NUMBERS, threshold_cells
-from leaderboard.words.verdicts import bold_rows
+from leaderboard.words.main_table import Figure, MainColumn, main_columns
+from leaderboard.words.methods_text import dated, methods_paragraph
+from leaderboard.words.notes import first_notes, in_short
+from leaderboard.words.papers import address_of
+from leaderboard.words.pipeline_text import title_in_words
+from leaderboard.words.verdicts import bold_rows, power_sentences
 
-_NAMING = ("#", "Method", "Pipeline")
-"""Columns that name a row, and so stand in every part of a table."""
+Links = Sequence[Sequence[tuple[str, str]]]
+"""For every table what its figures show, and their files as seen from the page."""
+
+FIRST_FIGURES = ("groups", "dice-subjects", "cost-accuracy")
+"""Figures of the first page, by the ends of their files' names; the others stand in the details."""
+
+_FAST = "\N{NO-BREAK SPACE}"
 
 
-def write_markdown(comparison: Comparison, path: Path, drawn: Sequence[Path] = ()) -> None:
-    """Write the comparison as Markdown, with the figures that were drawn of it.
+def write_markdown(comparison: Comparison, path: Path, drawn: Sequence[Path] = ()) -> str:
+    """Write the comparison as Markdown, and its details beside it, with the figures that were drawn of it.
 
     Parameters
     ----------
     comparison : Comparison
         From :func:`leaderboard.compare.compare`.
     path : Path
-        File to write.
+        File to write; the details become ``<name>-details.md`` beside it.
     drawn : sequence of Path
         From :func:`leaderboard.figures.write_figures`.
+
+    Returns
+    -------
+    str
+        Both files, in words.
 
     Raises
     ------
     UserError
-        When it cannot be written.
+        When they cannot be written.
     """
-    links = None
+    links: Links | None = None
     if drawn:
         from leaderboard.figures import figure_links
 
         links = figure_links(comparison, drawn, path)
-    write_atomically(path, to_markdown(comparison, links))
+    details = path.with_name(f"{path.stem}-details{path.suffix}")
+    write_atomically(path, to_markdown(comparison, links, details=details.name))
+    write_atomically(details, to_details(comparison, links, FIRST_FIGURES, page=path.name))
+    return f"{path}, details in {details}"
 
 
-def to_markdown(
-    comparison: Comparison, links: Sequence[Sequence[tuple[str, str]]] | None = None
-) -> str:
-    """Return the comparison as GitHub Markdown, every column defined, every run's origin said.
+def to_markdown(comparison: Comparison, links: Links | None = None, details: str = "") -> str:
+    """Return the first page: for every data set the result, one row a method, three figures, how it was measured.
 
     Parameters
     ----------
     comparison : Comparison
         From :func:`leaderboard.compare.compare`.
     links : sequence of sequences of (str, str), optional
-        For every table what its figures show, and their files as seen from the page
-        (:func:`leaderboard.figures.figure_links`).
+        For every table what its figures show, and their files (:func:`leaderboard.figures.figure_links`).
+    details : str
+        The file of :func:`leaderboard.exports.markdown_details.to_details` as seen from the page; "" without one.
     """
     parts = ["# Leaderboard"]
+    warned_of: set[str] = set()
+    shown = comparison.main_tables
     for place, table in enumerate(comparison.tables):
-        parts += _table_parts(comparison, table, links[place] if links else ())
-        for group, tests in comparison.groups_of(table):
-            parts += _groups(group, tests)
-    parts += method_parts(comparison, plain_table, _escaped)
-    if comparison.tables:
-        parts.append(_definitions(comparison))
+        if any(table is one for one in shown):
+            parts += _page_of(comparison, table, links[place] if links else (), warned_of)
+            parts += _beside(comparison, table)
+    parts += _across(comparison)
+    more = f"[Details]({quote(details)})" if details else "The details"
+    parts.append(
+        f"{more} have every other figure (thresholds, lesions, surfaces, subjects without a lesion, scans, costs), all tests, what each "
+        "column means, guards, and where each method's runs come from."
+    )
     if comparison.skipped:
-        parts.append("## Left out\n\n" + _list(comparison.skipped))
+        count = len(comparison.skipped)
+        parts.append(
+            f"Left out: {count} record{'s' if count > 1 else ''}, with the reason in the details."
+        )
     return "\n\n".join(parts) + "\n"
 
 
-def _table_parts(
-    comparison: Comparison, table: Table, links: Sequence[tuple[str, str]]
+def _page_of(
+    comparison: Comparison, table: Table, links: Sequence[tuple[str, str]], warned_of: set[str]
 ) -> list[str]:
+    """Return what the first page says of a table; a warning that stands there already is not repeated."""
     statistics = comparison.statistics_of(table)
-    columns = columns_of(table)
-    heading = f"## {_escaped(title_in_words(table))}" + (
-        ", measured differently" if table.differs else ""
-    )
     parts = [
-        heading,
-        f"**{_escaped(headline(table, statistics))}.**",
-        f"`{table.dataset}`: {_escaped(heading_of(table))}.",
+        f"## {escaped(title_in_words(table))}",
+        f"**{escaped(headline(table, statistics))}.**",
+        f"{escaped(dated(table))}.",
+        *([f"Measured differently: {escaped(in_short(table))}."] if table.differs else []),
+        main_table(table, statistics),
     ]
-    if table.differs:
-        parts.append(f"Not comparable with the table above: {_escaped('; '.join(table.differs))}.")
-    strong = bold_rows(table.metric, statistics)
-    named = [column for column in columns if column.header in _NAMING]
-    further = [column for column in columns if not column.main]
-    parts.append(_of_columns(table, [column for column in columns if column.main], strong))
-    if further:
-        parts.append(_opened("Details", _of_columns(table, [*named, *further], strong)))
-    pipelines = pipeline_cells(table)
-    if pipelines:
-        heads = pipeline_heads(table)
-        shown = plain_table(heads, pipelines, heads[2:-1])
-        parts.append(_opened("Both pipelines of every method", f"{pipeline_note()}\n\n{shown}"))
-    notes = notes_of(table)
+    family = statistics.family
+    warnings = [*(family.warnings if family else ()), *statistics.warnings]
+    new = [line for line in dict.fromkeys(warnings) if line not in warned_of]
+    warned_of |= set(new)
+    if new:
+        parts.append(warned(new))
+    parts += _figures(links)
+    parts.append(escaped(methods_paragraph(table, statistics)))
+    power = power_sentences(family) if family else []
+    notes = [*power, *first_notes(table)]
     if notes:
-        parts.append("Notes\n\n" + _list(notes))
-    parts += [f"![{_escaped(caption)}]({quote(file)})" for caption, file in links]
-    parts += statistics_parts(statistics, plain_table, _escaped)
-    thresholds = threshold_cells(table)
-    if thresholds:
+        parts.append(listed(notes))
+    for part, tests in comparison.groups_of(table):
         parts += [
-            "<details><summary>How far the thresholds hang on the validation subjects</summary>",
-            plain_table(THRESHOLD_HEADS, thresholds, THRESHOLD_NUMBERS),
-            "</details>",
-        ]
-    paper = paper_cells(table)
-    if paper:
-        parts += [
-            "By the paper's protocol",
-            plain_table(PAPER_HEADS, paper, PAPER_NUMBERS),
-            PAPER_NOTE,
-        ]
-    return [
-        *parts,
-        "Guards\n\n" + _guards(table),
-        "Runs\n\n" + _list(map(_origin, table.runs), raw=True),
-    ]
-
-
-def _of_columns(table: Table, columns: Sequence[Column], strong: dict[str, set[Key]]) -> str:
-    cells = [
-        [_cell(column, row, row.key in strong.get(column.metric, ())) for column in columns]
-        for row in table.shown
-    ]
-    heads = [column.header for column in columns]
-    return _aligned(heads, cells, [column.header for column in columns if column.number])
-
-
-def _opened(summary: str, text: str) -> str:
-    """Return a part that a reader opens."""
-    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
-
-
-def _cell(column: Column, row: Row, strong: bool) -> str:
-    """Return a cell as Markdown; its value, but not its interval, in bold where that is earned."""
-    text = column.cell(row).text
-    if not column.number:
-        return _escaped(text)
-    text = text.replace("<", "&lt;")
-    head, space, rest = text.partition(" ")
-    return f"**{head}**{space}{rest}" if strong else text
-
-
-def _groups(part: GroupTable, tests: GroupTests) -> list[str]:
-    heading = f"### {_escaped(title_in_words(part.table))} by {_escaped(part.by)}"
-    parts = [heading, plain_table(GROUP_HEADS, group_cells(part), GROUP_NUMBERS)]
-    free = free_cells(part)
-    if free:
-        parts += [
-            f"{heading}: subjects without a lesion",
-            plain_table(FREE_HEADS, free, FREE_NUMBERS),
-        ]
-    parts.append(_list(contrast_sentences(tests)))
-    if tests.contrasts:
-        parts += [
-            f"<details><summary>All {len(tests.contrasts)} statements</summary>",
-            plain_table(CONTRAST_HEADS, contrast_cells(tests), CONTRAST_NUMBERS),
-            "</details>",
+            f"Sub-groups by {escaped(part.by)} (their tables stand in the details):",
+            listed(contrast_sentences(tests)),
         ]
     return parts
 
 
-def plain_table(heads: Sequence[str], cells: list[list[str]], numbers: Sequence[str]) -> str:
-    """Return a Markdown table of plain text; ``numbers``: heads of the columns that are aligned to the right."""
-    shown = [
-        [
-            cell.replace("<", "&lt;") if head in numbers else _escaped(cell)
-            for head, cell in zip(heads, line, strict=True)
-        ]
-        for line in cells
+def _figures(links: Sequence[tuple[str, str]]) -> list[str]:
+    """Return the figures of the first page side by side, as far as there is room."""
+    found = [
+        f"![{escaped(caption)}]({quote(file)})"
+        for name in FIRST_FIGURES
+        for caption, file in links
+        if Path(file).stem.endswith(f"-{name}")
     ]
-    return _aligned(heads, shown, numbers)
+    return ["\n".join(found)] if found else []
 
 
-def _aligned(heads: Sequence[str], cells: list[list[str]], numbers: Sequence[str]) -> str:
-    from tabulate import tabulate
-
-    align = ["right" if head in numbers else "left" for head in heads]
-    return tabulate(
-        cells,
-        list(heads),
-        tablefmt="github",
-        colalign=align if cells else None,
-        disable_numparse=True,
-    )
-
-
-def _definitions(comparison: Comparison) -> str:
-    known = {
-        column.header: column.definition
+def _beside(comparison: Comparison, main: Table) -> list[str]:
+    """Return a line for each ranking of the data set that was measured differently, and count the tables without one."""
+    others = [
+        table
         for table in comparison.tables
-        for column in columns_of(table)
-    }
-    lines = [f"- **{_escaped(header)}**: {_escaped(text)}" for header, text in known.items()]
-    return "## What the columns mean\n\n" + "\n".join([*lines, "- –: undefined, or not measured."])
-
-
-def _guards(table: Table) -> str:
-    """Guards of all runs together: passed by how many, failed or unknown where."""
-    by_name: dict[str, list[tuple[RunRecord, bool | None, str]]] = {}
-    for run in table.runs:
-        for guard in run.guards:
-            by_name.setdefault(guard.name, []).append((run, guard.passed, guard.detail))
-    lines = []
-    for name, results in by_name.items():
-        passed = sum(result is True for _, result, _ in results)
-        line = f"{name}: passed by {passed} of {len(results)} runs"
-        if len(results) < len(table.runs):
-            line += f" that it applies to (of {len(table.runs)})"
-        for run, result, detail in results:
-            if result is not True:
-                word = "FAILED" if result is False else "not known"
-                line += f"; {word} for {run.run.label}, seed {run.run.seed} ({detail})"
-        lines.append(line)
-    return _list(lines or ["none recorded"])
-
-
-def _origin(run: RunRecord) -> str:
-    info, source = run.run, run.provenance
-    git = source.get("git")
-    revision = None
-    if isinstance(git, dict) and git.get("commit"):
-        revision = f"commit {str(git['commit'])[:12]}" + (
-            " with changes" if git.get("changed") else ""
-        )
-    packages = source.get("packages")
-    torch = packages.get("torch") if isinstance(packages, dict) else None
-    parts = [
-        f"{info.label}, seed {info.seed}" + (f", preset {info.preset}" if info.preset else ""),
-        f"created {info.created}" if info.created else None,
-        f"andi-bench {source['andi_bench']}" if source.get("andi_bench") else None,
-        revision,
-        f"Python {source['python']}" if source.get("python") else None,
-        f"torch {torch}" if torch else None,
-        str(source["system"]) if source.get("system") else None,
-        run.costs.device or None,
-        run.method.paper or None,
+        if table is not main and table.dataset == main.dataset and table.view == main.view
     ]
-    return f"`{info.folder_name}`: " + _escaped("; ".join(part for part in parts if part))
+    lines = [
+        f"**{escaped(in_short(table))}**: {escaped(headline(table, comparison.statistics_of(table)))}."
+        for table in others
+        if any(row.rank is not None for row in table.rows)
+    ]
+    rest = len(others) - len(lines)
+    if rest:
+        lines.append(f"{rest} {'tables' if rest > 1 else 'table'} without ranks.")
+    if not lines:
+        return []
+    return ["Measured differently, so not comparable with this table:", listed(lines, raw=True)]
 
 
-def _list(lines: Any, raw: bool = False) -> str:
-    return "\n".join(f"- {line if raw else _escaped(line)}" for line in lines)
+def _across(comparison: Comparison) -> list[str]:
+    if not comparison.agreements:
+        return []
+    lines = [agreement_sentence(one) for one in comparison.agreements]
+    return [
+        "## Across data sets",
+        "Kendall's tau between the rankings of two data sets:",
+        listed(lines),
+    ]
 
 
-def _escaped(text: str) -> str:
-    """Keep a name with markup from becoming markup, and a bar from ending a cell."""
-    for mark in "\\`*_|[]":
-        text = text.replace(mark, f"\\{mark}")
-    text = " ".join(text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").split())
-    return f"\\{text}" if text[:1] in {"#", "-", "+", "~"} else text
+def main_table(table: Table, statistics: TableStatistics) -> str:
+    """Return the table of the first page: one row a method, references in italics below."""
+    columns = main_columns(table, statistics)
+    strong = bold_rows(table.metric, statistics)[table.metric]
+    cells = [
+        [_cell(column, place, row, row.key in strong) for column in columns]
+        for place, row in enumerate(table.shown)
+    ]
+    heads = ["<br>".join(filter(None, (column.whole_head, column.size))) for column in columns]
+    return aligned(heads, cells, [column.number for column in columns])
+
+
+def _cell(column: MainColumn, place: int, row: Row, strong: bool) -> str:
+    figures = column.cells[place]
+    if column.kind == "group":
+        return figures[0].text
+    if column.kind == "method":
+        return _named(figures[0], row)
+    texts = [_together(figure) for figure in figures]
+    if strong and column.ranks:
+        head, space, rest = texts[0].partition(_FAST)
+        texts[0] = f"**{head}**{space}{rest}"
+    return "<br>".join(texts)
+
+
+def _named(name: Figure, row: Row) -> str:
+    """Return the name of a method, linked to its publication, with its pipeline."""
+    label, address = escaped(name.text), address_of(row)
+    if address and not row.reference:
+        label = f"[{label}]({address})"
+    whole = f"{label}, {escaped(name.limits)}" if name.limits else label
+    return f"*{whole}*" if row.reference else whole
+
+
+def _together(figure: Figure) -> str:
+    """Return a figure in which no line breaks."""
+    return figure.whole.replace("<", "&lt;").replace(" ", _FAST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from leaderboard.compare import Comparison
+from leaderboard.exports.markdown_cells import warned
 from leaderboard.statistics.family import Family, TableStatistics
 from leaderboard.words.across_text import (
     CROSSED,
@@ -39,12 +40,12 @@ def statistics_parts(
     """Return the paragraphs that follow a table: ranks and groups, sources of variance, all pairs."""
     parts = []
     if statistics.warnings:
-        parts.append(_warning(statistics.warnings, escape))
+        parts.append(warned(statistics.warnings))
     family = statistics.family
     if family is not None:
-        parts.append(f"**Differences: {escape(family.name)}**")
+        parts.append(f"### Differences: {escape(family.name)}")
         if family.warnings:
-            parts.append(_warning(family.warnings, escape))
+            parts.append(warned(family.warnings))
         if family.rankings:
             parts.append(tabulate(rank_heads(family), rank_cells(family), RANK_NUMBERS))
         parts += [escape(sentence) for sentence in sentences(family)]
@@ -112,7 +113,3 @@ def _details(family: Family, tabulate: Tabulate, escape: Callable[[str], str]) -
         tabulate(pair_heads(family), pair_cells(family), PAIR_NUMBERS),
         "</details>",
     ]
-
-
-def _warning(lines: Sequence[str], escape: Callable[[str], str]) -> str:
-    return "\n".join(["> [!WARNING]", *(f"> {escape(line)}." for line in lines)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,7 +10,9 @@ from andi_bench.files import whole_folder, write_atomically
 from andi_bench.records.schema import RunRecord
 from andi_bench.records.search import find_records, verify_records
 from leaderboard.compare import Comparison, compare
-from leaderboard.exports.markdown import plain_table, to_markdown
+from leaderboard.exports.markdown import FIRST_FIGURES, to_markdown
+from leaderboard.exports.markdown_cells import plain_table
+from leaderboard.exports.markdown_details import to_details
 from leaderboard.figures import figure_links, write_figures
 from leaderboard.publishing.boards import FIGURES, Board
 from leaderboard.publishing.budget import (
@@ -32,7 +33,10 @@ from leaderboard.publishing.missing import (
 RESULTS = "results"
 """Folder of the published runs in that of the leaderboards, a folder a data set."""
 
-_HEAD = "# Leaderboard\n\n"
+_HEAD, _DETAILS_HEAD = "# Leaderboard\n\n", "# Leaderboard: details\n\n"
+_MADE = (
+    "Made from the published runs in `results/` by `make leaderboard-tables`; not written by hand."
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def published_runs(board: Board, leaderboards: Path) -> PublishedRuns:
 
 
 def rebuild(name: str, board: Board, leaderboards: Path) -> Path | None:
-    """Write a leaderboard, and the figures that it shows, from its published runs.
+    """Write a leaderboard, its details beside it, and the figures that they show, from its published runs.
 
     Parameters
     ----------
@@ -108,7 +112,7 @@ def rebuild(name: str, board: Board, leaderboards: Path) -> Path | None:
     Returns
     -------
     Path or None
-        The Markdown file; None where no run is published, and nothing is written.
+        The Markdown file, ``<name>-details.md`` beside it; None where no run is published, and nothing is written.
 
     Raises
     ------
@@ -124,7 +128,15 @@ def rebuild(name: str, board: Board, leaderboards: Path) -> Path | None:
     with whole_folder(drawn) as partial:
         written = write_figures(comparison, partial, kinds=("svg",))
     links = figure_links(comparison, [drawn / path.name for path in written], page)
-    write_atomically(page, _text(name, board, runs, comparison, links))
+    tables = tuple(
+        table if table.differs else with_missing(table, runs.expected)
+        for table in comparison.tables
+    )
+    shown = replace(comparison, tables=tables)
+    details = page.with_name(f"{name}-details.md")
+    text = to_details(shown, links, FIRST_FIGURES, page=page.name).removeprefix(_DETAILS_HEAD)
+    write_atomically(details, f"# {board.title}: details\n\n{_MADE}\n\n{text}")
+    write_atomically(page, _text(name, board, runs, to_markdown(shown, links, details.name)))
     return page
 
 
@@ -145,19 +157,13 @@ def _text(
     name: str,
     board: Board,
     runs: PublishedRuns,
-    comparison: Comparison,
-    links: Sequence[Sequence[tuple[str, str]]],
+    body: str,
 ) -> str:
-    tables = tuple(
-        table if table.differs else with_missing(table, runs.expected)
-        for table in comparison.tables
-    )
-    body = to_markdown(replace(comparison, tables=tables), links).removeprefix(_HEAD)
     parts = [
         f"# {board.title}",
         *board.preface,
-        "Made from the published runs in `results/` by `make leaderboard-tables`; not written by hand.",
-        body.rstrip("\n"),
+        _MADE,
+        body.removeprefix(_HEAD).rstrip("\n"),
         "## What it costs",
         plain_table(BUDGET_HEADS, budget_cells(runs.records), BUDGET_NUMBERS),
         " ".join([BUDGET_NOTE, *budget_sentences(board, runs.records)]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -64,6 +65,8 @@ class Column:
         Whether it holds the names of the methods.
     headline : bool
         Whether the page shows it at once, whatever its priority.
+    cost : bool
+        Whether it tells what a method costs, or where it comes from.
     """
 
     header: str
@@ -77,6 +80,7 @@ class Column:
     points: tuple[str, ...] = ()
     names: bool = False
     headline: bool = False
+    cost: bool = False
 
     @property
     def main(self) -> bool:
@@ -102,6 +106,11 @@ def significant(value: float) -> str:
     if 0 < value < 0.01:
         return "<0.01"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def signed(value: float, digits: int = 3) -> str:
+    """Return a difference with its sign: +.012, -10.123."""
+    return re.sub(r"(?<!\d)0\.", ".", f"{value:+.{digits}f}")
 
 
 def limits_of(figure: Estimate, digits: int = 2) -> str:

@@ -16,8 +16,8 @@ from leaderboard.tables.cells import (
     NOTHING,
     Cell,
     Column,
-    limits_of,
     number,
+    signed,
     significant,
     with_interval,
 )
@@ -53,7 +53,7 @@ def all_columns(metric: str = RANKING) -> list[Column]:
         What ranks.
     """
     of_metrics = [column for found in CATALOGUE.values() for column in _of_metric(found)]
-    return [*_of_row(metric), *of_metrics, *_OF_COSTS]
+    return [*_of_row(metric), *of_metrics, *(replace(column, cost=True) for column in _OF_COSTS)]
 
 
 def _of_row(metric: str) -> Iterator[Column]:
@@ -113,8 +113,6 @@ def _of_metric(metric: Metric) -> Iterator[Column]:
                 yield _at_point(found)
         else:
             yield _of_one(found)
-        if metric.interval == "apart":
-            yield _of_limits(found)
 
 
 def _place(found: MetricAt) -> tuple[bool, float]:
@@ -169,7 +167,7 @@ def _at_point(found: MetricAt) -> Column:
     return Column(
         found.title,
         f"Mean {found.metric.name} at {found.point.where}.",
-        _plain(found),
+        _interval(found),
         found.point.priority,
         narrow=_narrowed(found.title),
         metric=found.key,
@@ -182,7 +180,7 @@ def _of_one(found: MetricAt) -> Column:
     return Column(
         found.title,
         metric.definition,
-        _interval(found) if metric.interval == "beside" else _plain(found),
+        _interval(found),
         metric.priority,
         narrow=_narrowed(found.title),
         metric=found.key,
@@ -196,18 +194,6 @@ def _has_lesion_free(table: Table) -> bool:
     return any(
         volume == 0 for row in table.rows for volume in row.values.get(LESION_ML, {}).values()
     )
-
-
-def _of_limits(found: MetricAt) -> Column:
-    header = f"{found.title}, 95 %"
-
-    def cell(row: Row) -> Cell:
-        figure = row.figures[found.key]
-        limits = limits_of(figure) if figure.value is not None else ""
-        return Cell(limits, figure.low) if limits else NOTHING
-
-    text = "Its 95 % interval: Student's t on the logit, the standard error by the jackknife over subjects; with several seeds over these too."
-    return Column(header, text, cell, 11, narrow=_narrowed(header))
 
 
 def _of_rates(metric: Metric) -> Column:
@@ -231,6 +217,7 @@ def _of_rates(metric: Metric) -> Column:
         metric.priority,
         only=lambda table: bool(points),
         narrow=_narrowed(header),
+        metric=found[0].key if found else "",
         points=tuple(point.name for point in points),
     )
 
@@ -250,10 +237,6 @@ def _narrowed(header: str) -> str:
 
 def _value(value: float | None, form: str = ".3f") -> Cell:
     return Cell(number(value, form), value)
-
-
-def _plain(found: MetricAt) -> Callable[[Row], Cell]:
-    return lambda row: _value(row.figures[found.key].value, f".{found.metric.digits}f")
 
 
 def _interval(found: MetricAt) -> Callable[[Row], Cell]:
@@ -288,7 +271,7 @@ def _upper_bound(row: Row) -> Cell:
     value, gap = row.upper_bound.value, row.oracle_gap
     if value is None or gap is None:
         return NOTHING
-    return Cell(f"({value:.3f}, {format(gap, '+.3f').replace('0.', '.', 1)})", value)
+    return Cell(f"({with_interval(row.upper_bound)}, {signed(gap)})", value)
 
 
 def _cost(key: str, form: Callable[[Any], str]) -> Callable[[Row], Cell]:

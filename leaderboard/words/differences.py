@@ -6,7 +6,7 @@ from andi_bench.metrics.compared import title_of
 from leaderboard.statistics.family import Family
 from leaderboard.statistics.pair_tests import Key, PairTest
 from leaderboard.statistics.rankings import Ranking
-from leaderboard.tables.cells import DASH, NO_SEED
+from leaderboard.tables.cells import DASH, NO_SEED, signed
 
 RANK_HEADS = ("Method", "Mean", "Group", "Rank", "Significantly better than")
 RANK_NUMBERS = ("Mean", "Rank", "Rank by mean rank", "Rank by tests")
@@ -143,10 +143,10 @@ def _rank(ranking: Ranking, place: int) -> str:
 
 
 def _difference(test: PairTest) -> str:
-    text = f"{test.difference:+.3f}"
+    text = signed(test.difference)
     if test.low is not None and test.high is not None:
-        text += f" [{test.low:+.2f}, {test.high:+.2f}]"
-    return text.replace("0.", ".")
+        text += f" [{signed(test.low, 2)}, {signed(test.high, 2)}]"
+    return text
 
 
 def _better(test: PairTest, pooled: PairTest | None) -> str:

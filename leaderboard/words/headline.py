@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from andi_bench.metrics.compared import title_of
 from andi_bench.metrics.points import RANKING
-from andi_bench.records.schema import LESION_ML
 from leaderboard.statistics.family import Family, TableStatistics
+from leaderboard.tables.parts import volumes_of
 from leaderboard.tables.table import Table
 
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six")
@@ -65,17 +65,30 @@ def verdict(names: Sequence[str], worse: Sequence[set[int]]) -> str:
     led = (
         len(blocks[0]) == 1
     )  # the first is said to be better than all others, which the second need not repeat
+    alone: list[int] = []  # methods behind each other, each worse than all before it
+
+    def tell_alone() -> None:
+        if len(alone) > 1:
+            own = _listed([names[place] for place in alone], most=len(names))
+            parts.append(f"{own} follow, each worse than all before it")
+        elif alone:
+            parts.append(f"{names[alone[0]]} is worse than {_than(names, alone[0])}")
+        alone.clear()
+
     for number, block in enumerate(blocks):
-        if len(block) > 1:
-            text = _among(names, block, worse)
+        if len(block) == 1:
+            if number == 0:
+                parts.append(f"{names[0]} is better than {_others(names)}")
+            elif number > led:
+                alone.append(block[0])
+            continue
+        tell_alone()
+        text = _among(names, block, worse)
+        if number > led:
             whole = all(not worse[place] & set(block) for place in block)
-            if number > led:
-                text += f", and {'are' if whole else 'all are'} worse than {_than(names, block[0])}"
-            parts.append(text)
-        elif number == 0:
-            parts.append(f"{names[0]} is better than {_others(names)}")
-        elif number > led:
-            parts.append(f"{names[block[0]]} is worse than {_than(names, block[0])}")
+            text += f", and {'are' if whole else 'all are'} worse than {_than(names, block[0])}"
+        parts.append(text)
+    tell_alone()
     return "; ".join(parts)
 
 
@@ -151,13 +164,14 @@ def _listed(words: Sequence[str], most: int = _NAMED) -> str:
 def _counted(table: Table, family: Family | None) -> str:
     """Return the sizes: subjects that are compared, lesion-free ones, seeds."""
     volumes: dict[str, float] = {}
-    for row in table.rows:
-        volumes |= row.values.get(LESION_ML, {})
+    volumes = volumes_of(table)
     free = sum(volume == 0 for volume in volumes.values())
     if family is not None:
         count = len(family.subjects)
     else:
-        count = max((len(row.values.get(RANKING, {})) for row in table.rows), default=0)
+        count = sum(volume > 0 for volume in volumes.values()) or max(
+            (len(row.values.get(RANKING, {})) for row in table.rows), default=0
+        )
     parts = [f"n = {count} with a lesion"]
     if free:
         parts.append(f"{free} lesion-free")

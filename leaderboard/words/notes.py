@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from andi_bench.metrics.compared import compared_per_subject, title_of
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import RANKING, RANKING_POINT
-from andi_bench.records.schema import LESION_ML, MATCHED_SINCE
+from andi_bench.records.schema import MATCHED_SINCE
 from andi_bench.records.store import Protocol
-from leaderboard.tables.comparability import intensities_of, modalities_of
+from leaderboard.tables.comparability import DATA, intensities_of, modalities_of
+from leaderboard.tables.parts import volumes_of
 from leaderboard.tables.table import Table
+from leaderboard.words.methods_text import ranked_by
 from leaderboard.words.pipeline_text import choice_notes, view_text
-from leaderboard.words.reference_notes import reference_notes
+from leaderboard.words.reference_notes import no_better_notes, reference_notes
 from leaderboard.words.threshold_text import threshold_note
 
 _MATCHED = tuple(f"{key}@{RANKING_POINT.name}" for key in ("matched_f1", "unmatched_detections"))
@@ -36,6 +40,18 @@ def notes_of(table: Table, brief: bool = False) -> list[str]:
         *filter(None, [threshold_note(table)]),
         *reference_notes(table),
         *_said_by_runs(table, brief),
+    ]
+
+
+def first_notes(table: Table) -> list[str]:
+    """Return the notes without which the first screen would be misread; the others stand in the details."""
+    return [
+        *older_version(table.protocol),
+        *choice_notes(table),
+        *_without_rank(table),
+        *filter(None, [threshold_note(table)]),
+        *no_better_notes(table),
+        *(f"{line}." for line in _said_by_runs(table, brief=True)),
     ]
 
 
@@ -98,8 +114,14 @@ def _with_note(of_maps: bool) -> list[MetricAt]:
 
 
 def _without_rank(table: Table) -> list[str]:
+    """Say why rows have no rank, those together that share the reason."""
+    who: dict[str, list[str]] = {}
+    for row in table.rows:
+        if row.reason is not None:
+            who.setdefault(row.reason, []).append(row.label)
     return [
-        f"{row.label} has no rank: {row.reason}." for row in table.rows if row.reason is not None
+        f"{', '.join(labels)} {'have' if len(labels) > 1 else 'has'} no rank: {reason}."
+        for reason, labels in who.items()
     ]
 
 
@@ -121,18 +143,37 @@ def _said_by_runs(table: Table, brief: bool) -> list[str]:
     for row in table.rows:
         for run in row.runs:
             for note in run.notes:
-                text = note.partition(": ")[0] if brief else note
+                text = _without_figures(note) if brief else note
                 seeds = said.setdefault(text, {}).setdefault(row.label, [])
                 if run.run.seed not in seeds:
                     seeds.append(run.run.seed)
-    lines = []
-    for text, who in said.items():
-        names = (
-            f"{label} (seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))})"
-            for label, seeds in who.items()
-        )
-        lines.append(f"{', '.join(names)}: {text}")
-    return lines
+    every = {row.label: list(row.seeds) for row in table.rows if row.runs}
+    return [f"{_who(who, every)}: {text}" for text, who in said.items()]
+
+
+def _without_figures(note: str) -> str:
+    """Return what a note says of the run, without the list of figures that follows."""
+    return re.sub(r" \([^()]*\)$", "", note.partition(": ")[0])
+
+
+def _who(who: dict[str, list[int]], every: dict[str, list[int]]) -> str:
+    """Name rows; their seeds where it is not all of them, and all rows together where it is."""
+    whole = [label for label, seeds in who.items() if len(seeds) == len(every.get(label, ()))]
+    if len(whole) == len(every) > 1:
+        return "Every run"
+    return ", ".join(
+        label
+        if label in whole
+        else f"{label} (seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))})"
+        for label, seeds in who.items()
+    )
+
+
+def in_short(table: Table) -> str:
+    """Return in what a table differs from the main one, without the fingerprints and sizes that follow from it."""
+    follow = ("split fingerprint:", "share of lesion voxels:", f"{DATA}:", "spacing:", "shape:")
+    kept = [text for text in table.differs if not text.startswith(follow)]
+    return "; ".join(kept or table.differs)
 
 
 def heading_of(table: Table) -> str:
@@ -161,15 +202,10 @@ def heading_of(table: Table) -> str:
     if protocol.min_component_ml:
         parts.append(f"detections below {protocol.min_component_ml:g} ml removed")
     parts.append(f"split {table.split}" + (f" (subjects: {counts})" if counts else ""))
-    volumes: dict[str, float] = {}
-    for row in table.rows:
-        volumes |= row.values.get(LESION_ML, {})
+    volumes = volumes_of(table)
     if volumes:
         apart = sum(volume == 0 for volume in volumes.values())
         parts.append(f"means over n = {len(volumes) - apart} with a lesion")
         if apart:
             parts.append(f"{apart} lesion-free apart")
-    if table.metric != RANKING:
-        wanted, usual = title_of(table.metric), title_of(RANKING)
-        parts.append(f"RANKED BY {wanted}, asked for, instead of {usual}")
-    return ", ".join(parts)
+    return ", ".join([*parts, *ranked_by(table)])

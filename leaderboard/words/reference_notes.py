@@ -12,10 +12,16 @@ def reference_notes(table: Table) -> list[str]:
     """Return what the references are, and a line for each row that is no better than one of them."""
     if not table.references:
         return []
-    lines = [
+    return [
         "Reference rows are no entrants: they never rank and are in no test. 'nothing' detects nothing, 'everything' the whole "
-        "brain; their AP is the share of lesion voxels."
+        "brain; their AP is the share of lesion voxels.",
+        *no_better_notes(table),
     ]
+
+
+def no_better_notes(table: Table) -> list[str]:
+    """Return a line for each row that is no better than a reference."""
+    lines = []
     for row in table.rows:
         found = no_better(row, table.references)
         if found:

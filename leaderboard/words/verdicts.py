@@ -16,8 +16,7 @@ def sentences(family: Family) -> list[str]:
     """Return what a family's tests say beside their tables: how many differ, discordance, power, agreement."""
     lines = [*_of_tests(family), *_of_discordance(family), *_of_pooled(family)]
     lines += _of_equivalence(family)
-    if family.power is not None:
-        lines += _of_power(family.power, family.metric)
+    lines += power_sentences(family)
     if family.agreements:
         lines.append(f"Kendall's tau between schemes: {agreements_text(family.agreements)}.")
     return lines
@@ -67,6 +66,11 @@ def _of_equivalence(family: Family) -> list[str]:
         return []
     found = sum((test.equivalent or 0.0) < ALPHA for test in asked)
     return [f"Equivalent within the margin asked for: {found} of {len(asked)} pairs."]
+
+
+def power_sentences(family: Family) -> list[str]:
+    """Say what so many subjects and seeds could have shown; [] where nothing tells."""
+    return [] if family.power is None else _of_power(family.power, family.metric)
 
 
 def _of_power(power: Power, metric: str) -> list[str]:

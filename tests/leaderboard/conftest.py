@@ -155,7 +155,9 @@ def make_run(records_dir: Path) -> Make:
             },
             "summary": summary,
             "costs": _costs(seed),
-            "method": MethodInfo(title=method, paper="Nobody et al. 2020"),
+            "method": MethodInfo(
+                title=method, paper=changes.pop("publication", "Nobody et al. 2020")
+            ),
             "config": config or {"detector": {"stride": 4}, "scoring": {"batch_size": 64}},
             **_SHARED,
             **changes,

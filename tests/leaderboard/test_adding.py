@@ -89,7 +89,7 @@ def shown(cli, records, tmp_path):
     return {
         "json": json.loads(answer.out)["tables"][0],
         "csv": list(csv.DictReader(io.StringIO((out / "t.csv").read_text(encoding="utf-8")))),
-        "markdown": (out / "t.md").read_text(encoding="utf-8"),
+        "markdown": (out / "t-details.md").read_text(encoding="utf-8"),
         "page": json.loads(re.search(r'id="content">(.*?)</script>', page)[1]),
         "html": page,
     }
@@ -292,7 +292,7 @@ def test_the_documented_figure_works(followed):
     out = followed["out"]
     assert (out / "figures" / "drawn-mean-median.svg").stat().st_size > 1000
     assert "![Mean and median over subjects](figures/drawn-mean-median.svg)" in (
-        out / "t.md"
+        out / "t-details.md"
     ).read_text(encoding="utf-8")
 
 

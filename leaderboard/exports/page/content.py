@@ -14,6 +14,7 @@ from andi_bench.metrics.points import POINTS, RANKING_POINT, UPPER_BOUND, points
 from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
+from leaderboard.exports.page.main_content import main_content
 from leaderboard.exports.page.recall_curves import recall_curve
 from leaderboard.exports.page.side_tables import (
     across_content,
@@ -28,6 +29,7 @@ from leaderboard.statistics.family import TableStatistics
 from leaderboard.statistics.pair_tests import Key
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
+from leaderboard.tables.parts import size_of_column
 from leaderboard.tables.row import Row
 from leaderboard.tables.seeds import Estimate
 from leaderboard.tables.table import Table
@@ -128,7 +130,7 @@ def without_texts(content: dict[str, Any]) -> dict[str, Any]:
     return {**content, "tables": tables}
 
 
-_TEXTS = ("notes", "paper", "guards", "groups", "heading", "pipelines")
+_TEXTS = ("main", "notes", "paper", "guards", "groups", "heading", "pipelines")
 
 
 def _found(comparison: Comparison, base: Table) -> dict[Key, Row]:
@@ -179,7 +181,8 @@ def _table(
         "protocol": plain(table.protocol.name),
         "heading": plain(heading_of(table)),
         "differs": [plain(text) for text in table.differs],
-        "columns": [_column(column, table.metric) for column in columns],
+        "main": main_content(table, statistics),
+        "columns": [_column(column, table) for column in columns],
         "notes": [plain(note) for note in notes_of(table)],
         "pipelines": pipelines_content(table),
         "paper": paper_content(table),
@@ -207,15 +210,16 @@ def _table(
     }
 
 
-def _column(column: Column, metric: str) -> dict[str, Any]:
+def _column(column: Column, table: Table) -> dict[str, Any]:
     return {
         "header": column.header,
+        "size": size_of_column(table, column),
         "definition": column.definition,
         "number": column.number,
         "points": list(column.points),
         "main": column.main,
         "names": column.names,
-        "ranks": column.metric == metric,
+        "ranks": column.metric == table.metric,
     }
 
 

@@ -11,16 +11,24 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.synthetic_records import Size, write_benchmark
 
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from leaderboard.compare import compare
 from leaderboard.exports.csv_text import to_csv
 from leaderboard.exports.json_text import to_json
-from leaderboard.exports.markdown import to_markdown
+from leaderboard.exports.markdown import to_markdown, write_markdown
+from leaderboard.exports.markdown_details import to_details
 from leaderboard.exports.plain_rows import flat
 from leaderboard.exports.terminal import print_comparison
-from leaderboard.tables.columns import all_columns
+from leaderboard.tables.columns import all_columns, columns_of
+
+
+def lesion_free_benchmark(folder: Path) -> None:
+    """Write records of three methods with two seeds; three of the 27 subjects have no lesion."""
+    size = Size(methods=3, subjects=27, seeds=2, validation=4, voxels=600)
+    write_benchmark(folder, size)
 
 
 @pytest.fixture
@@ -58,11 +66,16 @@ def markdown_tables(text: str) -> list[list[dict[str, str]]]:
 
 
 def leaderboards(text: str) -> list[list[dict[str, str]]]:
-    return [lines for lines in markdown_tables(text) if {"#", "Dice@val-dice"} <= set(lines[0])]
+    """Return the tables of what ranks, heads without the number of subjects."""
+    return [
+        [{head.partition("<br>")[0]: cell for head, cell in line.items()} for line in lines]
+        for lines in markdown_tables(text)
+        if "#" in lines[0] and "Dice@val-dice" in {head.partition("<br>")[0] for head in lines[0]}
+    ]
 
 
 def test_the_markdown_table_parses_back_to_the_rows(comparison):
-    text = to_markdown(comparison)
+    text = to_details(comparison)
     parsed = leaderboards(text)
     assert len(parsed) == len(comparison.tables) == 2
     for table, lines in zip(comparison.tables, parsed, strict=True):
@@ -78,7 +91,7 @@ def test_the_markdown_table_parses_back_to_the_rows(comparison):
 
 
 def test_every_column_is_defined_and_every_run_and_guard_accounted_for(comparison, records_dir):
-    text = to_markdown(comparison)
+    text = to_details(comparison)
     for column in all_columns():
         if column.only is None or any(map(column.only, comparison.tables)):
             assert f"- **{column.header}**".replace("#", r"\#") in text
@@ -115,47 +128,23 @@ def test_csv_and_json_hold_the_rows_unrounded(comparison):
 
 def test_the_same_records_give_the_same_bytes(comparison, records_dir):
     again = compare(records_dir)
-    for export in (to_markdown, to_csv, to_json):
+    for export in (to_markdown, to_details, to_csv, to_json):
         assert export(comparison) == export(again)
 
 
 def test_a_name_with_markup_stays_a_name(make_run, records_dir):
     label = "A|B <script>x</script> [l](http://e) `c` *b*"
     make_run("evil", 0.5, label=label, notes=("# heading\n\n<b>bold</b>",))
-    text = to_markdown(compare(records_dir))
-    (lines,) = leaderboards(text)
+    found = compare(records_dir)
+    (lines,) = leaderboards(to_details(found))
     assert len(lines) == 1
-    assert "<script>" not in text
-    assert "<b>" not in text
-    assert "](http" not in text.replace(r"\](http", "")
-    assert "\n# heading" not in text
-    assert "- # heading" not in text
-
-
-@pytest.mark.parametrize("count", [1, 12])
-def test_the_terminal_table_fits_a_hundred_columns_and_says_what_it_left_out(
-    make_run, records_dir, count
-):
-    for k in range(count):
-        make_run(f"method-with-a-rather-long-name-{k}", k / 20, seed=0)
-        make_run(f"method-with-a-rather-long-name-{k}", k / 20 + 0.001, seed=1)
-    out = io.StringIO()
-    print_comparison(compare(records_dir), out)
-    text = out.getvalue()
-    assert max(map(len, text.splitlines())) <= 100
-    assert "\x1b" not in text
-    left_out = " ".join(text.split("Left out to fit 100 columns:")[1].split())
-    shown = left_out.partition("--markdown")[0]
-    assert "Prevalence" in shown
-    assert "Dice@val-dice" not in shown
-    head = "".join(text.split("Left out")[0].split())
-    for column in all_columns():
-        if column.header == "Group" and count == 1:
-            continue  # nobody to be told apart from
-        if column.header == "Scan AUROC":  # these subjects all have a lesion
-            continue
-        assert column.header in shown or "".join(column.header.split()).split("@")[-1][:6] in head
-    assert text.count("method-with-a-rather-long-nam") >= 2 * count
+    for text in (to_markdown(found), to_details(found)):
+        assert len(markdown_tables(text)[0]) == 1
+        assert "<script>" not in text
+        assert "<b>" not in text
+        assert "](http" not in text.replace(r"\](http", "")
+        assert "\n# heading" not in text
+        assert "- # heading" not in text
 
 
 def test_the_terminal_is_not_steered_by_a_record(make_run, records_dir):
@@ -198,8 +187,8 @@ def test_comparing_imports_no_heavy_package(make_run, records_dir):
         "import sys; from pathlib import Path\n"
         "from leaderboard.compare import compare; from leaderboard.exports.terminal import print_comparison\n"
         "from leaderboard.exports.csv_text import to_csv; from leaderboard.exports.json_text import to_json\n"
-        "from leaderboard.exports.markdown import to_markdown\n"
-        "c = compare(Path(sys.argv[1])); print_comparison(c); to_csv(c); to_json(c); to_markdown(c)\n"
+        "from leaderboard.exports.markdown import to_details, to_markdown\n"
+        "c = compare(Path(sys.argv[1])); print_comparison(c); to_csv(c); to_json(c); to_markdown(c); to_details(c)\n"
         "heavy = {'torch', 'nilearn', 'matplotlib', 'scipy', 'sklearn', 'pandas'}\n"
         "print('heavy:', sorted(heavy & set(sys.modules)))"
     )
@@ -214,7 +203,7 @@ def test_markdown_says_what_differences_are_worth_and_how_that_was_found(make_ru
     for method, lift in (("best", 0.3), ("b", 0.05), ("c", 0.0)):
         own = [value + lift + (k % 3) / 100 for k, value in enumerate(values)]
         make_run(method, {"raw": own, "median5": own[::-1]})
-    text = to_markdown(compare(records_dir), [[("Every subject", "figures/phantom dice.svg")]])
+    text = to_details(compare(records_dir), [[("Every subject", "figures/phantom dice.svg")]])
     (board,) = leaderboards(text)
     best = [line["Dice@val-dice"] for line in board if line["Method"] == "best"]
     assert all(re.fullmatch(r"\*\*0\.\d{3}\*\* \[.*\]", cell) for cell in best)
@@ -242,3 +231,98 @@ def test_markdown_says_what_differences_are_worth_and_how_that_was_found(make_ru
     ):
         assert words in text
     assert text.count("<details>") == text.count("</details>") > 0
+
+
+def test_the_first_page_has_seven_columns_each_with_its_n_and_says_what_the_tests_found(tmp_path):
+    lesion_free_benchmark(tmp_path)
+    found = compare(tmp_path)
+    (table,) = found.tables
+    (statistics,) = found.statistics
+    text = to_markdown(found, details="board-details.md")
+    (lines,) = markdown_tables(text)
+    heads = ["Group", "Method", "Dice@val-dice", "Difference to the best", "AP per subject"]
+    heads += ["Lesion-free: clean, FP ml", "s/volume"]
+    assert [head.partition("<br>")[0] for head in lines[0]] == heads
+    ill = f"n = {len(statistics.family.subjects)}"
+    free = f"n = {sum(volume == 0 for volume in table.rows[0].values['lesion_ml'].values())}"
+    assert [head.partition("<br>")[2] for head in lines[0]] == ["", "", ill, ill, ill, free, ""]
+    assert len(lines) == len(table.rows)
+    interval = r" \[[^\]]+, [^\]]+\]"
+    for row, line in zip(table.rows, lines, strict=True):
+        cells = dict(zip(heads, (cell.replace("\xa0", " ") for cell in line.values()), strict=True))
+        assert cells["Group"] == row.group
+        assert cells["Method"] == f"{row.label}, {'raw' if row.chain == 'raw' else 'filtered'}"
+        dice, ap = row.figures["dice@val-dice"].value, row.figures["ap"].value
+        assert re.fullmatch(rf"\**{dice:.3f}\**{interval}", cells["Dice@val-dice"])
+        assert re.fullmatch(rf"{ap:.3f}{interval}", cells["AP per subject"])
+        clean, ml = cells["Lesion-free: clean, FP ml"].split("<br>")
+        any_detected = row.figures["any_detection_lesion_free@val-dice"]
+        assert re.fullmatch(rf"{1 - any_detected.value:.2f}{interval}", clean)
+        assert (
+            f"{1 - any_detected.high:.2f}, {1 - any_detected.low:.2f}]".replace("0.", ".") in clean
+        )
+        volume = row.figures["false_positive_ml_lesion_free@val-dice"].value
+        assert re.fullmatch(rf"{volume:.2f}{interval}", ml)
+        if row.rank == 1:
+            assert cells["Difference to the best"] == "best"
+            continue
+        test = statistics.family.test(table.rows[0].key, row.key)
+        sign = 1 if test.first == row.key else -1
+        behind = f"{sign * test.difference:+.3f}".replace("0.", ".")
+        assert re.fullmatch(re.escape(behind) + interval, cells["Difference to the best"])
+    assert "[Details](board-details.md)" in text
+    assert text.count("\n") < 60
+
+
+def test_a_page_and_its_details_are_written_beside_each_other(comparison, tmp_path):
+    said = write_markdown(comparison, tmp_path / "board.md")
+    page, details = tmp_path / "board.md", tmp_path / "board-details.md"
+    assert said == f"{page}, details in {details}"
+    assert "[Details](board-details.md)" in page.read_text()
+    assert "Of [board.md](board.md)." in details.read_text()
+    assert details.read_text() == to_details(comparison, None, ("x",), page="board.md")
+
+
+def test_a_method_is_linked_to_its_paper_where_the_record_says_where_it_is(make_run, records_dir):
+    papers = {
+        "a": "Nobody et al., A title, arXiv 2312.01904",
+        "b": "Nobody, https://example.org/a(b)?c=<d>",
+        "c": "Nobody, MIDL 2022",
+        "d": "Nobody, doi 10.1000/xyz_12",
+    }
+    for place, (method, paper) in enumerate(papers.items()):
+        make_run(method, 0.5 + place / 10, publication=paper)
+    text = to_markdown(compare(records_dir))
+    assert "| [a](https://arxiv.org/abs/2312.01904), " in text
+    assert "| [b](https://example.org/a%28b%29?c=%3Cd%3E), " in text
+    assert "| c, " in text
+    assert "| [d](https://doi.org/10.1000/xyz_12), " in text
+
+
+def test_no_interval_of_the_details_is_left_out(tmp_path):
+    lesion_free_benchmark(tmp_path)
+    found = compare(tmp_path)
+    (table,) = found.tables
+    text = to_details(found)
+    for key, figure in table.rows[0].figures.items():
+        column = next((one for one in columns_of(table) if one.metric == key), None)
+        if column is not None and figure.low is not None:
+            assert re.search(r" \[.*\]$", column.cell(table.rows[0]).text), key
+    boards = [lines for lines in markdown_tables(text) if "#" in lines[0]]
+    assert len(boards) == 6  # one a group of columns
+    heads = {head for lines in boards for head in lines[0]}
+    assert "Pooled AP<br>n = 27" in heads
+    assert "HD95 (mm)<br>n = 24" in heads
+
+
+def test_a_data_set_whose_main_table_lacks_the_view_still_has_a_section(make_run, records_dir):
+    for method in ("a", "b"):
+        make_run(method, {"raw": [0.5, 0.6]}, protocol={"chains": ("raw",)})
+    make_run("a", {"raw": [0.4, 0.5], "median5": [0.5, 0.6]}, salt=1)
+    found = compare(records_dir, pipeline="filtered")
+    assert [bool(table.differs) for table in found.tables] == [True]
+    (lines,) = markdown_tables(to_markdown(found))
+    assert [line["Method"] for line in lines] == ["a"]
+    assert "Measured differently: post-processing: raw, median5 instead of raw" in to_markdown(
+        found
+    )

@@ -103,7 +103,7 @@ def test_the_page_has_a_row_of_dashes_with_the_reason_for_each_method_that_is_mi
     assert text.startswith("# A board\n\nSaid above.\n")
     assert text.endswith("\n\nSaid below.\n")
     assert "The ward" not in text  # no table without a run
-    (row,) = [line for line in text.splitlines() if line.startswith("|   – | ae ")][:1]
+    (row,) = [line for line in text.splitlines() if line.startswith("| – | ae ")][:1]
     assert set(row.replace("ae", "").replace(" ", "")) == {"|", "–"}
     assert "ae has no rank: OSError: disk is full; not run yet." in text
     lines = [line for line in text.splitlines() if line.startswith("| ward ")]
@@ -143,7 +143,12 @@ def test_the_same_runs_give_the_same_bytes_wherever_they_lie(board, put, tmp_pat
     assert str(tmp_path) not in text
     # in the order of the file, not of the alphabet; every figure that is shown is there
     assert text.index("## phantom title") < text.index("## ward title")
-    shown = [part.split(")")[0] for part in text.split("](results/figures/own/")[1:]]
+    details = (elsewhere / "own-details.md").read_text()
+    assert details == (tmp_path / "board" / "own-details.md").read_text()
+    assert "(own-details.md)" in text
+    assert "(own.md)" in details
+    both = text + details
+    shown = [part.split(")")[0] for part in both.split("](results/figures/own/")[1:]]
     assert sorted(shown) == sorted(same.common)
 
 
@@ -267,9 +272,9 @@ def test_the_committed_leaderboard_is_what_its_published_runs_give(committed, mo
 
     monkeypatch.setattr("leaderboard.publishing.rebuild.write_figures", as_drawn)
     page = rebuild(name, read_board(name), copy)
-    assert page.read_text() == (ROOT / "leaderboard" / page.name).read_text(), (
-        "make leaderboard-tables"
-    )
+    for made in (page, page.with_name(f"{name}-details.md")):
+        kept = ROOT / "leaderboard" / made.name
+        assert made.read_text() == kept.read_text(), "make leaderboard-tables"
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from support.mixed_records import TEST, mixed, mixed_record
 from andi_bench.metrics.compared import metric_at
 from andi_bench.metrics.froc import RATES
 from leaderboard.compare import compare
-from leaderboard.exports.markdown import to_markdown
+from leaderboard.exports.markdown_details import to_details
 from leaderboard.exports.page.content import page_content
 from leaderboard.tables.seeds import subject_estimates
 from leaderboard.tables.subject_values import subject_tables
@@ -108,7 +108,7 @@ def test_lesion_free_subjects_are_told_by_age_sex_and_site(records):
     assert all(len(line) == len(FREE_HEADS) for line in cells)
     counts = [int(line[1]) for line in cells if line[1]]
     assert sum(counts) == sum(int(name[1:]) % 2 for name in TEST)
-    assert "by age: subjects without a lesion" in to_markdown(comparison)
+    assert "by age: subjects without a lesion" in to_details(comparison)
     names = [group["by"] for group in page_content(comparison)["tables"][0]["groups"]]
     assert names == ["age", "age, subjects without a lesion"]
     for by in ("sex", "site"):

@@ -8,7 +8,7 @@ from support.small_evaluation import record_of
 from leaderboard.compare import compare
 from leaderboard.exports.json_text import to_json
 from leaderboard.exports.latex import to_latex
-from leaderboard.exports.markdown import to_markdown
+from leaderboard.exports.markdown_details import to_details
 from leaderboard.exports.page.content import page_content
 from leaderboard.exports.terminal import print_comparison
 from leaderboard.statistics.family import Agreement, Extra
@@ -68,7 +68,7 @@ def test_every_export_holds_ranks_agreement_and_the_crossed_table(comparison, tm
     terminal = " ".join((tmp_path / "out.txt").read_text().split())
     content = page_content(comparison)
     shown = str(content["across"]) + str(content["agreements"])
-    for text in (terminal, to_markdown(comparison).replace("\\", ""), shown):
+    for text in (terminal, to_details(comparison).replace("\\", ""), shown):
         for wanted in (ranks, figure, sentence[:40]):
             assert wanted in text
     latex = to_latex(comparison)

@@ -54,6 +54,11 @@ def behind(*groups):
             4,
             "a is better than all three others; b and c cannot be told apart; d is worse than all three",
         ),
+        (
+            behind("ab", "c", "d", "e"),
+            5,
+            "a and b cannot be told apart; c, d and e follow, each worse than all before it",
+        ),
         (["ac"], 3, "a, b and c are partly told apart (c is worse than a; no other two)"),
         (
             ["ac", "ad", "bd"],
@@ -94,6 +99,10 @@ def read(text, count):
         lead = re.fullmatch(r"(\w) is better than .*", part)
         if lead:
             said |= {(lead[1], other) for other in order if other != lead[1]}
+            continue
+        if part.endswith(" follow, each worse than all before it"):
+            chain = names_in(part.partition(" follow")[0])
+            said |= {(other, own) for own in chain for other in order[: order.index(own)]}
             continue
         own, _, above = re.sub("and all are worse", "and are worse", part).partition(
             ", and are worse than "

@@ -11,6 +11,7 @@ from leaderboard.compare import compare
 from leaderboard.exports.csv_text import to_csv
 from leaderboard.exports.json_text import to_json
 from leaderboard.exports.markdown import to_markdown
+from leaderboard.exports.markdown_details import to_details
 from leaderboard.words.threshold_text import (
     THRESHOLD_HEADS,
     spread_sentences,
@@ -48,7 +49,7 @@ def test_many_validation_subjects_give_a_range_of_thresholds_and_of_dice(written
     assert "6 validation subjects" in threshold_note(table)
     text = to_markdown(comparison)
     assert threshold_note(table) in text.replace("\\", "")
-    assert "How far the thresholds hang on the validation subjects" in text
+    assert "How far the thresholds hang on the validation subjects" in to_details(comparison)
 
 
 def test_the_frozen_thresholds_dice_lies_among_the_resampled_ones(written):

@@ -5,7 +5,7 @@
   const [RANKING, BOUND] = [bench.content.ranking_point, bench.content.upper_bound];
   const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star", "hexagon", "pentagon", "bowtie", "hourglass"];
   const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
-  const CONFIG = { responsive: true, displaylogo: false, showTips: false, plotlyServerURL: "", modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "sendDataToCloud"] };
+  const CONFIG = { responsive: true, displaylogo: false, displayModeBar: false, showTips: false, plotlyServerURL: "" };
 
   // plotly reads markup in labels: what comes from a record is made plain
   const safe = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
@@ -295,7 +295,9 @@
       });
       figure.card.append(bench.make("div", { class: "pair" }, ...figure.picks.map((select, k) => bench.make("label", {}, k ? "vertical" : "horizontal", select))));
     }
-    figure.card.append(figure.more, figure.place);
+    figure.save = bench.make("button", { type: "button", class: "quiet", hidden: "" }, "Save as PNG");
+    figure.save.addEventListener("click", () => Plotly.downloadImage(figure.place, { format: "png", scale: 2, filename: `${bench.table().dataset}-${figure.name}` }));
+    figure.card.append(figure.more, figure.place, figure.save);
     bench.byId("cards").append(figure.card);
     watcher.observe(figure.card);
   }
@@ -314,9 +316,10 @@
     figure.head.textContent = figure.title();
     const rows = bench.shownRows();
     const { traces, layout: wanted, empty, note } = figure.draw(rows, figure.pair ? figure.picks.map((select) => Number(select.value)) : null, bench.table().statistics.family);
-    figure.more.textContent = traces.length ? note || "" : empty || "Nothing to show.";
+    figure.more.textContent = traces.length ? note || "" : bench.shownRows().length ? empty || "Nothing to show." : bench.nobody();
     figure.more.hidden = !figure.more.textContent;
     figure.place.hidden = traces.length === 0;
+    figure.save.hidden = traces.length === 0;
     if (!traces.length) return;
     const made = Plotly.react(figure.place, traces, layout(wanted), CONFIG);
     if (!figure.bound) {
@@ -343,6 +346,7 @@
   function refresh() {
     for (const figure of figures) {
       stale.add(figure);
+      figure.head.textContent = figure.title(); // a figure has its name before it is drawn
       if (visible.has(figure)) redraw(figure);
     }
   }

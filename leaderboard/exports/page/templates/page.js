@@ -96,6 +96,8 @@ bench.shownRows = function () {
     .filter(({ row }) => !wanted || row.label.toLowerCase().includes(wanted));
 };
 
+bench.nobody = () => `No method's name contains "${bench.state.method}".`;
+
 // previews of a row: first seed that has the subject
 bench.previewOf = function (row, subject) {
   for (const place of row.runs) {

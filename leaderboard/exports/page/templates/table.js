@@ -56,7 +56,8 @@
     const original = [...table.tBodies[0].rows];
     heads.forEach((head, column) => {
       if (head.classList.contains("unsorted")) return;
-      const button = bench.make("button", { type: "button" }, head.textContent);
+      const button = bench.make("button", { type: "button" });
+      button.append(...head.childNodes);
       head.replaceChildren(button);
       button.addEventListener("click", () => {
         const order = head.getAttribute("aria-sort");
@@ -87,7 +88,7 @@
     return cell.textContent === "–" || cell.textContent === "" ? null : cell.textContent;
   }
 
-  document.querySelectorAll("table.board").forEach((table) => sortable(table, cellKey));
+  document.querySelectorAll("table.first, table.board").forEach((table) => sortable(table, cellKey));
 
   function show() {
     const all = pick("columns").checked;
@@ -103,7 +104,8 @@
       const extra = cell.classList.contains("further") && !(points.includes(state.point) && state.point !== content.ranking_point);
       cell.hidden = !all && (other || extra);
     });
-    article.querySelector(".count").textContent = `${kept.size} of ${bench.table().rows.length} rows`;
+    if (all || state.point !== content.ranking_point) article.querySelector("details.more").open = true;
+    article.querySelector(".count").textContent = kept.size ? `${kept.size} of ${bench.table().rows.length} rows` : bench.nobody();
     bench.byId("point-means").textContent = `${state.point}: ${content.points[state.point]} The rank is by ${bench.table().ranked_by}, whatever is chosen here.`;
   }
 
@@ -160,7 +162,6 @@
   // a point in a figure, or a button: that subject's line, and its viewer where there is one
   bench.openSubject = function (row, subject) {
     state.set({ row, subject });
-    try { history.replaceState(null, "", `#view=${state.table}.${row}.${subject}`); } catch (error) { /* not from every place */ }
     const target = bench.byId("viewer");
     target.scrollIntoView();
     target.focus({ preventScroll: true });

@@ -399,9 +399,9 @@
 
   pick("row").addEventListener("change", (event) => state.set({ row: Number(event.target.value) }));
   pick("subject").addEventListener("change", (event) => state.set({ subject: Number(event.target.value) }));
-  pick("other").addEventListener("change", (event) => { state.other = event.target.value; refresh(false); });
+  pick("other").addEventListener("change", (event) => state.set({ other: event.target.value }));
   state.onChange((changed) => {
-    if (changed.some((key) => ["table", "row", "subject"].includes(key))) refresh(changed.includes("table") || changed.includes("subject"));
+    if (changed.some((key) => ["table", "row", "subject", "other"].includes(key))) refresh(changed.includes("table") || changed.includes("subject"));
     else if (changed.includes("point")) views.forEach((view) => view.toPoint());
   });
 })();

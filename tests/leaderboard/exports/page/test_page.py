@@ -342,7 +342,8 @@ def test_the_page_says_what_the_differences_are_worth(tmp_path):
         assert found["p"] == pytest.approx(test.adjusted, rel=1e-3)
         assert (found["better"] is None) == (test.better is None)
     text = page_of(folder, tmp_path)
-    assert text.count('class="best"') == 3  # one in each view
+    # in each view one in the first table, one in that of all columns
+    assert text.count('class="best"') == 6
     assert text.count("Bold: in Dice@val-dice significantly better") == 3
     assert len(re.findall(r'<td class="number tested" data-points="val-dice"', text)) == 9
     assert f'<p class="result">{table["result"]}.</p>' in text

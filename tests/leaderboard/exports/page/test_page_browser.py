@@ -82,12 +82,14 @@ def opened(browser, path, *, width=1200, scheme="light", fragment=""):
 
 
 def column(page, name, place=0):
-    """Texts of the visible rows of the ranking, in a column."""
-    heads = page.locator(f"#ranking article[data-table='{place}'] th").all_inner_texts()
+    """Texts of the visible rows of the table of all columns, in a column."""
+    page.evaluate("document.querySelectorAll('details.more').forEach((part) => (part.open = true))")
+    board = f"#ranking article[data-table='{place}'] table.board"
+    heads = page.locator(f"{board} th").all_inner_texts()
     index = [head.strip().split("\n")[0].rstrip("↕↑↓ ") for head in heads].index(name)
     return [
         row.locator("td").nth(index).inner_text()
-        for row in page.locator(f"#ranking article[data-table='{place}'] tbody tr").all()
+        for row in page.locator(f"{board} tbody tr").all()
         if row.is_visible()
     ]
 
@@ -96,7 +98,8 @@ def test_heads_sort_up_down_and_back_with_the_keyboard_too(browser, site):
     with opened(browser, site / "page.html") as page:
         ranks = column(page, "#")
         assert ranks == [str(k) for k in range(1, 4)]
-        head = page.locator("#ranking article[data-table='0'] th button", has_text="s/volume")
+        board = "#ranking article[data-table='0'] table.board"
+        head = page.locator(f"{board} th button", has_text="s/volume")
         head.focus()
         page.keyboard.press("Enter")
         falling = [float(text) for text in column(page, "s/volume")]
@@ -106,7 +109,7 @@ def test_heads_sort_up_down_and_back_with_the_keyboard_too(browser, site):
         assert [float(text) for text in column(page, "s/volume")] == sorted(falling)
         page.keyboard.press("Enter")
         assert column(page, "#") == ranks
-        page.locator("#ranking article[data-table='0'] th button", has_text="Method").click()
+        page.locator(f"{board} th button", has_text="Method").click()
         names = column(page, "Method")
         assert names == sorted(names)
 
@@ -133,6 +136,66 @@ def test_rows_are_chosen_by_pipeline_region_operating_point_and_name(browser, si
         assert page.locator("#ranking article[data-table='3']").is_visible()
         assert not page.locator("#ranking article[data-table='0']").is_visible()
         assert "not comparable" in page.locator("#ranking article[data-table='3']").inner_text()
+
+
+def test_the_first_table_answers_at_once_and_the_others_open(browser, site):
+    with opened(browser, site / "page.html") as page:
+        article = page.locator("#ranking article[data-table='0']")
+        first, more = article.locator("table.first"), article.locator("details.more")
+        heads = [text.split("\n")[0] for text in first.locator("th").all_inner_texts()]
+        assert heads[:4] == ["Group", "Method", "Dice@val-dice", "Difference to the best"]
+        assert all("n = 12" in first.locator("th").nth(place).inner_text() for place in (2, 3, 4))
+        assert first.locator("svg.share").count() == 3
+        assert not more.locator("table").is_visible()
+        seconds = first.locator("th button", has_text="s/volume")
+        seconds.click()
+        shown = [float(text) for text in first.locator("td:last-child").all_inner_texts()]
+        assert shown == sorted(shown, reverse=True)
+        page.fill("#pick-method", "da")
+        assert [row.is_visible() for row in first.locator("tbody tr").all()].count(True) == 1
+        page.fill("#pick-method", "nobody")
+        assert "No method's name contains" in article.locator(".count").inner_text()
+        page.evaluate("bench.drawAll()")
+        assert "No lesion volumes are recorded" not in page.locator("#cards").inner_text()
+        assert "No method's name contains" in page.locator("#cards").inner_text()
+        page.fill("#pick-method", "")
+        page.select_option("#pick-point", "yen")
+        assert more.locator("table").is_visible()
+
+
+def test_figures_have_names_before_they_are_drawn_and_are_saved_without_a_menu(browser, site):
+    with opened(browser, site / "page.html") as page:
+        names = page.locator("#cards h3").all_inner_texts()
+        assert len(names) > 8
+        assert all(names)
+        page.evaluate("bench.drawAll()")
+        assert page.locator(".modebar-btn").count() == 0
+        with page.expect_download() as found:
+            page.locator("[data-figure='strip'] button", has_text="Save as PNG").click()
+        assert found.value.suggested_filename == "phantom-strip.png"
+        assert found.value.path().read_bytes()[:4] == b"\x89PNG"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_even_where_everything_is_open(browser, site, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe here")
+    with opened(browser, site / "page.html", width=width, scheme=scheme) as page:
+        page.evaluate("bench.drawAll()")
+        page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+        page.wait_for_selector("#view0:visible")
+        found = axe.Axe().run(page).response["violations"]
+        assert [(one["id"], one["impact"], one["nodes"][0]["html"][:200]) for one in found] == []
+
+
+def test_on_a_phone_each_row_is_a_card_that_names_its_figures(browser, site):
+    with opened(browser, site / "page.html", width=390) as page:
+        row = page.locator("#ranking article[data-table='0'] table.first tbody tr").first
+        assert row.evaluate("(row) => row.scrollWidth <= row.clientWidth")
+        for cell in row.locator("td").all():
+            assert cell.evaluate("(cell) => getComputedStyle(cell, '::before').content.length > 2")
+        for limits in row.locator(".limits").all():  # no interval is broken
+            assert limits.evaluate("(one) => one.getClientRects().length") == 1
 
 
 def dice_at(threshold, subject, skill):
@@ -237,6 +300,41 @@ def test_an_address_with_a_subject_opens_it_and_one_with_a_run_unfolds_it(browse
         link = page.locator("#ranking article[data-table='0'] tbody a").first
         link.click()
         assert page.locator(f"{link.get_attribute('href')}[open]").count() == 1
+
+
+def test_the_address_says_what_is_shown_and_a_link_shows_it(browser, site):
+    with opened(browser, site / "page.html") as page:
+        assert page.evaluate("location.hash") == ""
+        page.select_option("#pick-pipeline", "1")
+        page.select_option("#pick-point", "yen")
+        page.fill("#pick-method", "da & ü")
+        page.check("#pick-columns")
+        said = page.evaluate("location.hash")
+        assert said == "#table=1&point=yen&method=da%20%26%20%C3%BC&columns=all"
+    with opened(browser, site / "page.html", fragment=said) as page:
+        assert page.locator("#ranking article[data-table='1']").is_visible()
+        assert page.locator("#pick-point").input_value() == "yen"
+        assert page.locator("#pick-method").input_value() == "da & ü"
+        assert page.locator("#pick-columns").is_checked()
+        assert (
+            "No method's name contains"
+            in page.locator("article[data-table='1'] .count").first.inner_text()
+        )
+        assert page.evaluate("location.hash") == said
+    with opened(browser, site / "page.html", fragment="#view=0.1.1&point=oracle") as page:
+        page.wait_for_selector("#view0:visible")
+        assert "S001" in page.locator("#view0 h3").inner_text()
+        assert page.locator("#pick-point").input_value() == "oracle"
+        row = page.evaluate("bench.table().every.findIndex((row) => row.label === 'ae')")
+        page.select_option("#view-other", str(row))
+        beside = page.evaluate("location.hash")
+        assert beside == f"#view=0.1.1&point=oracle&beside={row}"
+    with opened(browser, site / "page.html", fragment=beside) as page:
+        page.wait_for_selector("#view1:visible")
+        assert page.locator("#view-other").input_value() == str(row)
+    for nonsense in ("#table=99", "#view=0.0.999&point=__proto__", "#row=x&beside=__proto__"):
+        with opened(browser, site / "page.html", fragment=nonsense) as page:
+            assert page.locator("#ranking article[data-table='0']").is_visible()
 
 
 def test_the_folder_form_fetches_its_previews_from_beside_it_alone(browser, site):

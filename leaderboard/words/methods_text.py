@@ -1,0 +1,168 @@
+"""How a table was measured and tested, as one paragraph: below the table, and for the methods section of a paper."""
+
+from __future__ import annotations
+
+from andi_bench.metrics.compared import metric_at, title_of
+from andi_bench.metrics.points import RANKING, RANKING_POINT
+from leaderboard.statistics.family import Family, TableStatistics
+from leaderboard.tables.parts import volumes_of
+from leaderboard.tables.pipelines import RAW, VALIDATED
+from leaderboard.tables.table import Table
+from leaderboard.words.main_table import CLEAN, short_pipeline
+
+
+def dated(table: Table) -> str:
+    """Return what was compared, when and by what: data set, split, days of the runs, protocol, versions of the package."""
+    protocol = table.protocol
+    days = sorted({run.run.created[:10] for run in table.runs if run.run.created})
+    parts = [
+        table.dataset,
+        f"split {table.split}",
+        f"protocol {protocol.name}, version {protocol.version}",
+    ]
+    if days:
+        when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+        parts.append(f"runs of {when}")
+    versions = sorted({str(run.provenance.get("andi_bench") or "") for run in table.runs} - {""})
+    if versions:
+        parts.append(f"andi-bench {', '.join(versions)}")
+    return "; ".join([*parts, *ranked_by(table)])
+
+
+def ranked_by(table: Table) -> list[str]:
+    """Say so where something else ranks than what the protocol ranks by."""
+    if table.metric == RANKING:
+        return []
+    return [f"RANKED BY {title_of(table.metric)}, asked for, instead of {title_of(RANKING)}"]
+
+
+def methods_paragraph(table: Table, statistics: TableStatistics) -> str:
+    """Return in a paragraph what was measured, on whom, and how differences were tested.
+
+    Parameters
+    ----------
+    table : Table
+        Of the leaderboard.
+    statistics : TableStatistics
+        The table's.
+    """
+    said = [
+        _whom(table),
+        _pipelines(table),
+        *_figures(table),
+        *_intervals(table),
+        *_tests(statistics.family),
+        *_lesion_free(table),
+        *_references(table),
+        *_seconds(table),
+    ]
+    return " ".join(said)
+
+
+def _whom(table: Table) -> str:
+    protocol = table.protocol
+    ill = sum(volume > 0 for volume in volumes_of(table).values())
+    free = len(volumes_of(table)) - ill
+    count = f"{ill} subjects with a lesion" + (f" and {free} without" if free else "")
+    who = f"{table.title}, split {table.split}" + (f": {count}." if ill or free else ".")
+    grid = f"the {protocol.grid} grid"
+    if protocol.spacing_mm is not None:
+        grid += f" of {_millimetres(protocol.spacing_mm)}"
+    where = "within the brain" if protocol.region == "brain" else f"region {protocol.region}"
+    return f"{who} Anomaly maps were measured on {grid}, {where}."
+
+
+def _pipelines(table: Table) -> str:
+    protocol = table.protocol
+    if len(table.views) == 1:
+        return f"They are {_chain(protocol.chains[0])}."
+    window = f" over {_millimetres(protocol.median_mm)}" if protocol.median_mm else ""
+    if table.view != VALIDATED:
+        return "They are raw." if table.view == RAW else f"They are filtered: a 3-D median{window}."
+    own = [row for row in table.rows if short_pipeline(table, row)]
+    unknown = [row.label for row in own if row.choice.why == "unknown"]
+    how = "whichever had the higher Dice on the validation subjects"
+    if len(unknown) == len(own):
+        how = "filtered here, for no validation Dice is recorded"
+    return f"One row a method, its maps raw or filtered by a 3-D median{window}, {how}."
+
+
+def _chain(name: str) -> str:
+    return "raw" if name == RAW else f"processed by {name}"
+
+
+def _figures(table: Table) -> list[str]:
+    validation = table.protocol.subjects.get("val")
+    people = (
+        f" on {validation} validation subjects" if validation else " on the validation subjects"
+    )
+    found = metric_at(RANKING).metric
+    lines = [
+        f"{title_of(RANKING)}: mean over subjects with a lesion of {found.definition}, at the threshold {RANKING_POINT.name}, frozen{people}."
+    ]
+    lines.append(
+        f"{title_of('ap')}: average precision within each of these subjects, no threshold, mean over them."
+    )
+    if table.metric not in (RANKING, "ap"):
+        lines.append(f"{title_of(table.metric)}: {metric_at(table.metric).metric.definition}")
+    if table.metric != RANKING:
+        lines.append(f"Ranked by {title_of(table.metric)}, which was asked for.")
+    return lines
+
+
+def _intervals(table: Table) -> list[str]:
+    seeds = {len(row.by_seed) for row in table.rows if row.chance and row.by_seed}
+    about = "over subjects and seeds"
+    if seeds == {1}:
+        about = "over subjects, of the one training that each method has"
+    elif 1 in seeds:
+        about = "over subjects and seeds, with one seed over subjects"
+    elif not seeds:
+        about = "over subjects"
+    return [f"In brackets 95 % intervals, {about}."]
+
+
+def _tests(family: Family | None) -> list[str]:
+    if family is None or not family.tests:
+        return []
+    pairs = len(family.tests)
+    corrected = f"corrected over {pairs} pairs (step-down max-T)" if pairs > 1 else "one pair"
+    lines = [
+        f"Methods that share a letter are not told apart, which is no proof that they are equal: differences in {title_of(family.metric)} over "
+        f"{len(family.subjects)} subjects, tested by flips of their signs, 5 %, {corrected}.",
+        "Difference to the best: of the means, in brackets the 95 % interval of that one pair, not corrected.",
+    ]
+    return lines
+
+
+def _lesion_free(table: Table) -> list[str]:
+    if not any(row.values.get(CLEAN) for row in table.rows):
+        return []
+    return [
+        f"Lesion-free: share of the subjects without a lesion in whom nothing is detected at {RANKING_POINT.name}, and the "
+        "volume that is detected in them, mean over all of them."
+    ]
+
+
+def _references(table: Table) -> list[str]:
+    if not table.references:
+        return []
+    computed = {row.label for row in table.references if not row.runs}
+    text = "References are no entrants and in no test"
+    if computed:
+        text += ": 'nothing' detects nothing, 'everything' the whole brain"
+    return [f"{text}."]
+
+
+def _seconds(table: Table) -> list[str]:
+    devices = list(
+        dict.fromkeys(str(row.costs["device"]) for row in table.rows if row.costs.get("device"))
+    )
+    if not any(row.costs.get("seconds_per_volume") is not None for row in table.rows):
+        return []
+    on = f" on {'; '.join(devices)}" if devices else ""
+    return [f"s/volume: seconds to score one volume{on}, without reading and post-processing."]
+
+
+def _millimetres(sizes: tuple[float, ...]) -> str:
+    return "x".join(f"{value:.4g}" for value in sizes) + " mm"
