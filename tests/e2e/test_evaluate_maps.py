@@ -19,6 +19,8 @@ SAME_GRID = [
     "--set",
     "preprocessing.size=40",
     "--set",
+    "preprocessing.field_of_view=null",
+    "--set",
     "evaluation.median=3",
     "--set",
     "evaluation.bootstraps=50",

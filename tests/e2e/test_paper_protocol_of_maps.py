@@ -25,7 +25,7 @@ def test_the_papers_protocol_gives_the_golden_values_and_the_published_files(cli
     write_splits(scans / "splits", {"train": [], "val": [], "test": ["G0", "G1", "G2"]})
     answer = cli(
         f"evaluate --maps {maps} --name golden --dataset folder --data-root {scans} "
-        "--protocol paper --set preprocessing.size=32 --workers 1"
+        "--protocol paper --set preprocessing.size=32 --set preprocessing.field_of_view=null --workers 1"
     )
     assert answer.code == 0, answer.err
     assert "By the paper's protocol" in answer.out

@@ -261,5 +261,5 @@ def test_every_preset_is_in_order_and_that_of_the_paper_published(cls):
     size = quick.preprocessing.size
     config = validated(cls.Config, quick.detector, cls.name)
     shape = cls(config, ImageSpec(NAMES, (size, size))).shape()
-    assert shape.bottleneck == (16, 8, 8)
+    assert shape.bottleneck == (16, 6, 6)
     assert all(field.description for field in cls.Config.model_fields.values())
