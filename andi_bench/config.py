@@ -168,6 +168,10 @@ class MethodEntry(Section):
     year: int | None = None
     family: str = ""
     learns_from: str = ""
+    chance: bool | None = Field(
+        None,
+        description="whether its maps depend on the seed; null: told by what it learns from",
+    )
     windows: dict[str, tuple[float, float]] = Field(
         default_factory=dict, description="threshold sweep of the published configuration"
     )

@@ -111,13 +111,18 @@ class Protocol(Part):
 
 
 class MethodInfo(Part):
-    """What the method is, for the table and its footnotes; ``calibration``: what it settled on validation data."""
+    """What the method is, for the table and its footnotes.
+
+    ``calibration``: what it settled on validation data; ``chance``: whether its maps depend on the seed, None where its file
+    does not say.
+    """
 
     title: str = ""
     paper: str = ""
     year: int | None = None
     family: str = ""
     learns_from: str = ""
+    chance: bool | None = None
     calibration: dict[str, float] = Field(default_factory=dict)
 
 

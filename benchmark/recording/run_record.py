@@ -96,6 +96,7 @@ def _method(method: MethodFacts) -> MethodInfo:
         year=method.entry.year,
         family=method.entry.family,
         learns_from=method.entry.learns_from,
+        chance=method.entry.chance,
         calibration=method.calibration,
     )
 

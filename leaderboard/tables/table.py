@@ -310,10 +310,14 @@ def _by_chance(runs: Sequence[RunRecord], tables: Sequence[SubjectTable], chain:
             for table in tables[1:]
             for found in compared_per_subject()
         )
-    return not all(
-        run.method.learns_from == "nothing" and run.costs.network_calls_per_slice == 0
-        for run in runs
-    )
+    return any(_may_vary(run) for run in runs)
+
+
+def _may_vary(run: RunRecord) -> bool:
+    """Whether another seed may give other maps: as the method's file says, or by what it learns from and applies."""
+    if run.method.chance is not None:
+        return run.method.chance
+    return run.method.learns_from != "nothing" or run.costs.network_calls_per_slice != 0
 
 
 def _figures(

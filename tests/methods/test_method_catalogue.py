@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from andi_bench.config import names_in
+from andi_bench.config import method_entry, names_in
 from andi_bench.errors import UserError
 from methods.base import ImageSpec
 from methods.catalogue import build_detector, detector_class, detector_config, method_locations
@@ -14,6 +14,11 @@ SPEC = ImageSpec(("flair", "t1", "t1ce", "t2"), (32, 32))
 def test_every_configured_method_has_a_class_of_its_name():
     assert sorted(method_locations()) == names_in("methods")
     assert all(detector_class(name).name == name for name in method_locations())
+
+
+def test_voxel_statistics_draw_nothing_and_the_random_map_does():
+    assert method_entry("voxel-statistics").chance is False
+    assert method_entry("random").chance is True
 
 
 def test_a_detector_learns_from_weights_that_its_seed_alone_decides():

@@ -129,6 +129,16 @@ def test_a_method_that_learns_nothing_and_applies_no_network_has_no_seed(make_ru
         assert build_tables([run])[0].rows[0].chance is chance
 
 
+@pytest.mark.parametrize("chance", [True, False])
+def test_what_a_methods_file_says_of_chance_counts_with_one_seed(make_run, records_dir, chance):
+    make_run("plain", {"raw": [0.2, 0.4, 0.3], "median5": [0.1, 0.1, 0.2]})
+    (record,) = find_records(records_dir).records
+    for learns_from in ("nothing", "healthy slices"):
+        method = MethodInfo(learns_from=learns_from, chance=chance)
+        run = record.model_copy(update={"method": method})
+        assert build_tables([run])[0].rows[0].chance is chance
+
+
 def test_value_and_interval_rest_on_the_subjects_that_every_seed_has(tmp_path):
     """HD95 is undefined where nothing was detected, and that differs from seed to seed."""
     write_benchmark(tmp_path, Size(1, 20, 2, 2, 2_000))
