@@ -65,7 +65,12 @@ def write_markdown(comparison: Comparison, path: Path, drawn: Sequence[Path] = (
     return f"{path}, details in {details}"
 
 
-def to_markdown(comparison: Comparison, links: Links | None = None, details: str = "") -> str:
+def to_markdown(
+    comparison: Comparison,
+    links: Links | None = None,
+    details: str = "",
+    head: Sequence[str] = ("# Leaderboard",),
+) -> str:
     """Return the first page: for every data set the result, one row a method, three figures, how it was measured.
 
     Parameters
@@ -76,8 +81,10 @@ def to_markdown(comparison: Comparison, links: Links | None = None, details: str
         For every table what its figures show, and their files (:func:`leaderboard.figures.figure_links`).
     details : str
         The file of :func:`leaderboard.exports.markdown_details.to_details` as seen from the page; "" without one.
+    head : sequence of str
+        Paragraphs on top, Markdown.
     """
-    parts = ["# Leaderboard"]
+    parts = [*head]
     warned_of: set[str] = set()
     shown = comparison.main_tables
     for place, table in enumerate(comparison.tables):

@@ -52,6 +52,7 @@ def to_details(
     links: Sequence[Sequence[tuple[str, str]]] | None = None,
     elsewhere: Sequence[str] = (),
     page: str = "",
+    head: Sequence[str] = ("# Leaderboard: details",),
 ) -> str:
     """Return the details: per table all columns in named groups, both pipelines, tests, thresholds, guards, origins.
 
@@ -66,8 +67,10 @@ def to_details(
         Ends of the names of figures that the first page shows: of tables that stand there they are left out here.
     page : str
         The first page's file, as seen from this one; "" for none.
+    head : sequence of str
+        Paragraphs on top, Markdown.
     """
-    parts = ["# Leaderboard: details"]
+    parts = [*head]
     if page:
         parts.append(f"Of [{escaped(page)}]({quote(page)}).")
     shown = comparison.main_tables

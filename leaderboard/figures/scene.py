@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from leaderboard.figures.style import Looks, short
 from leaderboard.statistics.family import TableStatistics
-from leaderboard.tables.pipelines import FILTERED, RAW, VALIDATED, view_in_words
+from leaderboard.tables.pipelines import VALIDATED, kind_of, view_in_words
 from leaderboard.tables.row import Row
 from leaderboard.tables.table import Table
 
@@ -46,5 +46,4 @@ class Scene:
         pipelines = {row.label: row.chain for row in self.table.rows}
         if len(set(pipelines.values())) == 1:
             return short(label)
-        raw = pipelines[label] == self.table.protocol.chains[0]
-        return f"{short(label)}, {RAW if raw else FILTERED}"
+        return f"{short(label)}, {kind_of(pipelines[label], self.table.protocol)}"

@@ -33,7 +33,6 @@ from leaderboard.publishing.missing import (
 RESULTS = "results"
 """Folder of the published runs in that of the leaderboards, a folder a data set."""
 
-_HEAD, _DETAILS_HEAD = "# Leaderboard\n\n", "# Leaderboard: details\n\n"
 _MADE = (
     "Made from the published runs in `results/` by `make leaderboard-tables`; not written by hand."
 )
@@ -134,9 +133,11 @@ def rebuild(name: str, board: Board, leaderboards: Path) -> Path | None:
     )
     shown = replace(comparison, tables=tables)
     details = page.with_name(f"{name}-details.md")
-    text = to_details(shown, links, FIRST_FIGURES, page=page.name).removeprefix(_DETAILS_HEAD)
-    write_atomically(details, f"# {board.title}: details\n\n{_MADE}\n\n{text}")
-    write_atomically(page, _text(name, board, runs, to_markdown(shown, links, details.name)))
+    head = (f"# {board.title}", *board.preface, _MADE)
+    text = to_markdown(shown, links, details.name, head)
+    of_details = (f"# {board.title}: details", _MADE)
+    write_atomically(details, to_details(shown, links, FIRST_FIGURES, page.name, of_details))
+    write_atomically(page, "\n\n".join([text.rstrip("\n"), *_below(name, board, runs)]) + "\n")
     return page
 
 
@@ -153,17 +154,9 @@ def _in_order(board: Board, comparison: Comparison, leaderboards: Path) -> Compa
     )
 
 
-def _text(
-    name: str,
-    board: Board,
-    runs: PublishedRuns,
-    body: str,
-) -> str:
+def _below(name: str, board: Board, runs: PublishedRuns) -> list[str]:
+    """Return what stands below the tables: costs, runs that are missing, and the leaderboard's own last paragraphs."""
     parts = [
-        f"# {board.title}",
-        *board.preface,
-        _MADE,
-        body.removeprefix(_HEAD).rstrip("\n"),
         "## What it costs",
         plain_table(BUDGET_HEADS, budget_cells(runs.records), BUDGET_NUMBERS),
         " ".join([BUDGET_NOTE, *budget_sentences(board, runs.records)]),
@@ -175,4 +168,4 @@ def _text(
             f"{len(runs.missing)} of {len(runs.expected)}; `python -m benchmark leaderboard {name}` makes them.",
             plain_table(MISSING_HEADS, cells, ("Dice",)),
         ]
-    return "\n\n".join([*parts, *board.closing]) + "\n"
+    return [*parts, *board.closing]

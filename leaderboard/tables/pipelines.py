@@ -88,6 +88,11 @@ def chain_of(view: View, choice: Choice, protocol: Protocol) -> str:
     return protocol.chains[0 if view == RAW else -1]
 
 
+def kind_of(chain: str, protocol: Protocol) -> View:
+    """Return what a pipeline is: :data:`RAW` or :data:`FILTERED`."""
+    return RAW if chain == protocol.chains[0] else FILTERED
+
+
 def view_in_words(view: View, protocol: Protocol) -> str:
     """Return which rows a view shows: ``raw maps``, say."""
     if len(protocol.chains) == 1:

@@ -16,7 +16,7 @@ from leaderboard.statistics.family import TableStatistics
 from leaderboard.statistics.pair_tests import Key
 from leaderboard.tables.cells import DASH, limits_of, number, signed, significant
 from leaderboard.tables.parts import size_of
-from leaderboard.tables.pipelines import FILTERED, RAW, VALIDATED
+from leaderboard.tables.pipelines import VALIDATED, kind_of
 from leaderboard.tables.references import FAMILY
 from leaderboard.tables.row import Row
 from leaderboard.tables.seeds import Estimate
@@ -159,7 +159,7 @@ def short_pipeline(table: Table, row: Row) -> str:
     """Return ``raw`` or ``filtered`` where a table has rows of both kinds; "" elsewhere."""
     if table.view != VALIDATED or len(table.views) == 1 or not row.chain:
         return ""
-    return RAW if row.chain == table.protocol.chains[0] else FILTERED
+    return kind_of(row.chain, table.protocol)
 
 
 def _figure(table: Table, key: str) -> MainColumn:
