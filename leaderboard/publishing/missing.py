@@ -51,7 +51,7 @@ class Expected:
 def expected_runs(board: Board, records: Sequence[RunRecord], results: Path) -> list[Expected]:
     """Return every run of a leaderboard in the order in which they are run: by seed, by method, by data set.
 
-    A method that learns nothing has the first seed alone: another would give the same maps.
+    A method without chance has the first seed alone: another would give the same maps.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def expected_runs(board: Board, records: Sequence[RunRecord], results: Path) -> 
         Expected(data, method, seed, reason(data, method, seed))
         for seed in board.seeds
         for method in board.methods
-        if seed == board.seeds[0] or _learns(method)
+        if seed == board.seeds[0] or _may_vary(method)
         for data in board.data
     ]
 
@@ -159,9 +159,12 @@ def missing_cells(missing: Iterable[Expected], preset: str) -> list[list[str]]:
     ]
 
 
-def _learns(method: str) -> bool:
+def _may_vary(method: str) -> bool:
+    """Whether another seed may give other maps: as the method's file says, or by what it learns from."""
     entry = method_entry(method)
-    return entry is None or entry.learns_from != "nothing"
+    if entry is None or entry.chance is None:
+        return entry is None or entry.learns_from != "nothing"
+    return entry.chance
 
 
 def _key(method: str, seed: int, preset: str) -> str:

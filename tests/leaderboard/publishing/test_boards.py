@@ -92,6 +92,14 @@ def test_runs_are_expected_seed_by_seed_and_once_of_what_learns_nothing(board, t
     assert {run.reason for run in found} == {"not run yet"}
 
 
+def test_what_learns_without_chance_is_expected_once_and_what_is_drawn_with_every_seed(
+    board, tmp_path
+):
+    own = board.model_copy(update={"methods": ("voxel-statistics", "random", "thresholding", "ae")})
+    found = expected_runs(own, [], tmp_path)
+    assert {run.method for run in found if run.seed == 1} == {"random", "ae"}
+
+
 def test_the_page_has_a_row_of_dashes_with_the_reason_for_each_method_that_is_missing(
     board, put, tmp_path
 ):
