@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from benchmark.run.data import RunData
 from benchmark.run.identity import Evaluated
 from benchmark.run.request import Outcome
 from benchmark.run.source import MapSource, view_folder, view_store
+from benchmark.run.time_left import MEASURING
 from benchmark.scoring.map_store import MapStore
 from benchmark.scoring.native_truth import TruthStore
 
@@ -74,9 +76,11 @@ class Run:
             return Outcome(existing, source.export, reused=True)
         facts = self._facts(info, data, subjects, same, named.names.files)
         maps = named.store
+        begun = time.monotonic()
         results = self._measured(facts, maps, truths)
         views = view_store(request, data, source.config, subjects.known)
         kept = Kept(maps, views)
+        facts = replace(facts, seconds={MEASURING: round(time.monotonic() - begun, 1)})
         return Outcome(leave_record(request.workspace.records, facts, results, kept), source.export)
 
     def _compare_states(self, info: RunInfo, place: str, found: RunRecord | None) -> None:
