@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -104,8 +104,6 @@ class RunFacts:
         What a reader must know.
     unfrozen : str or None
         Why there is nothing to freeze thresholds on, where that is not for lack of labelled validation subjects.
-    seconds : mapping of str to float
-        What stages took that are no cost of the method; the time left of later runs follows from it.
     """
 
     info: RunInfo
@@ -117,7 +115,6 @@ class RunFacts:
     costs: Costs
     notes: tuple[str, ...] = ()
     unfrozen: str | None = None
-    seconds: Mapping[str, float] = field(default_factory=dict)
 
     def resolved_config(self) -> dict[str, Any]:
         """Return the configuration as it was used, every default filled in; fit for ``--config``."""

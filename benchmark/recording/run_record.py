@@ -58,11 +58,7 @@ def run_record(facts: RunFacts, results: Results) -> RunRecord:
         costs=facts.costs.model_copy(update=result.costs),
         training=facts.learning.report,
         config=facts.resolved_config(),
-        provenance={
-            **provenance(),
-            "data": facts.cohorts.place,
-            **({"seconds": dict(facts.seconds)} if facts.seconds else {}),
-        },
+        provenance={**provenance(), "data": facts.cohorts.place},
         notes=(*result.notes, *shared),
         unranked=result.unranked,
     )

@@ -12,13 +12,12 @@ from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.names import folder_word
 from andi_bench.records.schema import RunRecord
-from andi_bench.records.search import find_records
 from benchmark.evaluation.protocol import VERSION
 from benchmark.run.detector_source import DetectorSource
 from benchmark.run.request import Outcome, RunRequest
 from benchmark.run.stages import Run
 from benchmark.run.summary import summarise
-from benchmark.run.time_left import Planned, TimeLeft
+from benchmark.run.time_left import SHORT, Planned, TimeLeft, records_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def run_plan(plan: RunPlan, *, as_json: bool) -> None:
     while runs:
         source, required = runs.pop(0)  # a finished run gives its network and its data back
         key = f"{source.request.method}, seed {source.request.seed}"
-        if len(left.runs) > 1 or left.seconds():
+        if len(left.runs) > 1 or (left.seconds() or 0.0) >= SHORT:
             console.note(f"next          {key} ({left.in_words()})")
         begun = time.monotonic()
         left.begin()
@@ -88,8 +87,7 @@ def run_plan(plan: RunPlan, *, as_json: bool) -> None:
 def _time_left(plan: RunPlan, sources: Sequence[DetectorSource]) -> TimeLeft:
     """Return what the workspace's records say of the runs to come."""
     request = plan.request
-    folder = request.workspace.records
-    known = find_records(folder).records if folder.is_dir() else []
+    known = records_of(request.workspace)
     here = [
         run for run in known if run.run.split == request.split and run.protocol.version == VERSION
     ]

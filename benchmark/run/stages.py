@@ -11,6 +11,7 @@ from andi_bench.console import Console
 from andi_bench.records.schema import IDENTITY, RunInfo, RunRecord
 from andi_bench.records.states import confirm, earlier_of, runs_like, superseded
 from andi_bench.records.store import find_run
+from andi_bench.records.times import MEASURING, SCORING, write_times
 from benchmark.evaluation.measurement import Loader
 from benchmark.evaluation.native_grid import NativeLoader
 from benchmark.evaluation.paper_protocol import paper_run
@@ -23,7 +24,6 @@ from benchmark.run.data import RunData
 from benchmark.run.identity import Evaluated
 from benchmark.run.request import Outcome
 from benchmark.run.source import MapSource, view_folder, view_store
-from benchmark.run.time_left import MEASURING
 from benchmark.scoring.map_store import MapStore
 from benchmark.scoring.native_truth import TruthStore
 
@@ -67,7 +67,9 @@ class Run:
         if existing is not None and source.export is None:
             return Outcome(existing, None, reused=True)
         with source.alone(named.folder):
+            begun = time.monotonic()
             source.bring(data, subjects, named, finished=existing is not None)
+            scored = time.monotonic()
             # what is measured already needs no masks: the scans stay closed
             truths = self._truths(data, subjects) if existing is None else None
         if not source.writes or not subjects.known:
@@ -76,12 +78,12 @@ class Run:
             return Outcome(existing, source.export, reused=True)
         facts = self._facts(info, data, subjects, same, named.names.files)
         maps = named.store
-        begun = time.monotonic()
         results = self._measured(facts, maps, truths)
         views = view_store(request, data, source.config, subjects.known)
         kept = Kept(maps, views)
-        facts = replace(facts, seconds={MEASURING: round(time.monotonic() - begun, 1)})
-        return Outcome(leave_record(request.workspace.records, facts, results, kept), source.export)
+        record = leave_record(request.workspace.records, facts, results, kept)
+        write_times(record, {SCORING: scored - begun, MEASURING: time.monotonic() - scored})
+        return Outcome(record, source.export)
 
     def _compare_states(self, info: RunInfo, place: str, found: RunRecord | None) -> None:
         """Say which records are of earlier data; make one that is of today's data stand before newer ones."""

@@ -9,9 +9,14 @@ from dataclasses import dataclass
 
 from andi_bench.console import in_words
 from andi_bench.records.schema import RunRecord
+from andi_bench.records.search import find_records
+from andi_bench.records.times import MEASURING, SCORING, read_times
+from andi_bench.workspace import Workspace
 
-MEASURING = "measuring"
-"""Key of a record's ``provenance.seconds``: what evaluation, figures and previews took, a cost of no method."""
+USUAL = 2.0
+"""Seconds a volume to read, filter, measure and draw, where no record says; on small grids and two cores."""
+SHORT = 5.0
+"""Seconds: of less nothing is said."""
 
 
 @dataclass(frozen=True)
@@ -49,18 +54,36 @@ class TimeLeft:
         Runs that were made.
     preset : str
         Of all these runs: others tell nothing of them.
+    scores : bool
+        Whether they are scored and measured too, or trained alone.
     """
 
-    def __init__(self, runs: Iterable[Planned], known: Iterable[RunRecord], preset: str) -> None:
+    def __init__(
+        self,
+        runs: Iterable[Planned],
+        known: Iterable[RunRecord],
+        preset: str,
+        *,
+        scores: bool = True,
+    ) -> None:
         self.runs = list(runs)
+        self._scores = scores
         own = [run for run in known if run.run.preset == preset]
         self._trained = {(run.run.method, run.run.seed) for run in own}
         self._took: dict[tuple[str, str, bool], float] = {}
         self._training = _means((run.run.method, run.costs.training_seconds) for run in own)
         self._volume = _means((run.run.method, run.costs.seconds_per_volume) for run in own)
         self._volumes = {run.run.dataset: _volumes(run) for run in own}
-        per_volume = _means(("", _measuring(run) / _volumes(run)) for run in own if _measuring(run))
-        self._measuring = per_volume.get("", 0.0)
+        times = [(run, read_times(run.folder)) for run in own]
+        shares = [found[MEASURING] / _volumes(run) for run, found in times if MEASURING in found]
+        self._beside = statistics.fmean(shares) if shares else USUAL
+        for run, found in times:
+            paced = found.get(SCORING, 0.0) / _volumes(
+                run
+            )  # reading among it; little where maps were kept
+            method = run.run.method
+            if method in self._volume:
+                self._volume[method] = max(self._volume[method], paced)
         self._begun = time.monotonic()
 
     def begin(self) -> None:
@@ -84,7 +107,7 @@ class TimeLeft:
         """Return how many runs are left, and how long they will take."""
         number = f"{len(self.runs)} run{'s' if len(self.runs) != 1 else ''} left"
         seconds = self.seconds()
-        return f"{number}, some {in_words(seconds)}" if seconds is not None else number
+        return number if seconds is None or seconds < SHORT else f"{number}, some {_some(seconds)}"
 
     def outlook(self, stage: float) -> str:
         """Return how long the whole command still takes, beside a stage's own time left; "" where nothing is known.
@@ -97,8 +120,9 @@ class TimeLeft:
         each = self._each()
         if not each:
             return ""
-        here = max(each[0] - (time.monotonic() - self._begun), stage)
-        return f"all of it: some {in_words(here + sum(each[1:]))} left"
+        here = max(each[0] - (time.monotonic() - self._begun), stage, 0.0)
+        whole = here + sum(each[1:])
+        return f"all of it: some {_some(whole)} left" if whole >= SHORT else ""
 
     def _each(self) -> list[float] | None:
         trained, found = set(self._trained), []
@@ -124,17 +148,23 @@ class TimeLeft:
         if volumes is None and self._volumes:
             volumes = max(self._volumes.values())
         training_seconds = self._training.get(run.method, 0.0) if trains else 0.0
-        return training_seconds + (scoring + self._measuring) * (volumes or 0)
+        if not self._scores:
+            return training_seconds
+        return training_seconds + (scoring + self._beside) * (volumes or 0)
+
+
+def records_of(workspace: Workspace) -> list[RunRecord]:
+    """Return the runs that a workspace holds."""
+    return find_records(workspace.records).records if workspace.records.is_dir() else []
 
 
 def _volumes(run: RunRecord) -> int:
     return max(1, sum(run.protocol.subjects.values()))
 
 
-def _measuring(run: RunRecord) -> float:
-    found = run.provenance.get("seconds")
-    seconds = found.get(MEASURING) if isinstance(found, dict) else None
-    return float(seconds) if isinstance(seconds, int | float) else 0.0
+def _some(seconds: float) -> str:
+    """Return an estimate in words: two digits, for it is no more exact."""
+    return in_words(float(f"{seconds:.2g}"))
 
 
 def _means(values: Iterable[tuple[str, float | None]]) -> dict[str, float]:

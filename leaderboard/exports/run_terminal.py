@@ -48,6 +48,7 @@ _FILES = {
     "histograms.npz": "scores",
     "config.yaml": "run --config makes the run again",
     "loss.csv": "training",
+    "times.json": "what scoring and measuring took",
 }
 """What a record's folder holds beside figures and previews."""
 
