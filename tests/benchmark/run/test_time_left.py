@@ -4,7 +4,7 @@ import pytest
 
 from andi_bench.console import Console
 from andi_bench.records.schema import Costs, Protocol, RunInfo, RunRecord
-from andi_bench.records.times import MEASURING, SCORING, TIMES, read_times, write_times
+from andi_bench.records.times import MEASURING, SCORING, write_times
 from benchmark.run import time_left
 from benchmark.run.time_left import USUAL, Planned, TimeLeft
 
@@ -69,14 +69,6 @@ def test_the_whole_command_counts_down_and_is_never_less_than_its_stage(clock, t
     left.finish(15.0, True)
     clock[0] = 29.0
     assert left.outlook(0.0) == ""  # of seconds nothing is said
-
-
-def test_a_file_of_times_that_is_damaged_says_nothing(tmp_path):
-    write_times(tmp_path, {SCORING: 1.25})
-    assert read_times(tmp_path) == {SCORING: 1.2}
-    for text in ("{", "[]", '{"scoring": "long"}'):
-        (tmp_path / TIMES).write_text(text)
-        assert read_times(tmp_path) == {}
 
 
 def test_it_stands_beside_every_stage_s_own_time(capsys):
