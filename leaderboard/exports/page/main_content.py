@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from leaderboard.exports.page.in_short import in_short, memory_text
 from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.table import Table
-from leaderboard.words.in_short import in_short, memory_text
 from leaderboard.words.main_table import BEST, Figure, main_columns
 from leaderboard.words.methods_text import dated, methods_paragraph
 from leaderboard.words.run_facts import plain

@@ -6,8 +6,8 @@ import pytest
 from support.synthetic_records import Size, write_benchmark
 
 from leaderboard.compare import compare
-from leaderboard.words import in_short as words
-from leaderboard.words.in_short import in_short, memory_text
+from leaderboard.exports.page import in_short as words
+from leaderboard.exports.page.in_short import in_short, memory_text
 from leaderboard.words.main_table import FALSE_ML
 
 SIZE = Size(methods=4, subjects=45, seeds=1, validation=4, voxels=600)
