@@ -15,6 +15,8 @@ from leaderboard.words.main_table import FALSE_ML, figure_of
 
 SIMPLE = "thresholding"
 """The method that every other one has to be worth more than: bright voxels are called abnormal."""
+SIMULATED = "phantom"
+"""What titles of simulated data begin with."""
 _NAMED = 8
 """More methods than these are counted, not named."""
 
@@ -43,6 +45,8 @@ def _whom(table: Table) -> str:
     counted = (
         f"{ill} subjects with a lesion, {len(volumes) - ill} without" if volumes else "Unknown"
     )
+    if table.title.lower().startswith(SIMULATED):
+        counted = f"Simulated brains, no patients: {counted}"
     validation = table.protocol.subjects.get("val")
     if not validation:
         return f"{counted}. No validation subjects: no threshold was frozen on others."

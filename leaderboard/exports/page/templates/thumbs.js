@@ -23,7 +23,7 @@
 
   const watcher = new IntersectionObserver((entries) => {
     for (const entry of entries) if (entry.isIntersecting) { watcher.unobserve(entry.target); entry.target.drawNow(); }
-  }, { rootMargin: "200px" });
+  }, { rootMargin: "1500px" });
 
   function thumb(row, index, one) {
     const subject = bench.table().subjects[one.subject];

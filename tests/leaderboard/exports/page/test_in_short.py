@@ -59,7 +59,8 @@ def test_what_was_not_measured_is_said_to_be_so(make_run, records_dir):
     make_run("andi", 0.5, costs={"device": ""})
     comparison = compare(records_dir)
     (table,), (statistics,) = comparison.tables, comparison.statistics
-    _, against, alarms, costs = (answer for _, answer in in_short(table, statistics))
+    whom, against, alarms, costs = (answer for _, answer in in_short(table, statistics))
+    assert whom.startswith("Simulated brains, no patients: ")
     assert against.startswith("Unknown")
     assert alarms == "Not measured: no subject without a lesion."
     assert costs == "Not recorded."
