@@ -26,6 +26,7 @@ from andi_bench.training_config import TrainingConfig as TrainingConfig
 M = TypeVar("M", bound=BaseModel)
 
 SECTIONS = ("preprocessing", "detector", "training", "scoring", "evaluation")
+_LENGTHS = ("steps", "epochs", "minutes")
 
 
 class ScoringConfig(Section):
@@ -363,11 +364,28 @@ def load_run_config(
     UserError
         For an unknown preset or key, or a value out of bounds.
     """
+    where = f"configuration of '{method}' (preset {preset})"
+    return validated(RunConfig, merge(_of_preset(preset, entry), *overrides), where)
+
+
+def _of_preset(preset: str, entry: MethodEntry | None) -> dict[str, Any]:
+    """Return what a preset and a method's file say together.
+
+    A preset that ``extends`` another takes what that one gives the method, its training ``longer`` times as long, and
+    puts its own keys on top: so a method that is tuned for one is tuned for both.
+    """
     path = package_data("configs") / "presets" / f"{preset}.yaml"
     if not path.is_file():
         raise unknown_name("preset", preset, names_in("presets"))
-    layers: list[dict[str, Any]] = [read_yaml(path)]
-    if entry is not None:
-        layers += [entry.defaults, entry.presets.get(preset, {})]
-    where = f"configuration of '{method}' (preset {preset})"
-    return validated(RunConfig, merge(*layers, *overrides), where)
+    own = read_yaml(path)
+    base, longer = own.pop("extends", None), own.pop("longer", 1)
+    defaults, methods_own = (entry.defaults, entry.presets.get(preset, {})) if entry else ({}, {})
+    if base is None:
+        return merge(own, defaults, methods_own)
+    found = _of_preset(base, entry)
+    training = {
+        key: longer * value
+        for key, value in found.get("training", {}).items()
+        if key in _LENGTHS and value is not None
+    }
+    return merge(found, {"training": training}, own, methods_own)

@@ -42,9 +42,11 @@ def cli(capsys, monkeypatch, tmp_path):
     from andi_bench import registry
     from benchmark.door import main
     from benchmark.recording import record_folder
+    from datasets.scans import bias_field
 
-    # Drawing takes most of a small run's time; one subject shows that figures come.
+    # Drawing and N4 take most of a small run's time: one subject shows that figures come, few iterations that a field does.
     monkeypatch.setattr(record_folder, "FIGURE_SUBJECTS", 1)
+    monkeypatch.setattr(bias_field, "ITERATIONS", (2, 2, 2))
     monkeypatch.setenv("ANDI_BENCH_WORKSPACE", str(tmp_path / "workspace"))
     for variable in ("ANDI_BENCH_FOLDER", "ANDI_BENCH_BRATS21", "ANDI_BENCH_SHIFTS"):
         monkeypatch.delenv(variable, raising=False)

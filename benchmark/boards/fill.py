@@ -162,7 +162,7 @@ def _request(run: Expected, board: Board, place: Place) -> RunRequest:
         preset=board.preset,
         seed=run.seed,
         splits=Path(data.splits) if data.splits is not None else None,
-        overrides=[board.settings, data.settings],
+        overrides=board.layers(data, run.method),
         device=place.device,
         workers=place.workers,
     )

@@ -28,6 +28,9 @@ class BoardData(Section):
     settings: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="further settings of its runs, by section"
     )
+    method_settings: dict[str, dict[str, dict[str, Any]]] = Field(
+        default_factory=dict, description="further settings of one method's runs, by method"
+    )
     whole: int | None = Field(
         None, description="volumes that a run of the whole data set scores; null: these are whole"
     )
@@ -63,6 +66,10 @@ class Board(Section):
     settings: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="further settings of all runs, by section"
     )
+
+    def layers(self, data: BoardData, method: str) -> list[dict[str, Any]]:
+        """Return what is laid over the preset for a method's runs on one of the data sets, weakest first."""
+        return [self.settings, data.settings, data.method_settings.get(method, {})]
 
 
 def board_names() -> list[str]:

@@ -105,6 +105,32 @@ def test_every_shipped_method_resolves_under_every_preset(name, preset):
     assert cls.name == name
 
 
+@pytest.mark.parametrize("name", config.names_in("methods"))
+def test_standard_is_quick_with_four_times_its_training(name):
+    entry = config.method_entry(name)
+    quick = config.load_run_config(entry, "quick", [], name).model_dump()
+    standard = config.load_run_config(entry, "standard", [], name).model_dump()
+    assert standard["training"].pop("steps") == 4 * quick["training"].pop("steps")
+    assert standard == quick
+
+
+def test_what_a_method_says_of_a_preset_that_extends_another_comes_last():
+    entry = config.MethodEntry.model_validate(
+        {
+            "class": "a.b:C",
+            "presets": {
+                "quick": {"training": {"steps": 20}},
+                "standard": {"training": {"steps": 30}},
+            },
+        }
+    )
+    assert config.load_run_config(entry, "standard", [], "c").training.steps == 30
+    assert (
+        config.load_run_config(entry, "standard", [{"training": {"steps": 7}}], "c").training.steps
+        == 7
+    )
+
+
 @pytest.mark.parametrize("name", config.names_in("datasets"))
 def test_every_shipped_dataset_file_is_valid(name):
     entry = config.dataset_entry(name)

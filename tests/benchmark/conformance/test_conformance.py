@@ -72,6 +72,7 @@ def alone(names=CHECKS):
     return [name for name in names if name != "two processes"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["thresholding", "voxel-statistics"])
 def test_the_baselines_conform(method, data):
     outcomes = run_suite(method, checks=alone(), data=data)

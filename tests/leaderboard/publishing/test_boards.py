@@ -241,6 +241,21 @@ def test_a_run_of_former_settings_is_to_be_made_again_and_stands_until_then(boar
     }
 
 
+def test_what_a_leaderboard_says_of_one_method_on_one_data_set_comes_last(board, put):
+    told = {"vae": {"training": {"steps": 9}}}
+    data = board.data[0].model_copy(update={"method_settings": told})
+    mine = put("vae", 0.5, config=settings_of("vae", training={"steps": 9}), training={"steps": 1})
+    assert former_settings(board, data, read_record(mine)) == ""
+    assert "training.steps = 9" in former_settings(board, board.data[0], read_record(mine))
+    assert (
+        load_run_config(
+            method_entry("vae"), "quick", board.layers(data, "vae"), "vae"
+        ).training.steps
+        == 9
+    )
+    assert board.layers(data, "ae")[-1] == {}
+
+
 def test_settings_that_are_no_more_are_former_ones(board, put):
     folder = put("ae", 0.5, config={"preprocessing": {"wavelets": 3}})
     reason = former_settings(board, board.data[0], read_record(folder))
