@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from andi_bench.metrics.points import RANKING_POINT, UPPER_BOUND
-from andi_bench.records.previews import FOLDER, choose, make_preview, write_preview
+from andi_bench.records.previews import FOLDER, choose, make_preview, reduced_levels, write_preview
 from andi_bench.records.store import write_record
 from benchmark.recording.facts import RunFacts
 from benchmark.recording.montage import montage
@@ -122,8 +122,14 @@ def _previewed(facts: RunFacts, results: Results) -> list[str]:
 def _preview(path: Path, subject: str, results: Results, kept: Kept) -> None:
     scored = kept.maps.load(subject)
     result = results.working
+    view = kept.views.load(subject)
+    first, *others = view.modalities
     preview = make_preview(
-        kept.views.load(subject).reduced,
+        {first: view.reduced}
+        | {
+            name: reduced_levels(image, view.box, scored.brain)
+            for name, image in zip(others, view.images[1:], strict=True)
+        },
         scored.brain,
         scored.lesion if scored.lesion is not None else np.zeros_like(scored.brain),
         {

@@ -70,7 +70,7 @@ _ENTRIES = (
         curves.froc,
         curves.froc_says,
     ),
-    Drawing("dice-subjects", "Every subject", subjects.strip_and_box, subjects.SAYS),
+    Drawing("dice-subjects", "Every subject", subjects.strip_and_box, subjects.says),
     Drawing("lesion-size", "Dice and lesion volume", lesion_size.by_lesion_size, lesion_size.SAYS),
     Drawing(
         "thresholds",
@@ -134,6 +134,8 @@ def write_figures(
                     written += save(figure, folder / f"{stem}-{drawing.name}", kinds)
         for crossed in comparison.crossed:
             figure = transfer.trained_and_tested(crossed)
+            if figure is None:
+                continue
             captioned(figure, transfer.SHOWS, transfer.caption(crossed))
             written += save(figure, folder / _crossed_stem(crossed), kinds)
     return written

@@ -30,11 +30,13 @@ Pair = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 def by_lesion_size(scene: Scene) -> Figure | None:
-    """Draw Dice against the lesion volume on a logarithmic axis, a panel a method."""
+    """Draw Dice against the lesion volume on a logarithmic axis, a panel a method; None where there are too few subjects."""
     found = [(row, pair) for row in scene.rows if len((pair := _values(row))[0])]
     if not found:
         return None
     lines = [smooth_line(np.log10(pair[0]), pair[1]) for _, pair in found]
+    if all(line is None for line in lines):
+        return None  # a few points show nothing
     across = min(3 if len(found) in (5, 6, 9) else _ACROSS, len(found))
     highest = max(float(dice.max()) for _, (_, dice) in found)
     down = -(-len(found) // across)

@@ -131,7 +131,9 @@ def plain_numbers(axis: Axis) -> None:
     parts = (1,) if decades > 2.2 else (1, 3) if decades > 1.2 else (1, 2, 5)
     first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
     marks = [float(f"{part}e{power}") for power in range(first, last + 1) for part in parts]
-    axis.set_major_locator(FixedLocator([mark for mark in marks if low <= mark <= high]))
+    inside = [mark for mark in marks if low <= mark <= high]
+    few = [float(f"{mark:.1g}") for mark in np.geomspace(low, high, 4)[1:3]]
+    axis.set_major_locator(FixedLocator(inside if len(inside) > 1 else few))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_locator(NullLocator())
 

@@ -20,10 +20,18 @@ FALSE_ML = f"false_positive_ml_lesion_free@{RANKING_POINT.name}"
 _LEAST_ML = 0.01
 """Less is drawn as if the axis were linear: 0 has a place on it."""
 
-SAYS = (
-    "A point a subject, mean over seeds; box: quartiles, line: median, whiskers: 5 % and 95 %, diamond: mean. Subjects without a lesion have a "
-    f"column of their own: what is detected in them at {RANKING_POINT.name}, on a logarithmic axis"
-)
+
+def says(scene: Scene) -> str:
+    """Return how to read :func:`strip_and_box`."""
+    text = "A point a subject, mean over seeds; box: quartiles, line: median, whiskers: 5 % and 95 %, diamond: mean"
+    if any(row.values.get(FALSE_ML) for row in scene.rows):
+        text += (
+            ". Subjects without a lesion have a column of their own: what is detected in them at "
+            f"{RANKING_POINT.name}, on a logarithmic axis"
+        )
+    return text
+
+
 _LINE = {"color": "#333333", "lw": 0.7}
 _BOX: dict[str, Any] = {
     "orientation": "horizontal",

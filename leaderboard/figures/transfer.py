@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 SHOWS = "Trained on one data set, tested on another"
 
 
-def trained_and_tested(crossed: CrossTable) -> Figure:
-    """Draw Dice of every training on every data set, a line for each threshold's origin; the fuller a cell, the higher."""
+def trained_and_tested(crossed: CrossTable) -> Figure | None:
+    """Draw Dice of every training on every data set, a line for each threshold's origin; the fuller a cell, the higher.
+
+    None where no training has a Dice on two data sets.
+    """
     lines = _lines(crossed)
+    if not any(sum(cell.value is not None for cell in line.cells) > 1 for line in lines):
+        return None
     figure, (axis,) = panels(1, 0.75 + 0.21 * len(lines), width=PAGE)
     values = np.array(
         [[np.nan if cell.value is None else cell.value for cell in line.cells] for line in lines]

@@ -22,5 +22,5 @@ def leave_previews(record: Path, subjects: list[str], threshold: float = 1.5) ->
     chains = read_record(record).protocol.chains
     maps, thresholds = dict.fromkeys(chains, scores), {chain: [threshold] for chain in chains}
     for name in subjects:
-        shown = make_preview(scan, brain, lesion, maps, thresholds, (2.0, 2.0, 2.0))
+        shown = make_preview({"flair": scan}, brain, lesion, maps, thresholds, (2.0, 2.0, 2.0))
         write_preview(record / FOLDER / f"{name}.npz", shown)

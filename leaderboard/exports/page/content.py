@@ -280,6 +280,7 @@ def _sites(runs: Sequence[RunRecord]) -> dict[str, str]:
 def _run(run: RunRecord) -> dict[str, Any]:
     return {
         "folder": plain(run.run.folder_name),
+        "dataset": plain(run.run.dataset),
         "label": plain(run.run.label),
         "seed": run.run.seed,
         "facts": facts_of(run),

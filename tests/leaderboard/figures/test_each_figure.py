@@ -1,6 +1,7 @@
 """What each figure draws: the numbers of the tables, and nothing where a table has nothing to show."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -104,6 +105,23 @@ def test_a_method_has_a_panel_in_which_it_alone_has_colour_and_points(scene):
         colors = [line.get_color() for line in axis.get_lines()]
         assert colors == ["#BBBBBB"] * 2 + [scene.looks.color(row.label)]
         assert axis.get_xscale() == "log"
+
+
+def test_of_four_subjects_no_dependence_on_volume_is_drawn(records):
+    scene = scene_of(compare(records))
+    few = {name for name, ml in scene.volumes.items() if ml > 0}
+    few = set(sorted(few)[:4])
+    rows = [
+        replace(
+            row,
+            values={
+                key: {n: v for n, v in found.items() if n in few}
+                for key, found in row.values.items()
+            },
+        )
+        for row in scene.rows
+    ]
+    assert by_lesion_size(replace(scene, table=replace(scene.table, rows=tuple(rows)))) is None
 
 
 def test_frozen_threshold_and_the_best_one_are_joined_and_rates_stand_where_they_came_out(scene):

@@ -63,6 +63,13 @@ def test_a_training_is_a_line_and_a_data_set_a_column(make_run, records_dir, tmp
     assert "2 methods" in caption
 
 
+def test_trainings_that_were_measured_on_one_data_set_alone_are_not_drawn(make_run, records_dir):
+    make_run("a", 0.4, dataset="one")
+    make_run("a", None, dataset="two", unranked="not measured")
+    drawn = [trained_and_tested(crossed) for crossed in compare(records_dir).crossed]
+    assert [figure for figure in drawn if figure is not None] == []
+
+
 def test_names_cover_neither_points_nor_each_other():
     figure, (axis,) = panels(1, 2.5)
     points = [(1.0, 0.5), (1.1, 0.5), (1.2, 0.52), (8.0, 0.5)]

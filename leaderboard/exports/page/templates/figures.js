@@ -4,7 +4,9 @@
   const { state } = bench;
   const [RANKING, BOUND] = [bench.content.ranking_point, bench.content.upper_bound];
   const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star", "hexagon", "pentagon", "bowtie", "hourglass"];
-  const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
+  const COLORS = 7;
+  const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
+  const FEW = 8; // curves that bear their names
   const CONFIG = { responsive: true, displaylogo: false, displayModeBar: false, showTips: false, plotlyServerURL: "" };
 
   // plotly reads markup in labels: what comes from a record is made plain
@@ -15,10 +17,12 @@
   const label = (row) => safe(`${cut(row.label, Math.max(8, (narrow() ? 22 : 36) - row.chain.length))}, ${cut(row.chain, 24)}`);
 
   const methodOf = (row) => bench.table().methods.indexOf(row.label);
-  const color = (row) => bench.theme.color(`--c${methodOf(row) % 7}`);
+  // colour and dash, and colour and mark, are a method's own: 42 of the one, 84 of the other
+  bench.looksOf = (place) => ({ color: place % COLORS, dash: DASHES[Math.floor(place / COLORS) % DASHES.length], symbol: SYMBOLS[place % SYMBOLS.length] });
+  const color = (row) => bench.theme.color(`--c${bench.looksOf(methodOf(row)).color}`);
   const isRaw = (row) => row.chain === bench.table().chains[0] && bench.table().chains.length > 1;
-  const symbol = (row) => SYMBOLS[methodOf(row) % SYMBOLS.length] + (isRaw(row) ? "-open" : "");
-  const dash = (row) => DASHES[(Math.floor(methodOf(row) / 7) * 2 + (isRaw(row) ? 2 : 0)) % DASHES.length];
+  const symbol = (row) => bench.looksOf(methodOf(row)).symbol + (isRaw(row) ? "-open" : "");
+  const dash = (row) => bench.looksOf(methodOf(row)).dash;
   const dice = (row) => row.estimates[`dice@${state.point}`] || [null, null, null, null];
 
   function layout(changes) {
@@ -54,6 +58,28 @@
   }
   const tall = (rows, each, least) => Math.max(least, 80 + each * rows.length);
   const lesionOf = (s) => { const ml = bench.table().lesion_ml[s]; return ml === null ? "" : ml === 0 ? "<br>no lesion" : `<br>lesion ${bench.number(ml, 2)} ml`; };
+  // Names on the curves themselves, each where it is farthest from the others and from the names before it.
+  function onCurves(curves, [wide, high]) {
+    const placed = [];
+    return curves.map(({ row, curve }, own) => {
+      const text = cut(row.label, 18);
+      const half = (4 * text.length) / wide;
+      let best = null;
+      for (let x = half + 0.02; x < 0.99 - half; x += 0.02) {
+        const y = bench.precisionAt(curve, x);
+        if (y === null) continue;
+        let free = 1;
+        for (const at of [x - half, x, x + half]) {
+          curves.forEach((other, k) => { const there = k === own ? null : bench.precisionAt(other.curve, at); if (there !== null) free = Math.min(free, Math.abs(there - y)); });
+        }
+        for (const one of placed) if (Math.abs(one.x - x) < one.half + half) free = Math.min(free, Math.abs(one.y - y) - 15 / high);
+        if (best === null || free > best.free) best = { x, y, half, free };
+      }
+      if (best === null) return null;
+      placed.push(best);
+      return { x: best.x, y: best.y, text: safe(text), showarrow: false, borderpad: 1, bgcolor: bench.theme.color("--ground"), font: { size: 11, color: color(row) } };
+    }).filter(Boolean);
+  }
   const jitter = (k) => (((k * 0.6180339887) % 1) - 0.5) * 0.5;
 
   const figures = [
@@ -111,7 +137,7 @@
       },
     },
     {
-      name: "recall", title: () => "Precision and recall", text: "Pooled over the brain voxels of all subjects, first seed. The dashed line is the prevalence: what a map of chance gives. Raw maps are dotted.",
+      name: "recall", title: () => "Precision and recall", text: "Pooled over the brain voxels of all subjects, first seed. The thin grey line is the prevalence: what a map of chance gives.",
       draw(rows) {
         const traces = rows.filter(({ row }) => row.curve).map(({ row }) => ({
           x: row.curve.recall, y: row.curve.precision, mode: "lines", type: "scatter", name: label(row), hoverinfo: "text",
@@ -120,7 +146,10 @@
         }));
         const chance = rows.map(({ row }) => row.estimates.prevalence[0]).find((value) => value !== null);
         if (traces.length && chance !== undefined) traces.push({ x: [0, 1], y: [chance, chance], mode: "lines", type: "scatter", name: "chance", hoverinfo: "skip", line: { color: bench.theme.color("--soft"), dash: "dash", width: 1.5 } });
-        return { traces, empty: "The records hold no histograms with a lesion voxel.", layout: { height: 360 + 11 * rows.length, showlegend: true, xaxis: { title: "recall", range: [0, 1.01] }, yaxis: { title: "precision", range: [0, 1.02] } } };
+        const curves = rows.filter(({ row }) => row.curve).map(({ row }) => ({ row, curve: row.curve }));
+        const few = curves.length <= FEW;
+        const annotations = few ? onCurves(curves, [narrow() ? 280 : 430, 300]) : [];
+        return { traces, empty: "The records hold no histograms with a lesion voxel.", layout: { height: few ? 380 : 360 + 11 * rows.length, annotations, showlegend: !few, xaxis: { title: "recall", range: [0, 1.01] }, yaxis: { title: "precision", range: [0, 1.02] } } };
       },
     },
     {
@@ -278,6 +307,8 @@
     },
   ];
 
+  const PAPER = 680; // pixels of an A4 page between its margins
+  let paper = null;
   const stale = new Set();
   const visible = new Set();
 
@@ -297,7 +328,9 @@
     }
     figure.save = bench.make("button", { type: "button", class: "quiet", hidden: "" }, "Save as PNG");
     figure.save.addEventListener("click", () => Plotly.downloadImage(figure.place, { format: "png", scale: 2, filename: `${bench.table().dataset}-${figure.name}` }));
-    figure.card.append(figure.more, figure.place, figure.save);
+    figure.values = bench.make("details", { class: "values" }, bench.make("summary", {}, "Values as a table"));
+    figure.values.addEventListener("toggle", () => tell(figure));
+    figure.card.append(figure.more, figure.place, figure.save, figure.values);
     bench.byId("cards").append(figure.card);
     watcher.observe(figure.card);
   }
@@ -311,23 +344,36 @@
     bench.fill(figure.picks[1], options, best[0]);
   }
 
+  // the table below a figure, made when it is opened
+  function tell(figure) {
+    const [summary] = figure.values.children;
+    if (figure.values.open && stale.has(figure)) return redraw(figure); // which comes back here
+    figure.values.hidden = figure.drawn === null;
+    if (!figure.values.open || !figure.drawn) return figure.values.replaceChildren(summary);
+    const table = bench.valuesTable(figure.name, figure.title(), figure.drawn.from, figure.drawn.traces);
+    return figure.values.replaceChildren(summary, bench.make("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": `Values of ${figure.title()}, scrolls` }, table));
+  }
+
   function redraw(figure) {
     stale.delete(figure);
     figure.head.textContent = figure.title();
     const rows = bench.shownRows();
-    const { traces, layout: wanted, empty, note } = figure.draw(rows, figure.pair ? figure.picks.map((select) => Number(select.value)) : null, bench.table().statistics.family);
+    const from = [rows, figure.pair ? figure.picks.map((select) => Number(select.value)) : null, bench.table().statistics.family];
+    const { traces, layout: wanted, empty, note } = figure.draw(...from);
+    figure.drawn = traces.length ? { from, traces } : null;
+    tell(figure);
     figure.more.textContent = traces.length ? note || "" : bench.shownRows().length ? empty || "Nothing to show." : bench.nobody();
     figure.more.hidden = !figure.more.textContent;
     figure.place.hidden = traces.length === 0;
     figure.save.hidden = traces.length === 0;
     if (!traces.length) return;
-    const made = Plotly.react(figure.place, traces, layout(wanted), CONFIG);
+    const made = Plotly.react(figure.place, traces, layout(paper ? { ...wanted, width: paper, autosize: false } : { width: undefined, autosize: true, ...wanted }), CONFIG);
     if (!figure.bound) {
       figure.bound = true;
       Promise.resolve(made).then(() => figure.place.on("plotly_click", (event) => {
         const [row, subject] = event.points[0].customdata || [];
         if (row === undefined || row === null) return;
-        if (subject === null) state.set({ row });
+        if (subject === null) bench.openRow(row);
         else bench.openSubject(row, subject);
       }));
     }
@@ -359,4 +405,8 @@
   bench.theme.onChange(refresh);
   window.matchMedia("(max-width: 720px)").addEventListener("change", refresh);
   bench.drawAll = () => figures.forEach(redraw);
+
+  // on paper all figures stand, in dark ink and as wide as the paper
+  window.addEventListener("beforeprint", () => { paper = PAPER; bench.theme.print(true); bench.drawAll(); });
+  window.addEventListener("afterprint", () => { paper = null; bench.theme.print(false); refresh(); });
 })();

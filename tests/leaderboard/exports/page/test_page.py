@@ -345,7 +345,7 @@ def test_the_page_says_what_the_differences_are_worth(tmp_path):
     # in each view one in the first table, one in that of all columns
     assert text.count('class="best"') == 6
     assert text.count("Bold: in Dice@val-dice significantly better") == 3
-    assert len(re.findall(r'<td class="number tested" data-points="val-dice"', text)) == 9
+    assert len(re.findall(r'class="number tested" data-points="val-dice"', text)) == 9
     assert f'<p class="result">{table["result"]}.</p>' in text
     assert "good is better than both others" in table["result"]
     for sentence in shown["sentences"]:
