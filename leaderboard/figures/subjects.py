@@ -9,6 +9,7 @@ import numpy as np
 from andi_bench.metrics.compared import tested_metric, title_of
 from andi_bench.metrics.points import RANKING_POINT
 from leaderboard.figures.style import COLUMN, PAGE, panels
+from leaderboard.words.main_table import FALSE_ML
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from leaderboard.figures.scene import Scene
 
-FALSE_ML = f"false_positive_ml_lesion_free@{RANKING_POINT.name}"
 _LEAST_ML = 0.01
 """Less is drawn as if the axis were linear: 0 has a place on it."""
 

@@ -32,6 +32,7 @@ _SCRIPTS = (
     "planes.js",
     "table.js",
     "values.js",
+    "shapes.js",
     "figures.js",
     "thumbs.js",
     "viewer.js",

@@ -21,8 +21,9 @@ from leaderboard.figures.ranks import (
 from leaderboard.figures.rows import chains_compared, cost_and_accuracy
 from leaderboard.figures.scene import Scene
 from leaderboard.figures.style import Looks, styled
-from leaderboard.figures.subjects import FALSE_ML, strip_and_box
+from leaderboard.figures.subjects import strip_and_box
 from leaderboard.figures.thresholds import threshold_calibration
+from leaderboard.words.main_table import FALSE_ML
 
 SUBJECTS = 21
 

@@ -37,7 +37,8 @@
     };
     merged.xaxis = { ...axis, ...(changes.xaxis || {}) };
     merged.yaxis = { ...axis, ...(changes.yaxis || {}) };
-    for (const name of ["xaxis", "yaxis"]) {
+    if (changes.xaxis2) merged.xaxis2 = { ...axis, ...changes.xaxis2 };
+    for (const name of ["xaxis", "yaxis", "xaxis2"].filter((one) => merged[one])) {
       if (typeof merged[name].title === "string") merged[name].title = { text: merged[name].title, font: { size: 12 }, standoff: 8 };
     }
     return merged;
@@ -80,6 +81,7 @@
       return { x: best.x, y: best.y, text: safe(text), showarrow: false, borderpad: 1, bgcolor: bench.theme.color("--ground"), font: { size: 11, color: color(row) } };
     }).filter(Boolean);
   }
+  const LEAST_ML = 0.01; // less is drawn there: a logarithmic axis has no 0
   const jitter = (k) => (((k * 0.6180339887) % 1) - 0.5) * 0.5;
 
   const figures = [
@@ -115,7 +117,7 @@
       },
     },
     {
-      name: "strip", wide: true, title: () => `Dice@${state.point} of every subject`, text: "One point a subject, mean over seeds; the bar is the median. Subjects without a lesion have none. Select a point to see that subject.",
+      name: "strip", wide: true, title: () => `Dice@${state.point} of every subject`, text: "One point a subject, mean over seeds; the bar is the median. Subjects without a lesion have a column of their own: what is detected in them, on a logarithmic axis. Select a point to see that subject.",
       draw(rows) {
         const table = bench.table();
         const traces = rows.map(({ row, index }, k) => {
@@ -133,7 +135,17 @@
           const median = (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
           traces.push({ x: [median, median], y: [-k - 0.36, -k + 0.36], mode: "lines", type: "scatter", hoverinfo: "skip", line: { color: bench.theme.color("--text"), width: 3 } });
         });
-        return { traces, layout: { height: tall(rows, 34, 260), xaxis: { title: `Dice@${state.point}`, range: [-0.02, 1.02] }, yaxis: rowAxis(rows) } };
+        const apart = rows.map(({ row, index }, k) => {
+          const known = row.false_ml.map((value, s) => [value, s]).filter(([value]) => value !== null);
+          return {
+            x: known.map(([value]) => Math.max(value, LEAST_ML)), y: known.map(([, s]) => -k + jitter(s)), xaxis: "x2", mode: "markers", type: "scatter", hoverinfo: "text",
+            text: known.map(([value, s]) => `${safe(table.subjects[s])}: ${bench.number(value, 2)} ml falsely detected<br>${label(row)}${lesionOf(s)}`),
+            customdata: known.map(([, s]) => [index, s]), marker: { color: color(row), symbol: symbol(row), size: 7, opacity: 0.8 },
+          };
+        }).filter((trace) => trace.x.length);
+        const powers = [0.01, 0.1, 1, 10, 100, 1000].map((mark) => (mark === LEAST_ML ? "≤ 0.01" : String(mark)));
+        const column = apart.length ? { ...logAxis(narrow() ? "false ml" : "lesion-free: false ml", apart.flatMap((trace) => trace.x)), domain: [0.7, 1], tickvals: [0.01, 0.1, 1, 10, 100, 1000], ticktext: powers, tickangle: 0 } : undefined;
+        return { traces: [...traces, ...apart], layout: { height: tall(rows, 34, 260), xaxis: { title: column && narrow() ? "Dice" : `Dice@${state.point}`, range: [-0.02, 1.02], domain: column ? [0, 0.64] : [0, 1] }, ...(column ? { xaxis2: column } : {}), yaxis: rowAxis(rows) } };
       },
     },
     {
@@ -153,19 +165,29 @@
       },
     },
     {
-      name: "size", title: () => `Dice@${state.point} by lesion volume`, text: "One point a subject, lesion volume on a logarithmic axis; subjects without a lesion are left out. Select a point to see that subject.",
+      name: "size", title: () => `Dice@${state.point} by lesion volume`, text: "The chosen row in colour (the first, until one is chosen), the others in grey. A point a subject; line: local mean, band: 95 % over subjects (1.96 standard errors), neither where fewer than 5 are near. Select a point to see that subject, a grey line to see that row.",
       draw(rows) {
         const table = bench.table();
-        const traces = rows.map(({ row, index }) => {
-          const values = row.subjects[`dice@${state.point}`] || [];
-          const known = values.map((value, s) => [value, s]).filter(([value, s]) => value !== null && table.lesion_ml[s] > 0);
-          return {
-            x: known.map(([, s]) => table.lesion_ml[s]), y: known.map(([value]) => value), mode: "markers", type: "scatter", name: label(row), hoverinfo: "text",
+        const found = rows.map((one) => {
+          const known = (one.row.subjects[`dice@${state.point}`] || []).map((value, s) => [value, s]).filter(([value, s]) => value !== null && table.lesion_ml[s] > 0);
+          return { ...one, known, line: bench.smooth(known.map(([, s]) => Math.log10(table.lesion_ml[s])), known.map(([value]) => value)) };
+        }).filter(({ known }) => known.length);
+        const own = found.find(({ index }) => index === state.row) || found[0];
+        const curve = ({ line }, y) => ({ x: line.x.map((value) => 10 ** value), y, mode: "lines", type: "scatter", hoverinfo: "skip" });
+        const traces = found.filter((one) => one !== own).map((one) => ({
+          ...curve(one, one.line.mean), hoverinfo: "text", text: one.line.x.map(() => label(one.row)), customdata: one.line.x.map(() => [one.index, null]), line: { color: bench.theme.color("--line"), width: 1.5 },
+        }));
+        if (own) {
+          const { row, index, known, line } = own;
+          traces.push({ ...curve(own, line.low), line: { width: 0 } }, { ...curve(own, line.high), line: { width: 0 }, fill: "tonexty", fillcolor: `${color(row)}38` });
+          traces.push({ ...curve(own, line.mean), line: { color: color(row), width: 3 } });
+          traces.push({
+            x: known.map(([, s]) => table.lesion_ml[s]), y: known.map(([value]) => value), mode: "markers", type: "scatter", hoverinfo: "text",
             text: known.map(([value, s]) => `${safe(table.subjects[s])}: ${bench.number(value)}<br>${label(row)}<br>lesion ${bench.number(table.lesion_ml[s], 2)} ml`),
             customdata: known.map(([, s]) => [index, s]), marker: { color: color(row), symbol: symbol(row), size: known.length > 60 ? 5 : 8, opacity: 0.8 },
-          };
-        }).filter((trace) => trace.x.length);
-        return { traces, empty: "No lesion volumes are recorded.", layout: { height: 360 + 11 * rows.length, showlegend: true, xaxis: logAxis("lesion volume, ml", traces.flatMap((trace) => trace.x)), yaxis: { title: `Dice@${state.point}`, range: [-0.02, 1.02] } } };
+          });
+        }
+        return { traces, note: own ? `In colour: ${bench.rowName(own.row)}, n = ${own.known.length}.` : "", empty: "No lesion volumes are recorded.", layout: { height: 380, xaxis: logAxis("lesion volume, ml", found.flatMap(({ known }) => known.map(([, s]) => table.lesion_ml[s]))), yaxis: { title: `Dice@${state.point}`, range: [-0.02, 1.02] } } };
       },
     },
     {
@@ -188,12 +210,19 @@
       name: "cost", title: () => "Cost against accuracy", text: "Seconds to score one volume, without reading and filtering, on a logarithmic axis. Only runs on the same device compare.",
       draw(rows) {
         const known = rows.filter(({ row }) => row.seconds > 0 && dice(row)[0] !== null);
-        const traces = known.map(({ row, index }) => ({
-          x: [row.seconds], y: [dice(row)[0]], mode: "markers", type: "scatter", name: label(row), hoverinfo: "text", customdata: [[index, null]],
-          text: [`${label(row)}<br>${bench.score(row.seconds)} s a volume, Dice ${bench.number(dice(row)[0])}`],
+        const names = known.map(({ row }) => cut(row.label, narrow() ? 14 : 22));
+        const axis = logAxis("seconds a volume", known.map(({ row }) => row.seconds));
+        const highest = Math.max(0.01, ...known.map(({ row }) => dice(row)[0])) * 1.12;
+        const [wide, high] = narrow() ? [270, 270] : [430, 270];
+        const places = known.map(({ row }) => [((Math.log10(row.seconds) - axis.range[0]) / (axis.range[1] - axis.range[0])) * wide, (1 - dice(row)[0] / highest) * high]);
+        const sides = bench.sidesOf(places, names, [wide, high]);
+        const traces = known.map(({ row, index }, k) => ({
+          x: [row.seconds], y: [dice(row)[0]], mode: "markers+text", type: "scatter", hoverinfo: "text", customdata: [[index, null]],
+          text: [` ${safe(names[k])} `], textposition: sides[k], textfont: { size: 11, color: color(row) }, cliponaxis: false,
+          hovertext: [`${label(row)}<br>${bench.score(row.seconds)} s a volume, Dice ${bench.number(dice(row)[0])}`],
           marker: { color: color(row), symbol: symbol(row), size: 12, line: { width: 2, color: color(row) } },
         }));
-        return { traces, empty: "No times are recorded.", layout: { height: 340 + 11 * known.length, showlegend: true, xaxis: logAxis("seconds a volume", known.map(({ row }) => row.seconds)), yaxis: { title: `mean Dice@${state.point}`, rangemode: "tozero" } } };
+        return { traces, empty: "No times are recorded.", layout: { height: 340, xaxis: axis, yaxis: { title: `mean Dice@${state.point}`, range: [0, highest] } } };
       },
     },
     {
@@ -389,8 +418,8 @@
     }
   }, { rootMargin: "300px" });
 
-  function refresh() {
-    for (const figure of figures) {
+  function refresh(some = figures) {
+    for (const figure of some) {
       stale.add(figure);
       figure.head.textContent = figure.title(); // a figure has its name before it is drawn
       if (visible.has(figure)) redraw(figure);
@@ -401,9 +430,10 @@
   state.onChange((changed) => {
     if (changed.includes("table")) figures.filter((figure) => figure.pair).forEach(offerPairs);
     if (changed.some((key) => ["table", "point", "method"].includes(key))) refresh();
+    else if (changed.includes("row")) refresh(figures.filter((figure) => figure.name === "size"));
   });
-  bench.theme.onChange(refresh);
-  window.matchMedia("(max-width: 720px)").addEventListener("change", refresh);
+  bench.theme.onChange(() => refresh());
+  window.matchMedia("(max-width: 720px)").addEventListener("change", () => refresh());
   bench.drawAll = () => figures.forEach(redraw);
 
   // on paper all figures stand, in dark ink and as wide as the paper

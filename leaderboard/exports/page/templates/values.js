@@ -13,11 +13,13 @@
   // subjects in lines, methods in columns: one button a value
   function bySubject(rows, keep) {
     const table = bench.table();
-    const order = table.subjects.map((_, s) => s).filter(keep).filter((s) => rows.some(({ row }) => ((row.subjects[key()] || [])[s] ?? null) !== null));
+    const falsely = (row, s) => row.false_ml[s] ?? null; // of subjects without a lesion
+    const order = table.subjects.map((_, s) => s).filter(keep).filter((s) => rows.some(({ row }) => ((row.subjects[key()] || [])[s] ?? falsely(row, s)) !== null));
     return {
       heads: ["Subject", "Lesion (ml)", ...rows.map(({ row }) => bench.rowName(row))],
       lines: order.map((s) => [table.subjects[s], shown(table.lesion_ml[s], 2), ...rows.map(({ row, index }) => {
         const value = (row.subjects[key()] || [])[s] ?? null;
+        if (value === null && falsely(row, s) !== null) return opens(`${shown(falsely(row, s), 2)} ml false`, index, s);
         return value === null ? "–" : opens(shown(value), index, s);
       })]),
     };
