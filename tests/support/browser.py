@@ -33,6 +33,9 @@ def until(page, expression):
 def opened(browser, path, *, width=1200, scheme="light", fragment=""):
     """Open a page from disk; fail for whatever it complains of or asks for."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    context.set_default_timeout(
+        120_000
+    )  # a machine that is busy with other work is slow, not wrong
     page = context.new_page()
     troubles, requests = [], []
     page.on("console", lambda message: troubles.append(message.text))

@@ -21,7 +21,9 @@ def main_content(table: Table, statistics: TableStatistics) -> dict[str, Any]:
     columns = main_columns(table, statistics)
     return {
         "dated": plain(dated(table)),
-        "short": [[plain(part) for part in pair] for pair in in_short(table, statistics)],
+        "short": [
+            [_unbroken(plain(part)) for part in pair] for pair in in_short(table, statistics)
+        ],
         "paragraph": plain(methods_paragraph(table, statistics)),
         "heads": [
             {
@@ -53,6 +55,11 @@ def _cell(figures: tuple[Figure, ...], *, ranks: bool) -> dict[str, Any]:
         "value": _value(figures[0].text),
         "bar": None if share is None else round(_BAR * min(max(share, 0.0), 1.0), 1),
     }
+
+
+def _unbroken(text: str) -> str:
+    """Return text in which no line ends within an interval, or between it and its number."""
+    return re.sub(r" \[[^\]]*\]", lambda found: found[0].replace(" ", "\u00a0"), text)
 
 
 def _value(text: str) -> float | None:

@@ -8,6 +8,7 @@ from support.synthetic_records import Size, write_benchmark
 from leaderboard.compare import compare
 from leaderboard.exports.page import in_short as words
 from leaderboard.exports.page.in_short import in_short, memory_text
+from leaderboard.exports.page.main_content import main_content
 from leaderboard.words.main_table import FALSE_ML
 
 SIZE = Size(methods=4, subjects=45, seeds=1, validation=4, voxels=600)
@@ -53,6 +54,14 @@ def test_false_alarms_costs_and_people_are_those_of_the_table(found):
     assert "On cpu, 2 threads: scoring a volume up to 0.54 s" in costs
     assert "training up to 3 min" in costs
     assert memory_text(dearest) == "1.2 GiB"
+
+
+def test_no_line_ends_within_an_interval(found):
+    (table,), (statistics,) = found.tables, found.statistics
+    said = " ".join(answer for _, answer in main_content(table, statistics)["short"])
+    assert "[" in said
+    assert " [" not in said
+    assert not any(" " in part.split("]")[0] for part in said.split("[")[1:])
 
 
 def test_what_was_not_measured_is_said_to_be_so(make_run, records_dir):
