@@ -30,5 +30,6 @@ setup(
         f"{INSIDE}.benchmark.conformance": ["*.json"],
         f"{INSIDE}.leaderboard.statistics": ["*.json"],
         f"{INSIDE}.leaderboard.exports.page": ["templates/*"],
+        f"{INSIDE}.leaderboard.exports.report": ["templates/*"],
     },
 )

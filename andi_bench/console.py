@@ -13,6 +13,14 @@ from contextlib import ExitStack, contextmanager
 Advance = Callable[[int, str], None]
 
 
+def in_words(seconds: float) -> str:
+    """Return a duration: ``40 s``, ``12 min``, ``3.5 h``, ``4.2 days``."""
+    for size, unit, most in ((1, "s", 120), (60, "min", 7200), (3600, "h", 172_800)):
+        if seconds < most:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds / 86_400:.3g} days"
+
+
 class Console:
     """Notes and progress bars.
 
@@ -22,11 +30,20 @@ class Console:
         Say nothing; so do all processes but the first of a multi-process run.
     interval : float
         Seconds between two lines of one progress where there is no terminal.
+    outlook : callable, optional
+        From the seconds that a progress still needs to what is said of the whole command beside it; "" for nothing.
     """
 
-    def __init__(self, *, quiet: bool = False, interval: float = 20.0) -> None:
+    def __init__(
+        self,
+        *,
+        quiet: bool = False,
+        interval: float = 20.0,
+        outlook: Callable[[float], str] | None = None,
+    ) -> None:
         self.quiet = quiet
         self.interval = interval
+        self.outlook = outlook
 
     def note(self, text: str) -> None:
         """Say one thing."""
@@ -96,11 +113,20 @@ class Console:
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
+            TextColumn("{task.fields[whole]}"),
             TextColumn("{task.fields[note]}"),
         )
         with Progress(*columns, console=RichConsole(stderr=True)) as bar:
-            task = bar.add_task(title, total=total, note="")
-            yield lambda count, text: bar.update(task, advance=count, note=text)
+            task = bar.add_task(title, total=total, note="", whole="")
+
+            def advance(count: int, text: str) -> None:
+                left = bar.tasks[task].time_remaining or 0.0
+                bar.update(task, advance=count, note=text, whole=self._whole(left))
+
+            yield advance
+
+    def _whole(self, left: float) -> str:
+        return self.outlook(left) if self.outlook is not None else ""
 
     def _lines(self, title: str, total: int) -> Advance:
         start = last = time.monotonic()
@@ -116,6 +142,8 @@ class Console:
             left = (now - start) / max(done, 1) * (total - done)
             tail = f", {text}" if text else ""
             when = f"{now - start:.0f} s" + (f", {left:.0f} s left" if done < total else "")
+            whole = self._whole(left)
+            when += f"; {whole}" if whole else ""
             print(f"{title}: {done}/{total}{tail} ({when})", file=sys.stderr, flush=True)
 
         return advance

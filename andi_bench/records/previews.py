@@ -8,6 +8,10 @@ never averaged: a score that is shown is a score of the map, and the lesion mask
 
 ``scan``
     uint8 (X, Y, Z): the first modality, 0 to its 99.5th percentile in the brain on 0 to 255.
+``modalities``
+    str (M,): names of the modalities that are kept, the first one first; absent in files of before.
+``scan/<modality>``
+    uint8 (X, Y, Z): each of the others, as ``scan``.
 ``mask``
     uint8 (X, Y, Z): 1 for brain, plus 2 for lesion.
 ``map/<chain>``
@@ -73,8 +77,8 @@ class Preview:
 
     Parameters
     ----------
-    scan : uint8 (X, Y, Z)
-        First modality.
+    scans : dict of uint8 (X, Y, Z)
+        By modality, one at least; the first is shown first. Its name is "" in files that do not tell it.
     brain, lesion : bool (X, Y, Z)
         Masks.
     maps : dict of PreviewMap
@@ -85,13 +89,18 @@ class Preview:
         First voxel of the working grid, and every how many-th is kept.
     """
 
-    scan: NDArray[np.uint8]
+    scans: dict[str, NDArray[np.uint8]]
     brain: NDArray[np.bool_]
     lesion: NDArray[np.bool_]
     maps: dict[str, PreviewMap]
     spacing: tuple[float, float, float]
     origin: tuple[int, int, int]
     step: tuple[int, int, int]
+
+    @property
+    def scan(self) -> NDArray[np.uint8]:
+        """First modality: uint8 (X, Y, Z)."""
+        return next(iter(self.scans.values()))
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the plain arrays that a file holds."""
@@ -101,6 +110,10 @@ class Preview:
             "spacing": np.array(self.spacing, dtype=np.float64),
             "grid": np.array([self.origin, self.step], dtype=np.int64).T,
         }
+        names = list(self.scans)
+        if any(names):
+            out["modalities"] = np.array(names, dtype=np.str_)
+        out |= {f"scan/{name}": self.scans[name] for name in names[1:]}
         for chain, shown in self.maps.items():
             out[f"map/{chain}"] = shown.codes
             out[f"edges/{chain}"] = shown.edges
@@ -172,6 +185,30 @@ def reduced_scan(scan: NDArray[np.float32], brain: NDArray[np.bool_]) -> NDArray
     return np.ascontiguousarray(np.rint(255 * shown).astype(np.uint8))
 
 
+def reduced_levels(
+    levels: NDArray[np.uint8], box: tuple[slice, slice], brain: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Reduce gray levels that are there already to what a preview shows of them.
+
+    Parameters
+    ----------
+    levels : uint8 (X', Y', Z)
+        One modality in ``box``: 255 is the brain's 99.5 % quantile.
+    box : (slice, slice)
+        Where they lie in the axial plane of the working grid; what is outside is shown black.
+    brain : bool (X, Y, Z)
+        Brain mask.
+
+    Returns
+    -------
+    uint8 (x, y, z)
+        The brain's box, thinned, as :func:`reduced_scan` has it.
+    """
+    whole = np.zeros(brain.shape, dtype=np.uint8)
+    whole[box] = levels
+    return np.ascontiguousarray(whole[_cut(brain)[0]])
+
+
 def _cut(
     brain: NDArray[np.bool_],
 ) -> tuple[tuple[slice, slice, slice], list[tuple[int, int]], tuple[int, int, int]]:
@@ -181,7 +218,7 @@ def _cut(
 
 
 def make_preview(
-    scan: NDArray[np.uint8],
+    scans: Mapping[str, NDArray[np.uint8]],
     brain: NDArray[np.bool_],
     lesion: NDArray[np.bool_],
     maps: Mapping[str, NDArray[np.float32]],
@@ -192,8 +229,8 @@ def make_preview(
 
     Parameters
     ----------
-    scan : uint8 (x, y, z)
-        First modality, from :func:`reduced_scan`.
+    scans : mapping of str to uint8 (x, y, z)
+        By modality, one at least, from :func:`reduced_scan` or :func:`reduced_levels`; the first is shown first.
     brain, lesion : bool (X, Y, Z)
         Masks on the working grid.
     maps : mapping of str to float32 (X, Y, Z)
@@ -206,7 +243,7 @@ def make_preview(
     cut, box, step = _cut(brain)
     inside = brain[cut]
     return Preview(
-        scan=scan,
+        scans=dict(scans),
         brain=np.ascontiguousarray(inside),
         lesion=np.ascontiguousarray(lesion[cut]),
         maps={
@@ -292,6 +329,7 @@ def _checked(arrays: Mapping[str, NDArray[Any]]) -> Preview:
     spacing, grid = arrays["spacing"], arrays["grid"]
     _demand(scan.ndim == 3 and scan.dtype == np.uint8 and 0 < max(scan.shape) <= 1024, "scan")
     _demand(min(scan.shape) > 0, "scan")
+    scans = _checked_scans(arrays)
     _demand(mask.shape == scan.shape and mask.dtype == np.uint8, "mask")
     _demand(spacing.shape == (3,) and spacing.dtype == np.float64, "spacing")
     _demand(bool(np.isfinite(spacing).all() and (spacing > 0).all()), "spacing")
@@ -310,7 +348,24 @@ def _checked(arrays: Mapping[str, NDArray[Any]]) -> Preview:
     x, y, z = (float(edge) for edge in spacing)
     origin = (int(grid[0, 0]), int(grid[1, 0]), int(grid[2, 0]))
     step = (int(grid[0, 1]), int(grid[1, 1]), int(grid[2, 1]))
-    return Preview(scan, mask & 1 > 0, mask & 2 > 0, maps, (x, y, z), origin, step)
+    return Preview(scans, mask & 1 > 0, mask & 2 > 0, maps, (x, y, z), origin, step)
+
+
+def _checked_scans(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.uint8]]:
+    """Return the modalities, the first one first; "" names it where the file does not."""
+    scan = arrays["scan"]
+    if "modalities" not in arrays:
+        return {"": scan}
+    said = arrays["modalities"]
+    _demand(said.ndim == 1 and said.dtype.kind == "U" and len(said) > 0, "modalities")
+    first, *others = names = [str(name) for name in said]
+    _demand(len(set(names)) == len(names), "modalities")
+    found = {first: scan}
+    for name in others:
+        _demand(f"scan/{name}" in arrays, f"scan/{name}")
+        found[name] = arrays[f"scan/{name}"]
+        _demand(found[name].shape == scan.shape and found[name].dtype == np.uint8, f"scan/{name}")
+    return found
 
 
 def _demand(right: bool, name: str) -> None:

@@ -18,7 +18,7 @@ A record's folder holds
     Digests of these, for ``sha256sum -c``: a record edited by hand is noticed.
 
 and whatever the run attaches: ``config.yaml``, ``loss.csv``, ``figures/*.png``, ``previews/*.npz``
-(:mod:`andi_bench.records.previews`). A published record (:mod:`andi_bench.records.slim`) has ``subjects.csv.xz`` in place of
+(:mod:`andi_bench.records.previews`), ``report.html``. A published record (:mod:`andi_bench.records.slim`) has ``subjects.csv.xz`` in place of
 ``subjects.csv``, no ``histograms.npz``, and nothing attached; it is read like any other. Folders whose name begins with a dot are unfinished and never read.
 Two runs of the same command differ in :data:`MEASURED` fields only.
 """

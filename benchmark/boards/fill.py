@@ -11,16 +11,15 @@ from pathlib import Path
 
 from accelerate import PartialState
 
-from andi_bench.console import Console
+from andi_bench.console import Console, in_words
 from andi_bench.errors import UserError
 from andi_bench.workspace import Workspace
-from benchmark.boards.time_left import TimeLeft
 from benchmark.run.detector_source import DetectorSource
 from benchmark.run.request import DeviceName, RunRequest
 from benchmark.run.stages import Run
+from benchmark.run.time_left import Planned, TimeLeft
 from benchmark.training.trainer import Interrupted
 from leaderboard.publishing.boards import Board
-from leaderboard.publishing.budget import in_words
 from leaderboard.publishing.missing import Expected, note_failure
 from leaderboard.publishing.outdated import runs_to_make
 from leaderboard.publishing.publish import publish
@@ -89,14 +88,15 @@ def fill(name: str, board: Board, place: Place, console: Console) -> int:
     stand = [
         run for run in runs.records if (run.run.dataset, run.run.method, run.run.seed) not in again
     ]
-    left, failed = TimeLeft(wanted, stand, board.preset), 0
-    _require_data(board, left.runs, place)
+    planned = [Planned(run.method, run.data.shown, run.seed) for run in wanted]
+    left, failed = TimeLeft(planned, stand, board.preset), 0
+    _require_data(board, wanted, place)
     drawn = _Drawn(name, board, place)
-    while left.runs:
-        run = left.runs[0]
+    for run in wanted:
         console.note(f"next          {named(run)} ({left.in_words()})")
         begun = time.monotonic()
-        reason = _done(run, board, place)
+        left.begin()
+        reason = _done(run, board, place, Console(outlook=left.outlook))
         if PartialState().is_main_process:
             note_failure(board, run, place.leaderboards / RESULTS, reason)
         left.finish(time.monotonic() - begun, reason is None)
@@ -129,11 +129,11 @@ class _Drawn:
             self._next = ended + (ended - begun) / _SHARE
 
 
-def _done(run: Expected, board: Board, place: Place) -> str | None:
+def _done(run: Expected, board: Board, place: Place, console: Console) -> str | None:
     """Do a run and publish it; return why it failed, None where it did not."""
     try:
-        source = DetectorSource(_request(run, board, place), Console())
-        outcome = Run(source, Console()).outcome()
+        source = DetectorSource(_request(run, board, place), console)
+        outcome = Run(source, console).outcome()
         if outcome.record is None:
             return "no lesion mask is known, so nothing was measured"
         if PartialState().is_main_process:

@@ -28,7 +28,7 @@ def show(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Show one run: protocol, subjects, guards, costs, where it comes from and where its files are."""
+    """Show one run: what to try next, thresholds, subjects by Dice, guards, costs, where it comes from and where its files are."""
     from andi_bench.workspace import Workspace
     from leaderboard.exports.run_terminal import find_one, print_run, run_as_json
 
@@ -52,4 +52,10 @@ def show(
     elif json:
         print(run_as_json(found))
     else:
-        print_run(found)
+        from benchmark.diagnosis.kept_diagnosis import regions_found
+        from leaderboard.words.one_run.run_results import baselines_beside, chain_of_run
+
+        assert found.folder is not None
+        beside = baselines_beside(found, found.folder.parent)
+        regions = regions_found(found, place, chain_of_run(found))
+        print_run(found, baselines=beside, regions=regions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 
 import typer
@@ -47,6 +48,7 @@ def train(
     from andi_bench.workspace import Workspace
     from benchmark.run.detector_source import DetectorSource
     from benchmark.run.request import RunRequest
+    from benchmark.run.time_left import Planned, TimeLeft, records_of
 
     console = Console()
     methods = chosen_methods(method, load_plugins(plugin))
@@ -69,8 +71,18 @@ def train(
         for number in dict.fromkeys(seed)
     ]
     sources = [DetectorSource(request, console) for request in requests]
+    left = TimeLeft(
+        [Planned(one.request.method, dataset, one.request.seed) for one in sources],
+        records_of(requests[0].workspace),
+        sources[0].preset,
+        scores=False,
+    )
+    console.outlook = left.outlook
     while sources:
         source = sources.pop(0)
-        folder = source.train()
         name = source.request.method
+        begun = time.monotonic()
+        left.begin()
+        folder = source.train()
+        left.finish(time.monotonic() - begun, folder is not None)
         print(f"{name}: {folder}" if folder else f"{name}: learns nothing")

@@ -14,6 +14,7 @@ from andi_bench.files import write_atomically
 from andi_bench.records.schema import RunRecord
 from andi_bench.workspace import Workspace
 from benchmark.diagnosis.false_positives import SubjectFaults, Volumes, faults_of, total
+from benchmark.diagnosis.kept_diagnosis import FILE
 from benchmark.diagnosis.kept_run import KeptRun, KeptSubject
 from benchmark.diagnosis.region_figure import Shown, Slice, draw
 from benchmark.diagnosis.regions import (
@@ -122,7 +123,7 @@ def diagnose(record: RunRecord, workspace: Workspace, console: Console) -> tuple
         subjects=tuple(faults),
     )
     folder = workspace.diagnoses / record.folder.name
-    write_atomically(folder / "false-positives.json", diagnosis.model_dump_json(indent=1) + "\n")
+    write_atomically(folder / FILE, diagnosis.model_dump_json(indent=1) + "\n")
     title = f"{record.run.label}, {last} maps, {record.run.dataset}: false positives at the frozen threshold"
     draw(
         folder / "false-positives.png",

@@ -1,4 +1,4 @@
-"""A finished run in one record folder: the record, configuration, loss curve, figures, previews."""
+"""A finished run in one record folder: the record, configuration, loss curve, figures, previews, report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 
 from andi_bench.metrics.points import RANKING_POINT, UPPER_BOUND
-from andi_bench.records.previews import FOLDER, choose, make_preview, write_preview
+from andi_bench.records.previews import FOLDER, choose, make_preview, reduced_levels, write_preview
 from andi_bench.records.store import write_record
 from benchmark.recording.facts import RunFacts
 from benchmark.recording.montage import montage
@@ -19,6 +19,7 @@ from benchmark.recording.run_figures import dice_curves, loss_curve, pr_curve
 from benchmark.recording.run_record import run_record
 from benchmark.scoring.map_store import MapStore
 from benchmark.scoring.scan_views import ViewStore
+from leaderboard.exports.report.run_report import write_report
 
 FIGURE_SUBJECTS = 12
 """Montages per record; more would make records heavy without telling more."""
@@ -41,7 +42,7 @@ class Kept:
 
 
 def leave_record(records: Path, facts: RunFacts, results: Results, kept: Kept) -> Path:
-    """Write the run record, with configuration, loss curve, figures and previews, and return its folder.
+    """Write the run record, with configuration, loss curve, figures, previews and report, and return its folder.
 
     Parameters
     ----------
@@ -80,6 +81,7 @@ def leave_record(records: Path, facts: RunFacts, results: Results, kept: Kept) -
         if results.paper is not None:
             for name, table in results.paper.files(facts.info.method).items():
                 (folder / name).write_text(table, encoding="ascii")
+        write_report(folder, records)
 
     record = run_record(facts, results)
     return write_record(records, record, results.subjects(), results.histograms(), attach)
@@ -120,8 +122,14 @@ def _previewed(facts: RunFacts, results: Results) -> list[str]:
 def _preview(path: Path, subject: str, results: Results, kept: Kept) -> None:
     scored = kept.maps.load(subject)
     result = results.working
+    view = kept.views.load(subject)
+    first, *others = view.modalities
     preview = make_preview(
-        kept.views.load(subject).reduced,
+        {first: view.reduced}
+        | {
+            name: reduced_levels(image, view.box, scored.brain)
+            for name, image in zip(others, view.images[1:], strict=True)
+        },
         scored.brain,
         scored.lesion if scored.lesion is not None else np.zeros_like(scored.brain),
         {

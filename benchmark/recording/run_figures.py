@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.files import write_atomically
-from benchmark.training.loss_curve import read_losses
+from andi_bench.records.loss_curve import read_losses
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

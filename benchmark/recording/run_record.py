@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from andi_bench.records.loss_curve import read_losses, still_falling
 from andi_bench.records.store import (
     DataInfo,
     GridResults,
@@ -16,7 +17,6 @@ from benchmark.recording.facts import LearningFacts, MethodFacts, RunFacts
 from benchmark.recording.guards import Guard
 from benchmark.recording.provenance import provenance
 from benchmark.recording.results import Results
-from benchmark.training.loss_curve import read_losses, still_falling
 from datasets.adapters.catalogue import find_entry
 
 ENOUGH_VALIDATION = 4

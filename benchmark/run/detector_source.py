@@ -85,6 +85,10 @@ class DetectorSource:
         self._curves: tuple[Curve, ...] = ()
         self.export = request.export
 
+    def described(self) -> dict[str, Any]:
+        """Return the configuration as a record of this run will have it, as far as it stands before the data are opened."""
+        return self.config.described(detector_config(self._cls, self.config.detector))
+
     @property
     def writes(self) -> bool:
         """Whether this process writes the record."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from accelerate import PartialState
@@ -11,10 +11,13 @@ from accelerate import PartialState
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.names import folder_word
+from andi_bench.records.schema import RunRecord
+from benchmark.evaluation.protocol import VERSION
 from benchmark.run.detector_source import DetectorSource
 from benchmark.run.request import Outcome, RunRequest
 from benchmark.run.stages import Run
 from benchmark.run.summary import summarise
+from benchmark.run.time_left import SHORT, Planned, TimeLeft, records_of
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,24 @@ def run_plan(plan: RunPlan, *, as_json: bool) -> None:
     started = time.monotonic()
     runs = [*_asked(plan, console), *_along(plan, console)]
     outcomes: dict[str, Outcome] = {}
+    left = _time_left(plan, [source for source, _ in runs])
+    console.outlook = left.outlook
     while runs:
         source, required = runs.pop(0)  # a finished run gives its network and its data back
         key = f"{source.request.method}, seed {source.request.seed}"
+        if len(left.runs) > 1 or (left.seconds() or 0.0) >= SHORT:
+            console.note(f"next          {key} ({left.in_words()})")
+        begun = time.monotonic()
+        left.begin()
+        made = False
         try:
             outcomes[key] = Run(source, console).outcome()
+            made = not outcomes[key].reused
         except UserError as error:
             if required:
                 raise
             console.note(f"{source.request.method} is left out: {error}")
+        left.finish(time.monotonic() - begun, made)
     if not PartialState().is_main_process:
         return
     summarise(
@@ -70,6 +82,33 @@ def run_plan(plan: RunPlan, *, as_json: bool) -> None:
         console,
         as_json=as_json,
     )
+
+
+def _time_left(plan: RunPlan, sources: Sequence[DetectorSource]) -> TimeLeft:
+    """Return what the workspace's records say of the runs to come."""
+    request = plan.request
+    known = records_of(request.workspace)
+    here = [
+        run for run in known if run.run.split == request.split and run.protocol.version == VERSION
+    ]
+    runs = [
+        Planned(
+            source.request.method,
+            request.dataset,
+            source.request.seed,
+            found=any(_same(run, source) for run in here),
+        )
+        for source in sources
+    ]
+    return TimeLeft(runs, known, sources[0].preset if sources else "")
+
+
+def _same(run: RunRecord, source: DetectorSource) -> bool:
+    """Whether a record seems to be of the run that is asked for: only its data may have changed."""
+    asked = source.request
+    if (run.run.method, run.run.dataset, run.run.seed) != (asked.method, asked.dataset, asked.seed):
+        return False
+    return run.run.preset == source.preset and run.config == source.described()
 
 
 def _asked(plan: RunPlan, console: Console) -> Iterator[tuple[DetectorSource, bool]]:

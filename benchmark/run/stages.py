@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from andi_bench.console import Console
 from andi_bench.records.schema import IDENTITY, RunInfo, RunRecord
 from andi_bench.records.states import confirm, earlier_of, runs_like, superseded
 from andi_bench.records.store import find_run
+from andi_bench.records.times import MEASURING, SCORING, write_times
 from benchmark.evaluation.measurement import Loader
 from benchmark.evaluation.native_grid import NativeLoader
 from benchmark.evaluation.paper_protocol import paper_run
@@ -65,7 +67,9 @@ class Run:
         if existing is not None and source.export is None:
             return Outcome(existing, None, reused=True)
         with source.alone(named.folder):
+            begun = time.monotonic()
             source.bring(data, subjects, named, finished=existing is not None)
+            scored = time.monotonic()
             # what is measured already needs no masks: the scans stay closed
             truths = self._truths(data, subjects) if existing is None else None
         if not source.writes or not subjects.known:
@@ -77,7 +81,9 @@ class Run:
         results = self._measured(facts, maps, truths)
         views = view_store(request, data, source.config, subjects.known)
         kept = Kept(maps, views)
-        return Outcome(leave_record(request.workspace.records, facts, results, kept), source.export)
+        record = leave_record(request.workspace.records, facts, results, kept)
+        write_times(record, {SCORING: scored - begun, MEASURING: time.monotonic() - scored})
+        return Outcome(record, source.export)
 
     def _compare_states(self, info: RunInfo, place: str, found: RunRecord | None) -> None:
         """Say which records are of earlier data; make one that is of today's data stand before newer ones."""

@@ -12,6 +12,7 @@ from andi_bench.console import Console
 from andi_bench.workspace import Workspace
 from benchmark.run.request import Outcome
 from datasets.prepare.register.original_grid import ORIGINAL
+from leaderboard.exports.report.run_report import REPORT, write_report
 
 
 def summarise(
@@ -46,6 +47,10 @@ def summarise(
         When the leaderboard cannot be written.
     """
     evaluated = [outcome for outcome in outcomes.values() if outcome.record is not None]
+    for outcome in evaluated:
+        assert outcome.record is not None
+        # written with the record already; runs that came after it may be what it is held against
+        write_report(outcome.record, place.records)
     if as_json:
         print(json.dumps({key: _places(outcome) for key, outcome in outcomes.items()}, indent=1))
     if evaluated:
@@ -91,7 +96,7 @@ def _leaderboard(place: Workspace, dataset: str, file: TextIO | None) -> Path:
 def _say_where(key: str, outcome: Outcome, console: Console) -> None:
     if outcome.record is not None:
         state = " (was there already)" if outcome.reused else ""
-        console.note(f"record        {outcome.record}{state}: {key}; figures inside")
+        console.note(f"record        {outcome.record}{state}: {key}; {REPORT} and figures inside")
     if outcome.maps is not None:
         console.note(f"maps          {outcome.maps}: {key}")
         if (outcome.maps / ORIGINAL).is_dir():

@@ -55,13 +55,16 @@ def write_markdown(comparison: Comparison, path: Path, drawn: Sequence[Path] = (
         When they cannot be written.
     """
     links: Links | None = None
+    across: Sequence[tuple[str, str]] = ()
     if drawn:
-        from leaderboard.figures import figure_links
+        from leaderboard.figures import crossed_links, figure_links
 
         links = figure_links(comparison, drawn, path)
+        across = crossed_links(comparison, drawn, path)
     details = path.with_name(f"{path.stem}-details{path.suffix}")
     write_atomically(path, to_markdown(comparison, links, details=details.name))
-    write_atomically(details, to_details(comparison, links, FIRST_FIGURES, page=path.name))
+    text = to_details(comparison, links, FIRST_FIGURES, page=path.name, across=across)
+    write_atomically(details, text)
     return f"{path}, details in {details}"
 
 

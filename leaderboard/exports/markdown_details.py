@@ -53,6 +53,7 @@ def to_details(
     elsewhere: Sequence[str] = (),
     page: str = "",
     head: Sequence[str] = ("# Leaderboard: details",),
+    across: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return the details: per table all columns in named groups, both pipelines, tests, thresholds, guards, origins.
 
@@ -69,6 +70,8 @@ def to_details(
         The first page's file, as seen from this one; "" for none.
     head : sequence of str
         Paragraphs on top, Markdown.
+    across : sequence of (str, str)
+        What the figures across data sets show, and their files (:func:`leaderboard.figures.crossed_links`).
     """
     parts = [*head]
     if page:
@@ -84,7 +87,7 @@ def to_details(
         parts += _table_parts(comparison, table, figures)
         for group, tests in comparison.groups_of(table):
             parts += _groups(group, tests)
-    parts += method_parts(comparison, plain_table, escaped)
+    parts += method_parts(comparison, plain_table, escaped, [_image(*link) for link in across])
     if comparison.tables:
         parts.append(_definitions(comparison))
     if comparison.skipped:
@@ -126,13 +129,17 @@ def _table_parts(
     notes = notes_of(table)
     if notes:
         parts.append("### Notes\n\n" + listed(notes))
-    parts += [f"![{escaped(caption)}]({quote(file)})" for caption, file in figures]
+    parts += [_image(caption, file) for caption, file in figures]
     parts += statistics_parts(statistics, plain_table, escaped)
     return [
         *parts,
         "### Guards\n\n" + _guards(table),
         "### Where the rows come from\n\n" + listed(map(_origin, origins_of(table)), raw=True),
     ]
+
+
+def _image(caption: str, file: str) -> str:
+    return f"![{escaped(caption)}]({quote(file)})"
 
 
 def _of_columns(table: Table, columns: Sequence[Column], strong: dict[str, set[Key]]) -> str:

@@ -57,10 +57,13 @@ def statistics_parts(
 
 
 def method_parts(
-    comparison: Comparison, tabulate: Tabulate, escape: Callable[[str], str]
+    comparison: Comparison,
+    tabulate: Tabulate,
+    escape: Callable[[str], str],
+    figures: Sequence[str] = (),
 ) -> list[str]:
-    """Return what is said of several data sets together, and the section that defines everything."""
-    parts = _across(comparison, tabulate, escape)
+    """Return what is said and drawn of several data sets together, and the section that defines everything."""
+    parts = [*_across(comparison, tabulate, escape), *figures]
     if any(statistics.family for statistics in comparison.statistics):
         parts += [
             "## How differences are tested",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -15,13 +15,22 @@ from andi_bench.metrics.froc import RATES
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import POINTS, RANKING_POINT, UPPER_BOUND
 from andi_bench.records.previews import find_previews
-from andi_bench.records.schema import LESION_FREE_APART, LESION_ML
+from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import RunRecord, read_record, read_subjects
+from leaderboard.exports.report.run_report import REPORT
 from leaderboard.tables.cells import DASH, with_interval
 from leaderboard.tables.comparability import comparability
-from leaderboard.tables.seeds import Estimate, subject_estimates
-from leaderboard.tables.subject_values import read_subject_table
+from leaderboard.tables.pipelines import kind_of
+from leaderboard.tables.seeds import Estimate
 from leaderboard.words.notes import older_version
+from leaderboard.words.one_run.advice import Evidence, advice_of
+from leaderboard.words.one_run.run_results import (
+    chain_of_run,
+    dice_means,
+    losses_of,
+    spark_line,
+    subject_lines,
+)
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
 from leaderboard.words.threshold_text import spread_sentences
 
@@ -32,12 +41,14 @@ if TYPE_CHECKING:
 WIDTH = 100
 
 _FILES = {
+    REPORT: "this run as a page, with pictures",
     "record.json": "all figures",
     "subjects.csv": "a line per subject, maps and operating point",
     "subjects.csv.xz": "the same, packed, as far as tables read it",
     "histograms.npz": "scores",
     "config.yaml": "run --config makes the run again",
     "loss.csv": "training",
+    "times.json": "what scoring and measuring took",
 }
 """What a record's folder holds beside figures and previews."""
 
@@ -87,13 +98,22 @@ def run_as_json(run: RunRecord) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
 
 
-def print_run(run: RunRecord, file: IO[str] | None = None) -> None:
+def print_run(
+    run: RunRecord,
+    file: IO[str] | None = None,
+    baselines: Sequence[RunRecord] = (),
+    regions: Mapping[str, float] | None = None,
+) -> None:
     """Print a run, at most :data:`WIDTH` columns wide.
 
     Parameters
     ----------
     run : RunRecord
         As read from its folder.
+    baselines : sequence of RunRecord
+        What it is held against (:func:`leaderboard.words.one_run.run_results.baselines_beside`).
+    regions : mapping of str to float, optional
+        False-positive ml by region, where that was counted.
     file : text stream, optional
         Standard output unless given.
 
@@ -108,20 +128,9 @@ def print_run(run: RunRecord, file: IO[str] | None = None) -> None:
     stream = file if file is not None else sys.stdout
     console = Console(file=stream, highlight=False, emoji=False, markup=False, soft_wrap=False)
     console.width = min(WIDTH, console.width) if console.is_terminal else WIDTH
-    info = run.run
-    console.print(
-        plain(f"{info.label}, seed {info.seed}, on {run.data.title or info.dataset}"), style="bold"
-    )
-    if run.unranked:
-        console.print(plain(f"No rank: {run.unranked}"), style="yellow")
-    for guard, state, detail in guards_of(run):
-        if state == "FAILED":
-            console.print(f"Guard failed: {guard} ({detail})", style="yellow")
-    for line in older_version(run.protocol):
-        console.print(
-            plain(f"{line} Means are the record's own, over lesion-free subjects too."),
-            style="yellow",
-        )
+    _doubts(console, run)
+    _advice(console, Evidence(run, baselines, regions or {}))
+    _loss(console, run.folder)
     for grid in run.grids:
         measured = run.on_grid(grid)
         _head(console, "Protocol" if len(run.grids) == 1 else f"Protocol, {plain(grid)} grid")
@@ -129,7 +138,10 @@ def print_run(run: RunRecord, file: IO[str] | None = None) -> None:
         _head(console, "Operating points")
         _points(console, measured)
         _whole_scans(console, measured)
-        _head(console, f"Subjects, at {RANKING_POINT.name}")
+        _head(
+            console,
+            f"Subjects, at {RANKING_POINT.name}, highest Dice of {chain_of_run(measured)} maps first",
+        )
         _subjects(console, measured, read_subjects(run.folder, grid))
     _head(console, "Guards")
     _grid(console, ("", "", ""), [[state, name, detail] for name, state, detail in guards_of(run)])
@@ -144,6 +156,48 @@ def print_run(run: RunRecord, file: IO[str] | None = None) -> None:
     _pairs(console, [(f"  {name}", text) for name, text in _described(run.folder)])
 
 
+def _doubts(console: Console, run: RunRecord) -> None:
+    """Print which run it is, and whatever makes it doubtful."""
+    info = run.run
+    console.print(
+        plain(f"{info.label}, seed {info.seed}, on {run.data.title or info.dataset}"), style="bold"
+    )
+    if run.unranked:
+        console.print(plain(f"No rank: {run.unranked}"), style="yellow")
+    for guard, state, detail in guards_of(run):
+        if state == "FAILED":
+            console.print(f"Guard failed: {guard} ({detail})", style="yellow")
+    for line in older_version(run.protocol):
+        console.print(
+            plain(f"{line} Means are the record's own, over lesion-free subjects too."),
+            style="yellow",
+        )
+
+
+def _advice(console: Console, evidence: Evidence) -> None:
+    """Print what to try next."""
+    _head(console, "What to try next")
+    found = advice_of(evidence)
+    for one in found:
+        console.print(plain(f"- {one.rule}: {one.seen} {one.tried}"))
+    if not found:
+        console.print("No rule finds anything that stands out.")
+
+
+def _loss(console: Console, folder: Path) -> None:
+    """Print the course of a training's loss; nothing where the record has none."""
+    known = losses_of(folder)
+    if known is None:
+        return
+    steps, losses = known
+    _head(console, "Training loss")
+    console.print(spark_line(losses.tolist(), console.width))
+    console.print(
+        f"{losses[0]:.4g} at step {steps[0]:,.0f}, {losses[-1]:.4g} at step {steps[-1]:,.0f}, lowest {losses.min():.4g}",
+        style="dim",
+    )
+
+
 def _head(console: Console, text: str) -> None:
     console.print()
     console.print(text, style="bold")
@@ -156,7 +210,7 @@ def _pairs(console: Console, pairs: Sequence[tuple[str, str]]) -> None:
 def _points(console: Console, run: RunRecord) -> None:
     lines: list[list[str]] = []
     meanings: dict[tuple[str, str], None] = {}
-    means = _means(run)
+    means = {(plain(c), plain(p)): found for (c, p), found in dice_means(run).items()}
     for chain, name, threshold, rate, how in points_of(run):
         text = with_interval(means.get((chain, name), Estimate()))
         shown = f"({text})" if _is_bound(name) and text != DASH else text
@@ -169,27 +223,6 @@ def _points(console: Console, run: RunRecord) -> None:
             console.print(f"{name}: {how}", style="dim")
     for sentence in spread_sentences(run):
         console.print(plain(sentence), style="dim")
-
-
-def _means(run: RunRecord) -> dict[tuple[str, str], Estimate]:
-    """Return mean Dice by chain and point, with the interval that tables give it; of older records what they say themselves."""
-    assert run.folder is not None
-    dice = CATALOGUE["dice"]
-    out = {}
-    for chain, summary in run.summary.items():
-        for key, found in summary.subjects.items():
-            metric, _, name = key.partition("@")
-            if metric == dice.key:
-                out[plain(chain), plain(name)] = Estimate(found.mean, found.low, found.high)
-    if run.protocol.version < LESION_FREE_APART:
-        return out
-    tables = [read_subject_table(run.folder, run.protocol.grid)]
-    known = [MetricAt(dice, point) for point in POINTS.values()]
-    for chain in run.summary:
-        for key, estimate in subject_estimates([run], tables, chain, known).items():
-            if estimate.value is not None:
-                out[plain(chain), key.partition("@")[2]] = estimate
-    return out
 
 
 def _whole_scans(console: Console, run: RunRecord) -> None:
@@ -226,26 +259,30 @@ def _shown() -> list[tuple[MetricAt, str]]:
 
 
 def _subjects(console: Console, run: RunRecord, table: pd.DataFrame) -> None:
-    """Print Dice, its upper bound and AP of every subject, chain by chain; HD95 where there is room."""
+    """Print Dice, its upper bound and AP of every subject, chain by chain, and what is falsely detected; HD95 where there is room."""
     shown = _shown()
     chains = [chain for chain in run.protocol.chains if (table["chain"] == chain).any()]
-    while len(shown) > 1 and 34 + 9 * len(shown) * len(chains) > console.width:
+    while len(shown) > 1 and 43 + 10 * len(shown) * len(chains) > console.width:
         shown.pop()
     heads, columns = ["Subject", "Lesion ml"], []
     first = table.drop_duplicates("subject").set_index("subject")
-    names = first.index.tolist()
+    standing = chain_of_run(run)
+    found = {line.subject: line for line in subject_lines(run, standing)}
+    names = [name for name in found if name in first.index]
     volumes = first[LESION_ML].to_dict() if LESION_ML in first.columns else {}
     columns = [[plain(name) for name in names], [_number(volumes.get(n), 2) for n in names]]
     for chain in chains:
-        for found, title in shown:
+        for one, title in shown:
             part = table[table["chain"] == chain]
-            if found.point is not None:
-                part = part[part["point"] == found.point.name]
+            if one.point is not None:
+                part = part[part["point"] == one.point.name]
             lines = part.drop_duplicates("subject").set_index("subject")
-            field = found.metric.field
+            field = one.metric.field
             known = lines[field].to_dict() if field in lines.columns else {}
-            heads.append(f"{plain(chain)}\n{title}")
-            columns.append([_number(known.get(n), found.metric.digits) for n in names])
+            heads.append(f"{kind_of(chain, run.protocol)}\n{title}")
+            columns.append([_number(known.get(n), one.metric.digits) for n in names])
+    heads.append(f"{kind_of(standing, run.protocol)}\nfalse ml")
+    columns.append([_number(found[name].false_ml, 2) for name in names])
     _grid(console, heads, [list(line) for line in zip(*columns, strict=True)], numbers=heads[1:])
     console.print(
         "Further operating points and figures are in subjects.csv, and in --json.", style="dim"

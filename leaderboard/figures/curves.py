@@ -23,6 +23,23 @@ if TYPE_CHECKING:
 _BANDS = 3
 """So many methods have a band: more would hide each other."""
 
+CURVE_SAYS = f"Mean over seeds; bands: 95 % over subjects, of the {_BANDS} best-ranked methods; dotted: the share of lesion, which chance gives"
+
+
+def froc_says(scene: Scene) -> str:
+    """Return how to read :func:`froc`, and of how many lesions and scans it is."""
+    curves = [curve for row in scene.rows for curve in _frocs(row)]
+    counts = {(curve.lesions, curve.scans) for curve in curves}
+    found = (
+        f", of {counts.pop()[0]} lesions"
+        if len(counts) == 1
+        else f", of {min(counts)[0]} to {max(counts)[0]} lesions"
+        if counts
+        else ""
+    )
+    return f"Over all thresholds, mean over seeds{found}; matched one to one, IoU above 0.1; upright lines: the rates of the tables"
+
+
 _RECALL = np.linspace(0.005, 1, 200)
 _PAID = np.geomspace(1 / 8, 16, 300)
 
@@ -51,19 +68,8 @@ def precision_recall(scene: Scene) -> Figure | None:
     chance = scene.rows[0].figures["prevalence"].value
     if chance is not None:
         axis.axhline(chance, color="#555555", lw=0.8, ls=(0, (1, 1.5)), label="chance")
-    axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall", title=scene.shows)
+    axis.set(xlim=(0, 1), ylim=(0, 1.02), xlabel="recall")
     axis.set_ylabel("precision, all subjects pooled")
-    if len(rows) > _BANDS:
-        axis.text(
-            0.98,
-            0.98,
-            f"bands: 95 % over subjects,\nthe {_BANDS} best-ranked",
-            ha="right",
-            va="top",
-            transform=axis.transAxes,
-            fontsize=6,
-            color="#555555",
-        )
     legend_below(figure, [axis], 2)
     return figure
 
@@ -93,8 +99,9 @@ def froc(scene: Scene) -> Figure | None:
         )
     for rate in RATES:
         axis.axvline(rate, color="#bbbbbb", lw=0.6, zorder=0)
-    axis.set(xscale="log", xlim=(_PAID[0], _PAID[-1]), ylim=(0, 1.02), title=scene.shows)
+    axis.set(xscale="log", xlim=(_PAID[0], _PAID[-1]), ylim=(0, 1.02))
     axis.set_xticks(RATES, [f"{rate:g}" for rate in RATES])
+    axis.minorticks_off()
     axis.set_xlabel("false-positive lesions per scan")
     axis.set_ylabel("share of all lesions found")
     legend_below(figure, [axis], 2)

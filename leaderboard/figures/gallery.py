@@ -10,9 +10,19 @@ from typing import TYPE_CHECKING
 
 from andi_bench.names import folder_word
 from leaderboard.compare import Comparison
-from leaderboard.figures import curves, ranks, rows, subjects
+from leaderboard.figures import (
+    curves,
+    examples,
+    lesion_size,
+    ranks,
+    rows,
+    subjects,
+    thresholds,
+    transfer,
+)
 from leaderboard.figures.scene import Scene
-from leaderboard.figures.style import Looks, save, styled
+from leaderboard.figures.style import Looks, captioned, save, styled
+from leaderboard.tables.crossing import CrossTable
 from leaderboard.tables.pipelines import VALIDATED
 
 if TYPE_CHECKING:
@@ -28,27 +38,62 @@ class Drawing:
     name : str
         How its file is called, after the data set.
     shows : str
-        What it shows, as its caption says.
+        What it shows: its title, and how its caption begins.
     draw : callable
         From a :class:`leaderboard.figures.scene.Scene` to the figure; None where a table has nothing to show there.
+    says : str or callable
+        The caption's middle: what lines and marks mean; a callable gets the scene. Whom the figure is about, and how many
+        they are, follows by itself.
     """
 
     name: str
     shows: str
     draw: Callable[[Scene], Figure | None]
+    says: str | Callable[[Scene], str] = ""
+
+    def caption(self, scene: Scene) -> str:
+        """Return what stands below the figure: how to read it, of whom and how many it is."""
+        said = self.says if isinstance(self.says, str) else self.says(scene)
+        return " ".join(f"{part}." for part in (said, scene.whom) if part)
 
 
 _ENTRIES = (
-    Drawing("pr-curves", "Precision and recall, all subjects pooled", curves.precision_recall),
-    Drawing("froc", "Lesions found against false-positive lesions per scan", curves.froc),
-    Drawing("dice-subjects", "Every subject", subjects.strip_and_box),
-    Drawing("lesion-size", "By lesion volume", subjects.by_lesion_size),
-    Drawing("oracle-gap", "What the frozen threshold costs", rows.threshold_gap),
-    Drawing("cost-accuracy", "Accuracy and cost", rows.cost_and_accuracy),
-    Drawing("raw-filtered", "What the filter does", rows.chains_compared),
-    Drawing("significance", "Which differences are significant", ranks.significance_matrix),
-    Drawing("rank-blobs", "How stable the ranks are", ranks.rank_frequencies),
-    Drawing("groups", "Means, and groups that no test tells apart", ranks.groups_diagram),
+    Drawing(
+        "pr-curves",
+        "Precision and recall, all subjects pooled",
+        curves.precision_recall,
+        curves.CURVE_SAYS,
+    ),
+    Drawing(
+        "froc",
+        "Lesions found against false-positive lesions per scan",
+        curves.froc,
+        curves.froc_says,
+    ),
+    Drawing("dice-subjects", "Every subject", subjects.strip_and_box, subjects.says),
+    Drawing("lesion-size", "Dice and lesion volume", lesion_size.by_lesion_size, lesion_size.SAYS),
+    Drawing(
+        "thresholds",
+        "How well the frozen thresholds hold",
+        thresholds.threshold_calibration,
+        thresholds.says,
+    ),
+    Drawing("cost-accuracy", "Accuracy and cost", rows.cost_and_accuracy, rows.COST_SAYS),
+    Drawing("raw-filtered", "What the filter does", rows.chains_compared, rows.CHAINS_SAY),
+    Drawing(
+        "significance",
+        "Which differences are significant",
+        ranks.significance_matrix,
+        ranks.significance_says,
+    ),
+    Drawing("rank-blobs", "How stable the ranks are", ranks.rank_frequencies, ranks.RANKS_SAY),
+    Drawing(
+        "groups",
+        "Means, and groups that no test tells apart",
+        ranks.groups_diagram,
+        ranks.GROUPS_SAY,
+    ),
+    Drawing("examples", "Three subjects", examples.best_median_worst, examples.says),
 )
 
 FIGURES = {drawing.name: drawing for drawing in _ENTRIES}
@@ -80,22 +125,32 @@ def write_figures(
         When a file cannot be written, or a record's histograms cannot be read.
     """
     written = []
-    labels = sorted({row.label for table in comparison.tables for row in table.rows})
-    looks = Looks(labels)
     with styled():
-        for stem, table in zip(_stems(comparison), comparison.tables, strict=True):
-            scene = Scene(table, comparison.statistics_of(table), looks)
+        for stem, scene in zip(_stems(comparison), _scenes(comparison), strict=True):
             for drawing in FIGURES.values():
                 figure = drawing.draw(scene)
                 if figure is not None:
+                    captioned(figure, drawing.shows, drawing.caption(scene))
                     written += save(figure, folder / f"{stem}-{drawing.name}", kinds)
+        for crossed in comparison.crossed:
+            figure = transfer.trained_and_tested(crossed)
+            if figure is None:
+                continue
+            captioned(figure, transfer.SHOWS, transfer.caption(crossed))
+            written += save(figure, folder / _crossed_stem(crossed), kinds)
     return written
+
+
+def _scenes(comparison: Comparison) -> list[Scene]:
+    labels = sorted({row.label for table in comparison.tables for row in table.rows})
+    looks = Looks(labels)
+    return [Scene(table, comparison.statistics_of(table), looks) for table in comparison.tables]
 
 
 def figure_links(
     comparison: Comparison, written: Sequence[Path], page: Path
 ) -> list[list[tuple[str, str]]]:
-    """Return for every table what its figures show, and where they lie as seen from a page.
+    """Return for every table the captions of its figures, and where they lie as seen from a page.
 
     Parameters
     ----------
@@ -108,19 +163,38 @@ def figure_links(
     """
     names = {path.name: path for path in written if path.suffix == ".svg"}
     out = []
-    for stem in _stems(comparison):
+    for stem, scene in zip(_stems(comparison), _scenes(comparison), strict=True):
         found = [
-            (drawing.shows, names[f"{stem}-{drawing.name}.svg"])
+            (f"{drawing.shows}. {drawing.caption(scene)}", names[f"{stem}-{drawing.name}.svg"])
             for drawing in FIGURES.values()
             if f"{stem}-{drawing.name}.svg" in names
         ]
-        out.append(
-            [
-                (caption, Path(os.path.relpath(path, page.parent)).as_posix())
-                for caption, path in found
-            ]
-        )
+        out.append([(caption, _seen_from(page, path)) for caption, path in found])
     return out
+
+
+def crossed_links(
+    comparison: Comparison, written: Sequence[Path], page: Path
+) -> list[tuple[str, str]]:
+    """Return the captions of the figures across data sets, and where they lie as seen from a page; as :func:`figure_links`."""
+    names = {path.name: path for path in written if path.suffix == ".svg"}
+    return [
+        (
+            f"{transfer.SHOWS}. {transfer.caption(crossed)}",
+            _seen_from(page, names[f"{_crossed_stem(crossed)}.svg"]),
+        )
+        for crossed in comparison.crossed
+        if f"{_crossed_stem(crossed)}.svg" in names
+    ]
+
+
+def _seen_from(page: Path, path: Path) -> str:
+    return Path(os.path.relpath(path, page.parent)).as_posix()
+
+
+def _crossed_stem(crossed: CrossTable) -> str:
+    shown = f"-{crossed.view}" if crossed.view != VALIDATED else ""
+    return f"across-data-sets{shown}"
 
 
 def _stems(comparison: Comparison) -> list[str]:

@@ -2,70 +2,96 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from andi_bench.metrics.compared import metric_at, title_of
 from andi_bench.metrics.resampling import RANK_RESAMPLES
-from leaderboard.figures.style import panels
+from leaderboard.figures.style import COLUMN, PAGE, PALETTE, panels
 from leaderboard.words.differences import p_text
+
+RANKS_SAY = f"Area: share of {RANK_RESAMPLES:,} bootstraps of subjects and seeds; line: 95 % of the ranks; cross: the rank itself"
+GROUPS_SAY = (
+    "Mean and 95 % interval. Methods on one bar, which share its letter, are not told apart by the test that ranks (flips of signs, "
+    "5 % within the family); that is no proof that they are equal"
+)
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
 
     from leaderboard.figures.scene import Scene
 
 
 def significance_matrix(scene: Scene) -> Figure | None:
-    """Draw every pair of methods: colour is the mean difference, the number its p, a frame marks what is significant."""
+    """Draw every pair of methods: the number is its p, and only what is significant has a colour."""
     family = scene.statistics.family
     if family is None or not family.rankings:
         return None
     count = len(family.keys)
-    figure, (axis,) = panels(1, min(4.6, 1.25 + 0.3 * count))
+    figure, (axis,) = panels(
+        1, 0.5 + 0.27 * count, width=COLUMN if count < 9 else min(PAGE, 0.5 * (count + 1))
+    )
     sign = metric_at(family.metric).sign
-    reach = max((abs(test.difference) for test in family.tests), default=0) or 1.0
-    differences = np.full((count, count), np.nan)
+    shades = _shades(max((abs(test.difference) for test in family.tests), default=0) or 1.0)
+    colors = np.ones((count, count, 3))
     for row, first in enumerate(family.keys):
         for column, second in enumerate(family.keys):
             test = family.test(first, second) if first != second else None
             if test is None:
                 continue
             toward = sign if test.first == first else -sign
-            differences[row, column] = toward * test.difference
             significant = test.better is not None
-            strong = abs(differences[row, column]) > 0.65 * reach
+            if significant:
+                colors[row, column] = shades(toward * test.difference)
             axis.text(
                 column,
                 row,
                 p_text(test.adjusted, test.floor),
                 ha="center",
                 va="center",
-                fontsize=5.8 if count < 9 else 4.2,
-                color="white" if strong else "black",
+                fontsize=5.2 if count < 15 else 4,
+                color="black" if significant else "#555555",
                 fontweight="bold" if significant else "normal",
             )
-            if significant:
-                axis.add_patch(_frame(column, row))
-    shown = axis.imshow(differences, cmap="PuOr", vmin=-reach, vmax=reach, aspect="auto")
+    axis.imshow(colors, aspect="auto")
     names = [scene.name(label) for label, _ in family.keys]
-    axis.set_xticks(range(count), names, rotation=40, ha="right", rotation_mode="anchor")
-    axis.set_yticks(range(count), names)
+    axis.set_xticks(range(count), [str(k + 1) for k in range(count)])
+    axis.set_yticks(range(count), [f"{name}  {k + 1}" for k, name in enumerate(names)])
+    axis.set_xticks(np.arange(count + 1) - 0.5, minor=True)
+    axis.set_yticks(np.arange(count + 1) - 0.5, minor=True)
     axis.grid(visible=False)
+    axis.grid(visible=True, which="minor", color="#CCCCCC", lw=0.5)
     axis.spines[:].set_visible(False)
-    axis.tick_params(length=0)
-    axis.set_title(f"{scene.shows}, {len(family.subjects)} subjects")
-    bar = figure.colorbar(shown, ax=axis, fraction=0.03, pad=0.02)
-    bar.set_label("mean difference: above 0, the row is better", fontsize=6)
-    bar.ax.tick_params(labelsize=6)
-    figure.supxlabel(
-        f"{title_of(family.metric)}, mean differences by sign flips, p of the family\nbold and framed: below .05",
-        fontsize=6,
-        color="#555555",
-    )
+    axis.tick_params(length=0, which="both", labeltop=True, labelbottom=False)
     return figure
+
+
+def _shades(reach: float) -> Callable[[float], NDArray[np.float64]]:
+    """Return the colour of a significant difference: blue where the row is better, orange where worse, fuller the larger."""
+    from matplotlib.colors import to_rgb
+
+    ends = {sign: np.array(to_rgb(color)) for sign, color in ((1, PALETTE[5]), (-1, PALETTE[4]))}
+
+    def shade(difference: float) -> NDArray[np.float64]:
+        strength = 0.35 + 0.65 * min(1.0, abs(difference) / reach)
+        out: NDArray[np.float64] = 1 - strength * (1 - ends[1 if difference > 0 else -1])
+        return out
+
+    return shade
+
+
+def significance_says(scene: Scene) -> str:
+    """Return how to read :func:`significance_matrix`."""
+    family = scene.statistics.family
+    assert family is not None
+    return (
+        f"Numbers: p of the family for the mean difference in {title_of(family.metric)}, {len(family.subjects)} subjects, flips of "
+        "signs; coloured and bold where below .05, blue: the row is better than the column, orange: worse, the fuller the "
+        "larger the difference. White is no proof that two are equal"
+    )
 
 
 def rank_frequencies(scene: Scene) -> Figure | None:
@@ -96,12 +122,7 @@ def rank_frequencies(scene: Scene) -> Figure | None:
     axis.set_ylim(count - 0.4, -0.6)
     axis.set_xlim(0.4, count + 0.6)
     axis.set_xticks(range(1, count + 1))
-    axis.set(title=scene.shows, xlabel=f"rank by {title_of(family.metric)}")
-    figure.supxlabel(
-        f"area: share of {RANK_RESAMPLES:,} bootstraps of subjects and seeds;\nline: 95 % of the ranks; cross: rank itself",
-        fontsize=6,
-        color="#555555",
-    )
+    axis.set_xlabel(f"rank by {title_of(family.metric)}")
     return figure
 
 
@@ -125,31 +146,20 @@ def groups_diagram(scene: Scene) -> Figure | None:
     letters = dict.fromkeys(mark for k in order for mark in family.letters[k])
     for column, mark in enumerate(letters):
         places = [place for place, k in enumerate(order) if mark in family.letters[k]]
-        x = 1.03 + 0.035 * column
+        x = 1.04 + 0.05 * column
         span: dict[str, Any] = {
             "transform": axis.get_yaxis_transform(),
             "color": "#333333",
             "clip_on": False,
         }
         axis.plot([x, x], [places[0] - 0.3, places[-1] + 0.3], lw=2, **span)
+        where: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "clip_on": False}
+        axis.text(x, -0.5, mark, ha="center", va="bottom", fontsize=6.5, **where)
         for place in set(range(places[0], places[-1])) - set(places):
             axis.plot([x, x], [place - 0.3, place + 0.3], **{**span, "color": "white"}, lw=2.4)
     names = [f"{scene.name(family.keys[k][0])}  {family.letters[k]}" for k in order]
     axis.set_yticks(range(count), names)
     axis.set_ylim(count - 0.4, -0.6)
     axis.grid(axis="y", visible=False)
-    axis.set(title=scene.shows, xlabel=title_of(metric))
-    figure.supxlabel(
-        "mean and 95 %; rows on one bar share a letter:\nno test tells them apart (5 % within the family)",
-        fontsize=6,
-        color="#555555",
-    )
+    axis.set_xlabel(title_of(metric))
     return figure
-
-
-def _frame(column: int, row: int) -> Rectangle:
-    from matplotlib.patches import Rectangle
-
-    return Rectangle(
-        (column - 0.46, row - 0.46), 0.92, 0.92, fill=False, edgecolor="black", linewidth=0.9
-    )

@@ -1,12 +1,15 @@
-"""Figures of the rows: frozen threshold against the oracle's, accuracy against cost, raw against filtered maps."""
+"""Figures of the rows: accuracy against cost, raw against filtered maps."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import itertools
+from typing import TYPE_CHECKING
 
 from andi_bench.metrics.compared import title_of
-from andi_bench.metrics.points import RANKING, RANKING_POINT, UPPER_BOUND
-from leaderboard.figures.style import PAGE, legend_below, panels, short
+from andi_bench.metrics.points import RANKING
+from leaderboard.figures.direct_labels import Point, label_points
+from leaderboard.figures.style import PAGE, legend_below, panels, plain_numbers, short
+from leaderboard.tables.pipelines import kind_of
 from leaderboard.tables.seeds import Estimate
 
 if TYPE_CHECKING:
@@ -14,38 +17,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from leaderboard.figures.scene import Scene
+    from leaderboard.tables.row import Row
 
 
-def threshold_gap(scene: Scene) -> Figure | None:
-    """Draw mean Dice at the frozen threshold and at the test split's own best one, joined."""
-    rows = scene.rows
-    if not rows:
-        return None
-    figure, (axis,) = panels(1, 0.9 + 0.26 * len(rows))
-    for place, row in enumerate(rows):
-        frozen, oracle = row.figures[RANKING], row.upper_bound
-        color = scene.looks.color(row.label)
-        if frozen.value is None:
-            continue
-        if frozen.low is not None and frozen.high is not None:
-            axis.plot([frozen.low, frozen.high], [place, place], color=color, lw=3, alpha=0.22)
-        if oracle.value is not None:
-            axis.plot([frozen.value, oracle.value], [place, place], color=color, lw=1.2)
-            axis.plot(oracle.value, place, "o", mfc="white", mec=color, ms=5, mew=1.1, zorder=4)
-        axis.plot(frozen.value, place, "o", color=color, ms=5, zorder=3)
-    axis.set_yticks(range(len(rows)), [scene.name(row.label) for row in rows])
-    axis.set_ylim(len(rows) - 0.4, -0.6)
-    axis.grid(axis="y", visible=False)
-    axis.set(title=scene.shows, xlabel="mean Dice")
-    keys: list[tuple[dict[str, Any], str]] = [
-        ({"marker": "o", "color": "#555555"}, f"{RANKING_POINT.name}: frozen on validation data"),
-        ({"marker": "o", "mfc": "white", "mec": "#555555"}, f"{UPPER_BOUND.name}: never ranks"),
-        ({"color": "#555555", "alpha": 0.3, "lw": 3, "ls": "-"}, "95 % interval"),
-    ]
-    for mark, label in keys:
-        axis.plot([], [], **{"ls": "none", **mark}, label=label)
-    legend_below(figure, [axis], 1)
-    return figure
+COST_SAYS = "Seconds to score one volume, without reading and filtering, and mean with its 95 % interval; dashed: the methods that no other one beats in both"
+CHAINS_SAY = "The same maps raw and filtered, whatever the table shows; the last panel is over all voxels together"
 
 
 def cost_and_accuracy(scene: Scene) -> Figure | None:
@@ -59,7 +35,7 @@ def cost_and_accuracy(scene: Scene) -> Figure | None:
         return None
     devices = sorted({str(row.costs["device"]) for row in rows if row.costs["device"]})
     where = f" ({'; '.join(map(short, devices))})" if devices else ""
-    figure, (axis,) = panels(1, 2.9)
+    figure, (axis,) = panels(1, 2.4 + 0.05 * len(rows))
     points = [(row.costs["seconds_per_volume"], row.figures[RANKING].value or 0.0) for row in rows]
     for row, (x, y) in zip(rows, points, strict=True):
         color = scene.looks.color(row.label)
@@ -73,7 +49,6 @@ def cost_and_accuracy(scene: Scene) -> Figure | None:
             ms=5.5,
             mec="white",
             mew=0.5,
-            label=scene.name(row.label),
             zorder=3,
         )
     front = _front(points)
@@ -88,13 +63,17 @@ def cost_and_accuracy(scene: Scene) -> Figure | None:
         label="not beaten in both",
     )
     axis.set_xscale("log")
-    axis.xaxis.set_major_formatter(_plain)
-    axis.minorticks_off()
-    axis.set(title=scene.shows, xlabel=f"seconds per volume{where}")
-    axis.margins(x=0.12)
-    axis.set(ylabel=f"{title_of(RANKING)}, mean and 95 %")
+    axis.margins(x=0.12, y=0.12)
+    axis.set(xlabel=f"seconds per volume{where}", ylabel=f"{title_of(RANKING)}, mean and 95 %")
     axis.set_ylim(bottom=0)
-    legend_below(figure, [axis], 2)
+    plain_numbers(axis.xaxis)
+    label_points(
+        axis,
+        points,
+        [scene.name(row.label) for row in rows],
+        [scene.looks.color(row.label) for row in rows],
+        [*_whiskers(rows), *_steps(front)],
+    )
     return figure
 
 
@@ -119,7 +98,9 @@ def chains_compared(scene: Scene) -> Figure | None:
                 label=short(label),
                 lw=1,
             )
-        axis.set_xticks(range(len(chains)), chains)
+        axis.set_xticks(
+            range(len(chains)), [kind_of(chain, scene.table.protocol) for chain in chains]
+        )
         axis.set_xlim(-0.25, len(chains) - 0.75)
         axis.set(title=title_of(metric), ylim=(0, 1))
         axis.grid(axis="x", visible=False)
@@ -133,8 +114,22 @@ def _interval(axis: Axes, x: float, figure: Estimate, color: str) -> None:
         axis.plot([x, x], [figure.low, figure.high], color=color, lw=0.8, alpha=0.7, zorder=2)
 
 
-def _plain(value: float, _: object) -> str:
-    return f"{value:g}"
+def _whiskers(rows: list[Row]) -> list[tuple[Point, Point]]:
+    """Return the intervals that are drawn, each from its lower to its upper end."""
+    found = []
+    for row in rows:
+        x, figure = row.costs["seconds_per_volume"], row.figures[RANKING]
+        if figure.low is not None and figure.high is not None:
+            found.append(((x, figure.low), (x, figure.high)))
+    return found
+
+
+def _steps(front: list[Point]) -> list[tuple[Point, Point]]:
+    """Return the level and upright pieces of the front."""
+    pieces = []
+    for (x, y), (further, higher) in itertools.pairwise(front):
+        pieces += [((x, y), (further, y)), ((further, y), (further, higher))]
+    return pieces
 
 
 def _front(points: list[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from andi_bench.metrics.points import RANKING
 from leaderboard.figures.style import Looks, short
 from leaderboard.statistics.family import TableStatistics
+from leaderboard.tables.parts import volumes_of
 from leaderboard.tables.pipelines import VALIDATED, kind_of, view_in_words
 from leaderboard.tables.row import Row
 from leaderboard.tables.table import Table
@@ -35,8 +37,32 @@ class Scene:
         return [row for row in self.table.rows if row.rank is not None]
 
     @property
-    def shows(self) -> str:
-        """Which pipelines stand in the rows, as a panel's title."""
+    def volumes(self) -> dict[str, float]:
+        """The lesion volume of every subject that some row was measured on, ml; {} where records do not say."""
+        return volumes_of(self.table)
+
+    @property
+    def whom(self) -> str:
+        """Whom the rows are measured on, how many seeds they have, and which maps: the last sentence of a caption."""
+        parts = [f"{self.table.title or self.table.dataset}, {self.table.split}: {self._counted()}"]
+        seeds = sorted({len(row.runs) for row in self.rows if row.chance})
+        if seeds:
+            number = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
+            parts.append(f"{number} seed{'s' if seeds[-1] > 1 else ''}")
+        return "; ".join([*parts, self.maps])
+
+    def _counted(self) -> str:
+        volumes = self.volumes
+        if not volumes:
+            most = max((len(row.values.get(RANKING, {})) for row in self.rows), default=0)
+            return f"n = {most}"
+        ill = sum(volume > 0 for volume in volumes.values())
+        free = len(volumes) - ill
+        return f"n = {ill} with a lesion" + (f", {free} without" if free else "")
+
+    @property
+    def maps(self) -> str:
+        """Which pipelines stand in the rows."""
         if self.table.view == VALIDATED and len(self.table.views) > 1:
             return "pipelines chosen on validation"
         return view_in_words(self.table.view, self.table.protocol)

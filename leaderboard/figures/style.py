@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from andi_bench.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, the darker ones first; yellow is left out: it vanishes on white.
@@ -22,6 +26,10 @@ COLUMN, PAGE = 3.5, 7.0
 """Inches: widths of a column and of a page."""
 
 LONGEST = 24
+_LETTERS = 22
+"""Of a caption on an inch."""
+_LINE = 0.105
+"""Height of a line of a caption, inches."""
 _DPI = 200
 _SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -101,6 +109,56 @@ def panels(
     figure = Figure(figsize=size, layout="constrained")
     axes = figure.subplots(1, count, squeeze=False, **options)
     return figure, list(axes[0])
+
+
+def grid_of_panels(
+    down: int, across: int, size: tuple[float, float], *, share: bool = True
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with panels in rows, which share both axes unless said otherwise, row by row."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, layout="constrained")
+    axes = figure.subplots(down, across, squeeze=False, sharex=share, sharey=share)
+    return figure, list(axes.flat)
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Write the marks of a logarithmic axis out: few of them, whatever it spans."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    low, high = sorted(axis.get_view_interval())
+    decades = np.log10(high / low)
+    parts = (1,) if decades > 2.2 else (1, 3) if decades > 1.2 else (1, 2, 5)
+    first, last = int(np.floor(np.log10(low))), int(np.ceil(np.log10(high)))
+    marks = [float(f"{part}e{power}") for power in range(first, last + 1) for part in parts]
+    inside = [mark for mark in marks if low <= mark <= high]
+    few = [float(f"{mark:.1g}") for mark in np.geomspace(low, high, 4)[1:3]]
+    axis.set_major_locator(FixedLocator(inside if len(inside) > 1 else few))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def captioned(figure: Figure, title: str, caption: str) -> None:
+    """Put a title above a figure and a caption below it, broken to its width; the figure grows, its panels stay as they are."""
+    width, height = figure.get_size_inches()
+    figure.draw_without_rendering()
+    heights = [legend.get_window_extent().height / figure.dpi for legend in figure.legends]
+    room = max(heights, default=-0.08) + 0.08
+    lines = textwrap.wrap(caption, round(_LETTERS * width), break_on_hyphens=False)
+    below, above = _LINE * len(lines) + 0.08, 0.22
+    total = height + below + above
+    figure.set_size_inches(width, total)
+    bottom = below / total
+    frame = (0.0, bottom, 1.0, height / total)
+    # a legend with a place of its own has no margin in the layout any more
+    panels_in = (0.0, bottom + room / total, 1.0, (height - room) / total)
+    engine: Any = figure.get_layout_engine()
+    engine.set(rect=panels_in)
+    for legend in figure.legends:
+        legend.set_bbox_to_anchor(frame, transform=figure.transFigure)
+    look: dict[str, Any] = {"x": 0.04 / width, "ha": "left", "va": "top"}
+    figure.text(y=1 - 0.04 / total, s=title, fontsize=8, fontweight="bold", **look)
+    figure.text(y=bottom - 0.02 / total, s="\n".join(lines), fontsize=6, color="#444444", **look)
 
 
 def legend_below(figure: Figure, axes: Sequence[Axes], columns: int) -> None:

@@ -1,4 +1,4 @@
-"""Figures of the subjects: how a metric spreads over them, and how it depends on how much lesion they have."""
+"""Every subject: how a metric spreads over those with a lesion, and what is falsely detected in the others."""
 
 from __future__ import annotations
 
@@ -7,17 +7,31 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from andi_bench.metrics.compared import tested_metric, title_of
-from andi_bench.metrics.points import RANKING
-from andi_bench.records.schema import SMALLEST_GROUP
-from leaderboard.figures.style import legend_below, panels
-from leaderboard.tables.subgroups import group_tables
+from andi_bench.metrics.points import RANKING_POINT
+from leaderboard.figures.style import COLUMN, PAGE, panels
+from leaderboard.words.main_table import FALSE_ML
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from leaderboard.figures.scene import Scene
 
-LESION_SIZE = "lesion-size"
+_LEAST_ML = 0.01
+"""Less is drawn as if the axis were linear: 0 has a place on it."""
+
+
+def says(scene: Scene) -> str:
+    """Return how to read :func:`strip_and_box`."""
+    text = "A point a subject, mean over seeds; box: quartiles, line: median, whiskers: 5 % and 95 %, diamond: mean"
+    if any(row.values.get(FALSE_ML) for row in scene.rows):
+        text += (
+            ". Subjects without a lesion have a column of their own: what is detected in them at "
+            f"{RANKING_POINT.name}, on a logarithmic axis"
+        )
+    return text
+
+
 _LINE = {"color": "#333333", "lw": 0.7}
 _BOX: dict[str, Any] = {
     "orientation": "horizontal",
@@ -34,99 +48,72 @@ _BOX: dict[str, Any] = {
 
 
 def strip_and_box(scene: Scene) -> Figure | None:
-    """Draw every subject's value of the metric that ranks: a point each, with box (quartiles) and mean."""
+    """Draw every subject: the metric that ranks, and in a column of their own those without a lesion, by what is falsely detected."""
     metric = tested_metric(scene.table.metric)
     rows = scene.rows
     if not rows:
         return None
-    figure, (axis,) = panels(1, 0.75 + 0.34 * len(rows))
-    for place, row in enumerate(rows):
-        values = np.array(list(row.values.get(metric, {}).values()))
-        if not len(values):
-            continue
-        color = scene.looks.color(row.label)
-        axis.boxplot(values, positions=[place], **_BOX)
-        shift = _jitter(len(values)) * 0.24
-        axis.scatter(
-            values,
-            place + shift,
-            s=7 if len(values) < 60 else 2.5,
-            color=color,
-            alpha=0.6 if len(values) < 60 else 0.35,
-            lw=0,
-            zorder=3,
-        )
-        axis.scatter(
-            [values.mean()],
-            [place],
-            marker="D",
-            s=16,
-            color="white",
-            edgecolor=color,
-            lw=1.1,
-            zorder=4,
-        )
-    axis.set_yticks(range(len(rows)), [scene.name(row.label) for row in rows])
-    axis.set_ylim(len(rows) - 0.45, -0.55)
-    axis.grid(axis="y", visible=False)
-    axis.set(title=scene.shows, xlabel=f"{title_of(metric)}, one point a subject")
-    figure.supxlabel(
-        "box: quartiles, line: median, whiskers: 5 % and 95 %, diamond: mean",
-        fontsize=6,
-        color="#555555",
+    apart = any(row.values.get(FALSE_ML) for row in rows)
+    height = 0.6 + 0.32 * len(rows)
+    figure, axes = panels(
+        1 + apart,
+        height,
+        width=PAGE if apart else COLUMN,
+        sharey=True,
+        width_ratios=(2, 1)[: 1 + apart],
     )
-    return figure
-
-
-def by_lesion_size(scene: Scene) -> Figure | None:
-    """Draw mean Dice in the quartiles of lesion volume, with 95 % intervals over subjects."""
-    if not any(LESION_SIZE in run.groups for run in scene.table.runs):
-        return None
-    (grouped,) = group_tables([scene.table], LESION_SIZE)
-    names = list(dict.fromkeys(row.group for row in grouped.rows if row.group != "no lesion"))
-    rows = scene.rows
-    if not any(part.figures[RANKING].value is not None for part in grouped.rows):
-        return None  # every group is too small
-    if not names or not rows:
-        return None
-    figure, (axis,) = panels(1, 3.0)
     for place, row in enumerate(rows):
-        dodge = (place - (len(rows) - 1) / 2) * min(0.09, 0.7 / len(rows))
-        found = {
-            part.group: part.figures[RANKING] for part in grouped.rows if part.label == row.label
-        }
-        known = [
-            (index + dodge, found[name].value or 0.0, found[name])
-            for index, name in enumerate(names)
-            if name in found and found[name].value is not None
-        ]
         color = scene.looks.color(row.label)
-        axis.plot(
-            [x for x, _, _ in known],
-            [y for _, y, _ in known],
-            marker=scene.looks.mark(row.label),
-            ls=scene.looks.line(row.label),
-            color=color,
-            lw=0.9,
-            label=scene.name(row.label),
-            zorder=3,
-        )
-        for x, _, estimate in known:
-            if estimate.low is not None and estimate.high is not None:
-                axis.plot([x, x], [estimate.low, estimate.high], color=color, lw=0.7, zorder=2)
-    counts = {part.group: part.subjects for part in grouped.rows}
-    ticks = [
-        f"{name.replace(' (', chr(10)).rstrip(')')}\nn = {counts[name]}"
-        + (": too few" if counts[name] < SMALLEST_GROUP else "")
-        for name in names
-    ]
-    axis.set_xticks(range(len(names)), ticks)
-    axis.set(title=scene.shows, xlabel="quartile of the lesion volume")
-    axis.grid(axis="x", visible=False)
-    axis.set_ylabel(f"{title_of(RANKING)}, mean and 95 %")
-    axis.set_ylim(bottom=0)
-    legend_below(figure, [axis], 2)
+        _draw(axes[0], place, list(row.values.get(metric, {}).values()), color)
+        if apart:
+            _draw(axes[1], place, list(row.values.get(FALSE_ML, {}).values()), color)
+    axes[0].set_yticks(range(len(rows)), [scene.name(row.label) for row in rows])
+    axes[0].set_ylim(len(rows) - 0.45, -0.55)
+    for axis in axes:
+        axis.grid(axis="y", visible=False)
+    axes[0].set_xlabel(f"{title_of(metric)}, subjects with a lesion")
+    if apart:
+        axes[1].set_xscale("symlog", linthresh=_LEAST_ML, linscale=0.4)
+        axes[1].set_xlim(left=-0.3 * _LEAST_ML)
+        _decades(axes[1])
+        axes[1].set_xlabel("subjects without a lesion: false ml")
+        axes[1].tick_params(left=False)
     return figure
+
+
+def _draw(axis: Axes, place: int, found: list[float], color: str) -> None:
+    """Draw a box, a point each and the mean of some subjects; nothing of none."""
+    if not found:
+        return
+    values, few = np.array(found), len(found) < 60
+    axis.boxplot(values, positions=[place], **_BOX)
+    axis.scatter(
+        values,
+        place + _jitter(len(values)) * 0.24,
+        s=7 if few else 2.5,
+        color=color,
+        alpha=0.6 if few else 0.35,
+        lw=0,
+        zorder=3,
+    )
+    mean: dict[str, Any] = {
+        "marker": "D",
+        "s": 16,
+        "color": "white",
+        "edgecolor": color,
+        "lw": 1.1,
+        "zorder": 4,
+    }
+    axis.scatter([values.mean()], [place], **mean)
+
+
+def _decades(axis: Axes) -> None:
+    """Mark 0 and the decades above what counts as little."""
+    high = max(axis.get_xlim()[1], 10 * _LEAST_ML)
+    powers = range(round(np.log10(_LEAST_ML)), int(np.floor(np.log10(high))) + 1)
+    marks = [0.0, *(10.0**power for power in powers)]
+    axis.set_xticks(marks, [f"{mark:g}" for mark in marks])
+    axis.minorticks_off()
 
 
 def _jitter(count: int) -> np.ndarray:

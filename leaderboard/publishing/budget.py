@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from andi_bench.console import in_words
 from andi_bench.records.schema import RunRecord
 from leaderboard.publishing.boards import Board
 from leaderboard.tables.cells import DASH, significant
@@ -101,14 +102,6 @@ def budget_sentences(board: Board, records: Sequence[RunRecord]) -> list[str]:
             "same number of steps, whatever the data, and each volume as long as above. Reading, bias field and measuring come on top."
         )
     return lines
-
-
-def in_words(seconds: float) -> str:
-    """Return a duration: ``40 s``, ``12 min``, ``3.5 h``, ``4.2 days``."""
-    for size, unit, most in ((1, "s", 120), (60, "min", 7200), (3600, "h", 172_800)):
-        if seconds < most:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds / 86_400:.3g} days"
 
 
 def _mean(

@@ -65,9 +65,7 @@ def former_settings(board: Board, data: BoardData, record: RunRecord) -> str:
         The published run.
     """
     method = record.run.method
-    wanted = load_run_config(
-        method_entry(method), board.preset, board.layers(data, method), method
-    )
+    wanted = load_run_config(method_entry(method), board.preset, board.layers(data, method), method)
     try:  # a record does not say what was not there when it was made
         made = RunConfig.model_validate(record.config)
     except ValidationError:

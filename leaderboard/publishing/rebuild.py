@@ -13,7 +13,7 @@ from leaderboard.compare import Comparison, compare
 from leaderboard.exports.markdown import FIRST_FIGURES, to_markdown
 from leaderboard.exports.markdown_cells import plain_table
 from leaderboard.exports.markdown_details import to_details
-from leaderboard.figures import figure_links, write_figures
+from leaderboard.figures import crossed_links, figure_links, write_figures
 from leaderboard.publishing.boards import FIGURES, Board
 from leaderboard.publishing.budget import (
     BUDGET_HEADS,
@@ -126,7 +126,9 @@ def rebuild(name: str, board: Board, leaderboards: Path) -> Path | None:
     drawn = leaderboards / RESULTS / FIGURES / name
     with whole_folder(drawn) as partial:
         written = write_figures(comparison, partial, kinds=("svg",))
-    links = figure_links(comparison, [drawn / path.name for path in written], page)
+    stored = [drawn / path.name for path in written]
+    links = figure_links(comparison, stored, page)
+    across = crossed_links(comparison, stored, page)
     tables = tuple(
         table if table.differs else with_missing(table, runs.expected)
         for table in comparison.tables
@@ -136,7 +138,9 @@ def rebuild(name: str, board: Board, leaderboards: Path) -> Path | None:
     head = (f"# {board.title}", *board.preface, _MADE)
     text = to_markdown(shown, links, details.name, head)
     of_details = (f"# {board.title}: details", _MADE)
-    write_atomically(details, to_details(shown, links, FIRST_FIGURES, page.name, of_details))
+    write_atomically(
+        details, to_details(shown, links, FIRST_FIGURES, page.name, of_details, across)
+    )
     write_atomically(page, "\n\n".join([text.rstrip("\n"), *_below(name, board, runs)]) + "\n")
     return page
 

@@ -10,7 +10,7 @@ from typing import Any
 from andi_bench.metrics.compared import compared, compared_in_groups
 from andi_bench.records.schema import RunRecord
 from andi_bench.records.slim import with_validation
-from leaderboard.figures.subjects import LESION_SIZE
+from leaderboard.tables.subgroups import LESION_SIZE
 
 WITHHELD = "not published: it may name a person"
 

@@ -14,6 +14,9 @@ from leaderboard.tables.seeds import Estimate, pooled_estimate, subject_estimate
 from leaderboard.tables.subject_values import SubjectTable, subject_tables
 from leaderboard.tables.table import Table
 
+LESION_SIZE = "lesion-size"
+"""Name of the grouping by quartiles of the lesion volume."""
+
 
 @dataclass(frozen=True)
 class GroupRow:

@@ -149,7 +149,7 @@ def test_seeds_are_read_as_a_list_or_a_range(cli, make_run):
 def test_every_export_is_written_and_its_path_told(cli, make_run, tmp_path, monkeypatch):
     from leaderboard.figures import FIGURES
 
-    only = {"oracle-gap": FIGURES["oracle-gap"]}
+    only = {"thresholds": FIGURES["thresholds"]}
     monkeypatch.setattr("leaderboard.figures.gallery.FIGURES", only)
     make_run("a", {"raw": [0.5, 0.6], "median5": [0.5, 0.6]})
     make_run("b", {"raw": [0.4, 0.7], "median5": [0.4, 0.5]})

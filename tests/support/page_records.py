@@ -209,7 +209,10 @@ def add_preview(
     """Add the preview of a subject to a record."""
     found = scene(subject, skill, shape)
     preview = make_preview(
-        reduced_scan(found["scan"], found["brain"]),
+        {
+            name: reduced_scan(found["scan"] ** power, found["brain"])
+            for name, power in (("flair", 1), ("t1", 2))
+        },
         found["brain"],
         found["lesion"],
         {chain: found[chain] for chain in CHAINS},

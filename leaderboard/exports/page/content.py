@@ -36,6 +36,7 @@ from leaderboard.tables.table import Table
 from leaderboard.words.across_text import agreement_sentence
 from leaderboard.words.headline import headline
 from leaderboard.words.how import how_tested
+from leaderboard.words.main_table import FALSE_ML
 from leaderboard.words.notes import heading_of, notes_of
 from leaderboard.words.pipeline_text import title_in_words, view_text
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
@@ -237,6 +238,7 @@ def _row(row: Row, subjects: Sequence[str], places: dict[str, int]) -> dict[str,
             for key in _subject_keys()
             if row.values.get(key)
         },
+        "false_ml": _apart(row, subjects),
         "curve": recall_curve(row.runs[0], row.chain),
         "thresholds": [
             {
@@ -247,6 +249,12 @@ def _row(row: Row, subjects: Sequence[str], places: dict[str, int]) -> dict[str,
             for run in row.runs
         ],
     }
+
+
+def _apart(row: Row, subjects: Sequence[str]) -> list[float | None]:
+    """Return what is falsely detected in each subject without a lesion, ml; [] where there is none, or nobody says."""
+    found = row.values.get(FALSE_ML, {})
+    return [_short(found.get(name)) for name in subjects] if found else []
 
 
 def _cells(row: Row, columns: Sequence[Column]) -> list[dict[str, Any]]:
@@ -280,6 +288,7 @@ def _sites(runs: Sequence[RunRecord]) -> dict[str, str]:
 def _run(run: RunRecord) -> dict[str, Any]:
     return {
         "folder": plain(run.run.folder_name),
+        "dataset": plain(run.run.dataset),
         "label": plain(run.run.label),
         "seed": run.run.seed,
         "facts": facts_of(run),

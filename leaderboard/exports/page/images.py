@@ -25,11 +25,12 @@ class Images:
     ----------
     blobs : dict of str to str
         Base64 of zlib-compressed bytes, by a name made of hexadecimal digits. Of a scan: scan, then mask, uint8; of a
-        map: its edges, float32 little-endian, then its codes, uint8; all in C order.
+        map: its edges, float32 little-endian, then its codes, uint8; of a further modality: its levels, uint8; all in C order.
     scans : dict of dict
         By blob: ``shape``, ``spacing``, ``origin``, ``step``.
     shown : dict
-        Run's folder -> subject -> ``scan`` and ``maps`` (by chain: blob, ``edges``, ``low``, ``high``).
+        Run's folder -> subject -> ``scan``, ``modality`` (its name), ``others`` (blobs of the further modalities) and
+        ``maps`` (by chain: blob, ``edges``, ``low``, ``high``).
     found : int
         Previews in the records; what did not fit is not among ``shown``.
     bytes : int
@@ -119,8 +120,13 @@ def _packed(preview: Preview, images: Images) -> dict[str, Any]:
     }
     scan = _blob(repr(place).encode(), preview.scan.tobytes() + mask.tobytes(), images)
     images.scans[scan] = place
+    first, *others = preview.scans
     return {
         "scan": scan,
+        "modality": plain(first),
+        "others": {
+            plain(name): _blob(b"", preview.scans[name].tobytes(), images) for name in others
+        },
         "maps": {plain(chain): _map(found, images) for chain, found in preview.maps.items()},
     }
 

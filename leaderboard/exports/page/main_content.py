@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from leaderboard.exports.page.in_short import in_short, memory_text
 from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.table import Table
 from leaderboard.words.main_table import BEST, Figure, main_columns
@@ -20,11 +21,16 @@ def main_content(table: Table, statistics: TableStatistics) -> dict[str, Any]:
     columns = main_columns(table, statistics)
     return {
         "dated": plain(dated(table)),
+        "short": [
+            [_unbroken(plain(part)) for part in pair] for pair in in_short(table, statistics)
+        ],
         "paragraph": plain(methods_paragraph(table, statistics)),
         "heads": [
             {
                 "kind": column.kind,
-                "text": column.whole_head,
+                "text": f"{column.whole_head}, memory"
+                if column.kind == "seconds"
+                else column.whole_head,
                 "size": column.size,
                 "number": column.number,
                 "ranks": column.ranks,
@@ -32,8 +38,12 @@ def main_content(table: Table, statistics: TableStatistics) -> dict[str, Any]:
             for column in columns
         ],
         "lines": [
-            [_cell(column.cells[place], ranks=column.ranks) for column in columns]
-            for place in range(len(table.shown))
+            [
+                _cell(column.cells[place], ranks=column.ranks)
+                | {"beside": plain(memory_text(row)) if column.kind == "seconds" else ""}
+                for column in columns
+            ]
+            for place, row in enumerate(table.shown)
         ],
     }
 
@@ -45,6 +55,11 @@ def _cell(figures: tuple[Figure, ...], *, ranks: bool) -> dict[str, Any]:
         "value": _value(figures[0].text),
         "bar": None if share is None else round(_BAR * min(max(share, 0.0), 1.0), 1),
     }
+
+
+def _unbroken(text: str) -> str:
+    """Return text in which no line ends within an interval, or between it and its number."""
+    return re.sub(r" \[[^\]]*\]", lambda found: found[0].replace(" ", "\u00a0"), text)
 
 
 def _value(text: str) -> float | None:

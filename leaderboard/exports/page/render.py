@@ -26,7 +26,19 @@ LARGEST = 29_000_000
 MARK = "andi-bench leaderboard"
 IMAGES = "previews"
 _OWN = re.compile(r"[0-9a-f]{20}")
-_SCRIPTS = ("page.js", "table.js", "figures.js", "viewer.js", "main.js")
+_SCRIPTS = (
+    "page.js",
+    "previews.js",
+    "planes.js",
+    "table.js",
+    "values.js",
+    "shapes.js",
+    "figures.js",
+    "thumbs.js",
+    "viewer.js",
+    "main.js",
+)
+_STYLES = ("page.css", "print.css")
 
 
 def write_html(comparison: Comparison, path: Path, drawn: list[Path]) -> str:
@@ -114,7 +126,7 @@ def _page(content: dict[str, Any], images: Images, *, inline: bool) -> str:
             for column in table["columns"]
         },
         policy=_policy(scripts),
-        style=Markup((own / "page.css").read_text(encoding="utf-8")),
+        style=Markup("\n".join((own / name).read_text(encoding="utf-8") for name in _STYLES)),
         scripts=[Markup(script) for script in scripts],
         data=Markup(embedded_json(data)),
         blobs={name: Markup(blob) for name, blob in images.blobs.items()} if inline else {},

@@ -2,12 +2,14 @@
 
 import json
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.small_scans import SMALL
+from support.small_volumes import small_volume
 
 from andi_bench.errors import UserError
 from andi_bench.metrics.postprocessing import PostProcessing
@@ -17,11 +19,13 @@ from andi_bench.records.previews import (
     find_previews,
     make_preview,
     read_preview,
+    reduced_levels,
     reduced_scan,
     write_preview,
 )
 from andi_bench.records.search import find_records
 from benchmark.scoring.map_store import MapStore
+from benchmark.scoring.scan_views import view_of
 
 
 def scene(seed=0, shape=(30, 26, 20)):
@@ -50,7 +54,7 @@ def test_a_detection_at_an_operating_point_is_the_measured_one_voxel_by_voxel(sh
     scan, brain, lesion, scores = scene(1, shape)
     thresholds = [float(np.float32(v)) for v in np.quantile(scores[brain], [0.9, 0.99, 0.999])]
     shown = make_preview(
-        reduced_scan(scan, brain),
+        {"flair": reduced_scan(scan, brain)},
         brain,
         lesion,
         {"raw": scores},
@@ -76,7 +80,12 @@ def test_every_edge_parts_the_scores_exactly_whatever_their_scale(seed, exponent
     brain = rng.random((7, 6, 5)) < 0.7
     brain[3, 3, 3] = True
     shown = make_preview(
-        scores, brain, brain, {"raw": scores}, {"raw": [float(scores[3, 3, 3])]}, (1.0, 1.0, 1.0)
+        {"flair": scores},
+        brain,
+        brain,
+        {"raw": scores},
+        {"raw": [float(scores[3, 3, 3])]},
+        (1.0, 1.0, 1.0),
     )
     found, inside = shown.maps["raw"], kept(brain, shown)
     values = kept(scores, shown)
@@ -89,7 +98,7 @@ def test_a_map_of_one_value_and_a_scan_of_zeros_can_be_shown():
     brain = np.ones((4, 4, 4), dtype=bool)
     flat = np.zeros((4, 4, 4), dtype=np.float32)
     shown = make_preview(
-        reduced_scan(flat, brain),
+        {"flair": reduced_scan(flat, brain)},
         brain,
         ~brain,
         {"raw": flat},
@@ -104,7 +113,7 @@ def test_a_preview_is_read_back_as_it_was_written_and_its_bytes_are_the_same(tmp
     scan, brain, lesion, scores = scene()
     for name in ("a", "b"):
         shown = make_preview(
-            reduced_scan(scan, brain),
+            {"flair": reduced_scan(scan, brain), "t1": reduced_scan(1 - scan, brain)},
             brain,
             lesion,
             {"raw": scores},
@@ -116,21 +125,45 @@ def test_a_preview_is_read_back_as_it_was_written_and_its_bytes_are_the_same(tmp
     assert first.read_bytes() == second.read_bytes()
     assert list(find_previews(tmp_path)) == ["a", "b"]
     read = read_preview(first)
-    assert np.array_equal(read.scan, shown.scan)
+    assert list(read.scans) == ["flair", "t1"]
+    for modality, image in shown.scans.items():
+        assert np.array_equal(read.scans[modality], image)
     assert np.array_equal(read.maps["raw"].codes, shown.maps["raw"].codes)
     assert (read.spacing, read.origin, read.step) == (shown.spacing, shown.origin, shown.step)
+
+
+def test_a_file_of_before_has_one_modality_without_a_name(tmp_path):
+    scan, brain, lesion, scores = scene()
+    image = reduced_scan(scan, brain)
+    shown = make_preview({"flair": image}, brain, lesion, {"raw": scores}, {}, (1.0, 1.0, 1.0))
+    arrays = {name: array for name, array in shown.arrays().items() if name != "modalities"}
+    np.savez(tmp_path / "old.npz", **arrays)
+    (found,) = read_preview(tmp_path / "old.npz").scans.items()
+    assert found[0] == ""
+    assert np.array_equal(found[1], image)
+
+
+@pytest.mark.parametrize("shape", [(30, 26, 20), (2 * LONGEST + 30, 24, LONGEST + 40)])
+def test_levels_that_were_kept_show_the_same_voxels_as_the_scan(shape):
+    scan, brain, _, _ = scene(1, shape)
+    view = view_of(replace(small_volume(), image=scan[None], brain=brain, modalities=("flair",)))
+    shown = reduced_levels(view.images[0], view.box, brain)
+    expected = reduced_scan(scan, brain)
+    assert np.abs(shown.astype(int) - expected.astype(int)).max() <= 1  # rounded otherwise
 
 
 def test_a_file_that_is_no_preview_is_named(tmp_path):
     scan, brain, lesion, scores = scene()
     shown = make_preview(
-        reduced_scan(scan, brain), brain, lesion, {"raw": scores}, {}, (1.0, 1.0, 1.0)
+        {"flair": reduced_scan(scan, brain)}, brain, lesion, {"raw": scores}, {}, (1.0, 1.0, 1.0)
     )
     arrays = shown.arrays()
     broken = {
         "other shape": {**arrays, "mask": arrays["mask"][1:]},
         "falling edges": {**arrays, "edges/raw": arrays["edges/raw"][::-1]},
         "objects": {**arrays, "scan": np.array([{}], dtype=object)},
+        "absent modality": {**arrays, "modalities": np.array(["flair", "t1"])},
+        "one name twice": {**arrays, "modalities": np.array(["flair", "flair"])},
         "no spacing": {**arrays, "spacing": np.array([1.0, np.nan, 1.0])},
     }
     for name, content in broken.items():
@@ -181,6 +214,7 @@ def test_a_run_leaves_previews_and_turning_them_off_measures_the_same_maps_again
     assert len(found) == 2
     subject, path = next(iter(found.items()))
     shown = read_preview(path)
+    assert list(shown.scans) == list(record.config["preprocessing"]["modalities"])
     (file,) = (tmp_path / "workspace" / "maps").glob(f"thresholding__*/{subject}.*npz")
     scored = MapStore(file.parent).load(file.stem)
     threshold = record.operating_points["median3"]["val-dice"].threshold

@@ -7,12 +7,8 @@ import json
 import pytest
 
 from andi_bench.console import Console
-from andi_bench.records.schema import Costs, Protocol, RunInfo, RunRecord
-from benchmark.boards.fill import Place, fill, named
-from benchmark.boards.time_left import TimeLeft
-from leaderboard.publishing.boards import Board, read_board
-from leaderboard.publishing.missing import Expected, expected_runs
-from leaderboard.publishing.rebuild import published_runs
+from benchmark.boards.fill import Place, fill
+from leaderboard.publishing.boards import read_board
 from methods.baselines.random_map import RandomMap
 
 BOARD = {
@@ -101,38 +97,6 @@ def test_two_wishes_at_once_are_refused(cli):
     answer = cli("leaderboard", "--tables", "--dry-run")
     assert answer.code == 2
     assert "one of them wanted" in answer.err
-
-
-def test_time_left_is_learnt_from_what_was_run(board, tmp_path):
-    found = read_board(str(board)).model_copy(update={"seeds": (0, 1)})
-    left = TimeLeft(published_runs(found, tmp_path).missing, [], "quick")
-    assert [named(run) for run in left.runs[:2]] == [
-        "random on small, seed 0",
-        "thresholding on small, seed 0",
-    ]
-    assert left.seconds() is None
-    assert left.in_words() == "3 runs left"
-    left.finish(7.0, False)  # how long a failure took tells of nothing
-    assert left.in_words() == "2 runs left"
-    left.finish(100.0, True)
-    assert left.runs == [Expected(found.data[0], "random", 1, "not run yet")]
-    assert left.in_words() == "1 run left, some 100 s"  # as long as the only one known
-
-
-def test_published_runs_tell_how_long_others_will_take_and_a_training_is_counted_once(tmp_path):
-    content = {"title": "t", "data": [{"dataset": "one"}, {"dataset": "two"}], "methods": ["m"]}
-    board = Board.model_validate({**content, "seeds": [0, 1]})
-    costs = Costs(training_seconds=600.0, seconds_per_volume=2.0)
-    run = RunInfo(method="m", label="m", dataset="one", preset="quick", identity="0" * 16)
-    record = RunRecord(
-        run=run, protocol=Protocol(subjects={"val": 6, "test": 4}), summary={}, costs=costs
-    )
-    missing = [run for run in expected_runs(board, [record], tmp_path) if run.reason]
-    left = TimeLeft(missing, [record], "quick")
-    assert [(one.seed, one.data.shown) for one in left.runs] == [(0, "two"), (1, "one"), (1, "two")]
-    assert left.seconds() == pytest.approx(600 + 3 * 20)
-    left.finish(55.0, True)  # so long it took here, without a training
-    assert left.seconds() == pytest.approx(600 + 20 + 55)
 
 
 def test_a_leaderboard_without_missing_runs_is_only_rebuilt(board, tmp_path):

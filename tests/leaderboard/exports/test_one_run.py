@@ -76,7 +76,7 @@ def test_text_goes_where_it_is_told_and_fits(records):
 
 
 def test_drawings_are_counted_and_their_files_given(records, tmp_path, monkeypatch):
-    only = {"oracle-gap": FIGURES["oracle-gap"]}
+    only = {"thresholds": FIGURES["thresholds"]}
     monkeypatch.setattr("leaderboard.figures.gallery.FIGURES", only)
     drawn = []
     said = write_drawings(compare(records), tmp_path / "figures", drawn)

@@ -52,7 +52,25 @@ def test_a_run_is_shown_whole_within_100_columns(cli, records):
         for line in content["subjects"]
         if (line["chain"], line["point"]) == ("raw", "val-dice")
     }
-    assert [float(line[2]) for line in table] == pytest.approx(list(dice.values()), abs=5e-4)
+    assert {line[0]: float(line[2]) for line in table} == pytest.approx(dice, abs=5e-4)
+    standing = [float(line[5]) for line in table]  # of the pipeline that stands for the run
+    assert standing == sorted(standing, reverse=True)
+
+
+def test_what_to_try_next_and_the_course_of_the_loss_are_shown(cli, records):
+    folder = write_run(records, "behind", skill=0.3)
+    write_run(records, "voxel-statistics", skill=0.9)
+    (folder / "loss.csv").write_text(
+        "step,loss\n" + "".join(f"{k},{9 - k / 20}\n" for k in range(60))
+    )
+    answer = cli("show", "behind")
+    assert answer.code == 0, answer.err
+    lines = answer.out.splitlines()
+    advice = " ".join(lines[lines.index("What to try next") : lines.index("Training loss")])
+    assert "behind a simple method: voxel-statistics has mean Dice" in advice
+    assert "loss still falling" in advice
+    assert set(lines[lines.index("Training loss") + 1]) == set("▁▂▃▄▅▆▇█")
+    assert "9 at step 0" in answer.out
 
 
 def test_the_interval_of_a_run_is_that_of_its_row(cli, tmp_path):

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.small_previews import leave_previews
 from support.synthetic_records import Size, write_benchmark
 
 from andi_bench.errors import UserError
@@ -20,6 +21,8 @@ from leaderboard.figures.style import PALETTE, Looks, short
 def drawn(tmp_path_factory) -> tuple[Path, Path]:
     records = tmp_path_factory.mktemp("board") / "records"
     write_benchmark(records, Size(3, 24, 1, 2, 2_000), dataset="Made up/../<b>")
+    for record in records.iterdir():
+        leave_previews(record, ["S0001", "S0002", "S0003"])
     out = records.parent / "figures"
     write_figures(compare(records), out)
     return records, out
@@ -88,7 +91,7 @@ def test_tables_without_ranked_rows_or_histograms_leave_figures_out(
     names = {path.stem for path in write_figures(compare(records_dir), tmp_path / "some")}
     assert names == {
         f"phantom-{name}"
-        for name in ("dice-subjects", "oracle-gap", "cost-accuracy", "raw-filtered")
+        for name in ("dice-subjects", "thresholds", "cost-accuracy", "raw-filtered")
     }
 
 

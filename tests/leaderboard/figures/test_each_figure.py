@@ -12,16 +12,18 @@ from andi_bench.metrics.points import RANKING
 from leaderboard.compare import compare
 from leaderboard.figures.curves import precision_recall
 from leaderboard.figures.gallery import FIGURES, figure_links
+from leaderboard.figures.lesion_size import by_lesion_size
 from leaderboard.figures.ranks import (
     groups_diagram,
     rank_frequencies,
     significance_matrix,
 )
-from leaderboard.figures.rows import chains_compared, cost_and_accuracy, threshold_gap
+from leaderboard.figures.rows import chains_compared, cost_and_accuracy
 from leaderboard.figures.scene import Scene
 from leaderboard.figures.style import Looks, styled
-from leaderboard.figures.subjects import by_lesion_size, strip_and_box
-from leaderboard.statistics.family import TableStatistics
+from leaderboard.figures.subjects import strip_and_box
+from leaderboard.figures.thresholds import threshold_calibration
+from leaderboard.words.main_table import FALSE_ML
 
 SUBJECTS = 21
 
@@ -50,10 +52,6 @@ def _styled():
         yield
 
 
-def panels_of(figure):
-    return [axis for axis in figure.axes if axis.get_title()]
-
-
 def named(axis):
     return {line.get_label(): line for line in axis.get_lines()}
 
@@ -66,11 +64,11 @@ def test_a_scene_has_the_ranked_rows_best_first_and_names_their_pipelines(scene,
         f"{row.label}, {'raw' if row.chain == 'raw' else 'filtered'}" for row in scene.rows
     }
     alone = scene_of(compare(records, pipeline="raw"))
-    assert (alone.name("method A"), alone.shows) == ("method A", "raw maps")
+    assert (alone.name("method A"), alone.maps) == ("method A", "raw maps")
 
 
 def test_curves_fall_from_the_first_hits_to_the_share_of_lesion(scene):
-    (axis,) = panels_of(precision_recall(scene))
+    (axis,) = precision_recall(scene).axes
     lines = named(axis)
     for row in scene.rows:
         recall, precision = lines[scene.name(row.label)].get_data()
@@ -81,51 +79,72 @@ def test_curves_fall_from_the_first_hits_to_the_share_of_lesion(scene):
 
 def test_every_subject_is_a_point(scene):
     metric = compared.tested_metric(scene.table.metric)
-    (axis,) = panels_of(strip_and_box(scene))
-    clouds = [c.get_offsets() for c in axis.collections if len(c.get_offsets()) > 1]
-    for cloud, row in zip(clouds, scene.rows, strict=True):
-        assert sorted(cloud[:, 0]) == pytest.approx(sorted(row.values[metric].values()))
+    dice, false = strip_and_box(scene).axes
+    for axis, key in ((dice, metric), (false, FALSE_ML)):
+        clouds = [c.get_offsets() for c in axis.collections if len(c.get_offsets()) > 1]
+        for cloud, row in zip(clouds, scene.rows, strict=True):
+            assert sorted(cloud[:, 0]) == pytest.approx(sorted(row.values[key].values()))
+            assert row.values[key].keys() == {
+                name for name, ml in row.values["lesion_ml"].items() if (ml > 0) is (key == metric)
+            }
+    assert false.get_xscale() == "symlog"
+    assert [label.get_text() for label in false.get_xticklabels()][:3] == ["0", "0.01", "0.1"]
 
 
-def test_lesion_sizes_are_in_the_order_of_the_groups(scene):
-    axis = panels_of(by_lesion_size(scene))[0]
-    ticks = [label.get_text() for label in axis.get_xticklabels()]
-    assert len(ticks) == 4
-    assert all("n = " in tick for tick in ticks)
-    counts = [int(tick.rpartition("= ")[2].partition(":")[0]) for tick in ticks]
-    assert sum(counts) == SUBJECTS - SUBJECTS // 9  # every ninth has no lesion
-    drawn = {round(x) for line in axis.get_lines() for x in line.get_xdata()}
-    assert drawn == {place for place, count in enumerate(counts) if count >= 5}
-    assert [":" in tick.rpartition("\n")[2] for tick in ticks] == [count < 5 for count in counts]
+def test_subjects_without_a_lesion_have_no_column_where_there_are_none(make_run, records_dir):
+    make_run("a", 0.5)
+    assert len(strip_and_box(scene_of(compare(records_dir))).axes) == 1
 
 
-def test_groups_that_are_all_too_small_are_not_drawn(records):
-    (table,) = compare(records).tables
-    rows = [replace(row, runs=tuple(map(halved, row.runs))) for row in table.rows]
-    small = replace(table, rows=tuple(rows), runs=tuple(map(halved, table.runs)))
-    assert by_lesion_size(Scene(small, TableStatistics(), Looks(["a"]))) is None
+def test_a_method_has_a_panel_in_which_it_alone_has_colour_and_points(scene):
+    axes = by_lesion_size(scene).axes
+    for axis, row in zip(axes, scene.rows, strict=False):
+        assert axis.get_title() == scene.name(row.label)
+        cloud, _ = axis.collections
+        ill = [name for name, ml in row.values["lesion_ml"].items() if ml > 0]
+        assert len(cloud.get_offsets()) == len(ill) == SUBJECTS - SUBJECTS // 9
+        colors = [line.get_color() for line in axis.get_lines()]
+        assert colors == ["#BBBBBB"] * 2 + [scene.looks.color(row.label)]
+        assert axis.get_xscale() == "log"
 
 
-def halved(run):
-    groups = tuple(
-        group.model_copy(update={"subjects": group.subjects[:3]})
-        for group in run.groups["lesion-size"]
-    )
-    return run.model_copy(update={"groups": {"lesion-size": groups}})
+def test_of_four_subjects_no_dependence_on_volume_is_drawn(records):
+    scene = scene_of(compare(records))
+    few = {name for name, ml in scene.volumes.items() if ml > 0}
+    few = set(sorted(few)[:4])
+    rows = [
+        replace(
+            row,
+            values={
+                key: {n: v for n, v in found.items() if n in few}
+                for key, found in row.values.items()
+            },
+        )
+        for row in scene.rows
+    ]
+    assert by_lesion_size(replace(scene, table=replace(scene.table, rows=tuple(rows)))) is None
 
 
-def test_frozen_threshold_and_upper_bound_are_joined(scene):
-    (axis,) = panels_of(threshold_gap(scene))
-    marks = [line.get_xdata()[0] for line in axis.get_lines() if len(line.get_xdata()) == 1]
+def test_frozen_threshold_and_the_best_one_are_joined_and_rates_stand_where_they_came_out(scene):
+    dice, shares, rates = threshold_calibration(scene).axes
     wanted = []
     for row in scene.rows:
         wanted += [row.upper_bound.value, row.figures[RANKING].value]
-    assert marks == pytest.approx(wanted)
+    assert lone_marks(dice) == pytest.approx(wanted)
+    assert lone_marks(shares) == pytest.approx([2.0] * 2 * len(scene.rows))  # as the records say
+    assert lone_marks(rates) == pytest.approx([2.0] * 2 * len(scene.rows))
+    asked = [line.get_xdata()[0] for line in rates.get_lines() if line.get_linestyle() == ":"]
+    assert asked == [1, 5]
+
+
+def lone_marks(axis):
+    return [line.get_xdata()[0] for line in axis.get_lines() if len(line.get_xdata()) == 1]
 
 
 def test_the_front_of_cost_and_accuracy_is_beaten_by_nobody_in_both(scene):
-    (axis,) = panels_of(cost_and_accuracy(scene))
-    x, y = named(axis)["not beaten in both"].get_data()
+    (axis,) = cost_and_accuracy(scene).axes
+    (front,) = [line for line in axis.get_lines() if line.get_linestyle() == "--"]
+    x, y = front.get_data()
     assert (np.diff(x) > 0).all()
     assert (np.diff(y) > 0).all()
     for row in scene.rows:
@@ -134,7 +153,7 @@ def test_the_front_of_cost_and_accuracy_is_beaten_by_nobody_in_both(scene):
 
 
 def test_what_a_filter_does_is_a_line_a_method(scene):
-    axis = panels_of(chains_compared(scene))[0]
+    axis = chains_compared(scene).axes[0]
     lines = named(axis)
     for label in {row.label for row in scene.table.rows}:
         values = [
@@ -146,24 +165,30 @@ def test_what_a_filter_does_is_a_line_a_method(scene):
         assert lines[label].get_ydata() == pytest.approx(values)
 
 
-def test_differences_of_a_pair_are_each_others_opposites(scene):
+def test_only_what_is_significant_has_a_colour_and_pairs_have_opposite_ones(scene):
     family = scene.statistics.family
-    (axis,) = panels_of(significance_matrix(scene))
+    (axis,) = significance_matrix(scene).axes
     (image,) = axis.get_images()
-    shown = image.get_array()
-    assert shown.shape == (3, 3)
-    assert np.ma.getmaskarray(np.ma.masked_invalid(shown)).diagonal().all()
-    for first, second in itertools.combinations(range(3), 2):
-        assert shown[first, second] == pytest.approx(-shown[second, first])
+    colors = np.asarray(image.get_array())
+    assert (colors[np.arange(3), np.arange(3)] == 1).all()
+    for first, second in itertools.permutations(range(3), 2):
         test = family.test(family.keys[first], family.keys[second])
-        assert abs(shown[first, second]) == pytest.approx(abs(test.difference))
+        red, _, blue = colors[first, second]
+        told = {
+            None: red == blue == 1,
+            family.keys[first]: blue > red,
+            family.keys[second]: red > blue,
+        }
+        assert told[test.better]
+    assert any(test.better is None for test in family.tests)
+    assert any(test.better is not None for test in family.tests)
     assert len(axis.texts) == 6
 
 
 def test_shares_of_the_ranks_fill_a_method_s_line(scene):
     figure = rank_frequencies(scene)
     family = scene.statistics.family
-    assert len(panels_of(figure)) == 1
+    assert len(figure.axes) == 1
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     best = min(range(3), key=lambda k: family.rankings[0].ranks[k])
     assert names[0] == scene.name(family.keys[best][0])
@@ -199,7 +224,10 @@ def test_a_table_without_ranked_rows_has_no_figure(make_run, records_dir, name):
 def test_links_are_seen_from_the_page_and_only_of_what_was_drawn(make_run, records_dir, tmp_path):
     make_run("a", 0.5)
     comparison = compare(records_dir)
-    written = [tmp_path / "figures" / f"phantom-oracle-gap.{kind}" for kind in ("svg", "png")]
+    written = [tmp_path / "figures" / f"phantom-thresholds.{kind}" for kind in ("svg", "png")]
     links = figure_links(comparison, written, tmp_path / "board.md")
-    assert links == [[(FIGURES["oracle-gap"].shows, "figures/phantom-oracle-gap.svg")]]
+    ((caption, file),) = links[0]
+    assert file == "figures/phantom-thresholds.svg"
+    assert caption.startswith(FIGURES["thresholds"].shows)
+    assert "phantom title, test: n = 4" in caption
     assert figure_links(comparison, [], tmp_path / "board.md") == [[]]

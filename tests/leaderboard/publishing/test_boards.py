@@ -10,11 +10,12 @@ import pytest
 from support.places import ROOT
 
 from andi_bench.config import load_run_config, method_entry, names_in
+from andi_bench.console import in_words
 from andi_bench.errors import UserError
 from andi_bench.records.schema import Costs
 from andi_bench.records.store import read_record
 from leaderboard.publishing.boards import Board, board_names, read_board
-from leaderboard.publishing.budget import budget_cells, in_words, seconds_of, training_memory
+from leaderboard.publishing.budget import budget_cells, seconds_of, training_memory
 from leaderboard.publishing.missing import Expected, expected_runs, note_failure
 from leaderboard.publishing.outdated import former_settings, runs_to_make
 from leaderboard.publishing.publish import publish

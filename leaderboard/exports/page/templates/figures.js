@@ -4,7 +4,9 @@
   const { state } = bench;
   const [RANKING, BOUND] = [bench.content.ranking_point, bench.content.upper_bound];
   const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star", "hexagon", "pentagon", "bowtie", "hourglass"];
-  const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
+  const COLORS = 7;
+  const DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"];
+  const FEW = 8; // curves that bear their names
   const CONFIG = { responsive: true, displaylogo: false, displayModeBar: false, showTips: false, plotlyServerURL: "" };
 
   // plotly reads markup in labels: what comes from a record is made plain
@@ -15,10 +17,12 @@
   const label = (row) => safe(`${cut(row.label, Math.max(8, (narrow() ? 22 : 36) - row.chain.length))}, ${cut(row.chain, 24)}`);
 
   const methodOf = (row) => bench.table().methods.indexOf(row.label);
-  const color = (row) => bench.theme.color(`--c${methodOf(row) % 7}`);
+  // colour and dash, and colour and mark, are a method's own: 42 of the one, 84 of the other
+  bench.looksOf = (place) => ({ color: place % COLORS, dash: DASHES[Math.floor(place / COLORS) % DASHES.length], symbol: SYMBOLS[place % SYMBOLS.length] });
+  const color = (row) => bench.theme.color(`--c${bench.looksOf(methodOf(row)).color}`);
   const isRaw = (row) => row.chain === bench.table().chains[0] && bench.table().chains.length > 1;
-  const symbol = (row) => SYMBOLS[methodOf(row) % SYMBOLS.length] + (isRaw(row) ? "-open" : "");
-  const dash = (row) => DASHES[(Math.floor(methodOf(row) / 7) * 2 + (isRaw(row) ? 2 : 0)) % DASHES.length];
+  const symbol = (row) => bench.looksOf(methodOf(row)).symbol + (isRaw(row) ? "-open" : "");
+  const dash = (row) => bench.looksOf(methodOf(row)).dash;
   const dice = (row) => row.estimates[`dice@${state.point}`] || [null, null, null, null];
 
   function layout(changes) {
@@ -33,7 +37,8 @@
     };
     merged.xaxis = { ...axis, ...(changes.xaxis || {}) };
     merged.yaxis = { ...axis, ...(changes.yaxis || {}) };
-    for (const name of ["xaxis", "yaxis"]) {
+    if (changes.xaxis2) merged.xaxis2 = { ...axis, ...changes.xaxis2 };
+    for (const name of ["xaxis", "yaxis", "xaxis2"].filter((one) => merged[one])) {
       if (typeof merged[name].title === "string") merged[name].title = { text: merged[name].title, font: { size: 12 }, standoff: 8 };
     }
     return merged;
@@ -54,6 +59,29 @@
   }
   const tall = (rows, each, least) => Math.max(least, 80 + each * rows.length);
   const lesionOf = (s) => { const ml = bench.table().lesion_ml[s]; return ml === null ? "" : ml === 0 ? "<br>no lesion" : `<br>lesion ${bench.number(ml, 2)} ml`; };
+  // Names on the curves themselves, each where it is farthest from the others and from the names before it.
+  function onCurves(curves, [wide, high]) {
+    const placed = [];
+    return curves.map(({ row, curve }, own) => {
+      const text = cut(row.label, 18);
+      const half = (4 * text.length) / wide;
+      let best = null;
+      for (let x = half + 0.02; x < 0.99 - half; x += 0.02) {
+        const y = bench.precisionAt(curve, x);
+        if (y === null) continue;
+        let free = 1;
+        for (const at of [x - half, x, x + half]) {
+          curves.forEach((other, k) => { const there = k === own ? null : bench.precisionAt(other.curve, at); if (there !== null) free = Math.min(free, Math.abs(there - y)); });
+        }
+        for (const one of placed) if (Math.abs(one.x - x) < one.half + half) free = Math.min(free, Math.abs(one.y - y) - 15 / high);
+        if (best === null || free > best.free) best = { x, y, half, free };
+      }
+      if (best === null) return null;
+      placed.push(best);
+      return { x: best.x, y: best.y, text: safe(text), showarrow: false, borderpad: 1, bgcolor: bench.theme.color("--ground"), font: { size: 11, color: color(row) } };
+    }).filter(Boolean);
+  }
+  const LEAST_ML = 0.01; // less is drawn there: a logarithmic axis has no 0
   const jitter = (k) => (((k * 0.6180339887) % 1) - 0.5) * 0.5;
 
   const figures = [
@@ -89,7 +117,7 @@
       },
     },
     {
-      name: "strip", wide: true, title: () => `Dice@${state.point} of every subject`, text: "One point a subject, mean over seeds; the bar is the median. Subjects without a lesion have none. Select a point to see that subject.",
+      name: "strip", wide: true, title: () => `Dice@${state.point} of every subject`, text: "One point a subject, mean over seeds; the bar is the median. Subjects without a lesion have a column of their own: what is detected in them, on a logarithmic axis. Select a point to see that subject.",
       draw(rows) {
         const table = bench.table();
         const traces = rows.map(({ row, index }, k) => {
@@ -107,11 +135,21 @@
           const median = (sorted[Math.floor((sorted.length - 1) / 2)] + sorted[Math.ceil((sorted.length - 1) / 2)]) / 2;
           traces.push({ x: [median, median], y: [-k - 0.36, -k + 0.36], mode: "lines", type: "scatter", hoverinfo: "skip", line: { color: bench.theme.color("--text"), width: 3 } });
         });
-        return { traces, layout: { height: tall(rows, 34, 260), xaxis: { title: `Dice@${state.point}`, range: [-0.02, 1.02] }, yaxis: rowAxis(rows) } };
+        const apart = rows.map(({ row, index }, k) => {
+          const known = row.false_ml.map((value, s) => [value, s]).filter(([value]) => value !== null);
+          return {
+            x: known.map(([value]) => Math.max(value, LEAST_ML)), y: known.map(([, s]) => -k + jitter(s)), xaxis: "x2", mode: "markers", type: "scatter", hoverinfo: "text",
+            text: known.map(([value, s]) => `${safe(table.subjects[s])}: ${bench.number(value, 2)} ml falsely detected<br>${label(row)}${lesionOf(s)}`),
+            customdata: known.map(([, s]) => [index, s]), marker: { color: color(row), symbol: symbol(row), size: 7, opacity: 0.8 },
+          };
+        }).filter((trace) => trace.x.length);
+        const powers = [0.01, 0.1, 1, 10, 100, 1000].map((mark) => (mark === LEAST_ML ? "≤ 0.01" : String(mark)));
+        const column = apart.length ? { ...logAxis(narrow() ? "false ml" : "lesion-free: false ml", apart.flatMap((trace) => trace.x)), domain: [0.7, 1], tickvals: [0.01, 0.1, 1, 10, 100, 1000], ticktext: powers, tickangle: 0 } : undefined;
+        return { traces: [...traces, ...apart], layout: { height: tall(rows, 34, 260), xaxis: { title: column && narrow() ? "Dice" : `Dice@${state.point}`, range: [-0.02, 1.02], domain: column ? [0, 0.64] : [0, 1] }, ...(column ? { xaxis2: column } : {}), yaxis: rowAxis(rows) } };
       },
     },
     {
-      name: "recall", title: () => "Precision and recall", text: "Pooled over the brain voxels of all subjects, first seed. The dashed line is the prevalence: what a map of chance gives. Raw maps are dotted.",
+      name: "recall", title: () => "Precision and recall", text: "Pooled over the brain voxels of all subjects, first seed. The thin grey line is the prevalence: what a map of chance gives.",
       draw(rows) {
         const traces = rows.filter(({ row }) => row.curve).map(({ row }) => ({
           x: row.curve.recall, y: row.curve.precision, mode: "lines", type: "scatter", name: label(row), hoverinfo: "text",
@@ -120,23 +158,36 @@
         }));
         const chance = rows.map(({ row }) => row.estimates.prevalence[0]).find((value) => value !== null);
         if (traces.length && chance !== undefined) traces.push({ x: [0, 1], y: [chance, chance], mode: "lines", type: "scatter", name: "chance", hoverinfo: "skip", line: { color: bench.theme.color("--soft"), dash: "dash", width: 1.5 } });
-        return { traces, empty: "The records hold no histograms with a lesion voxel.", layout: { height: 360 + 11 * rows.length, showlegend: true, xaxis: { title: "recall", range: [0, 1.01] }, yaxis: { title: "precision", range: [0, 1.02] } } };
+        const curves = rows.filter(({ row }) => row.curve).map(({ row }) => ({ row, curve: row.curve }));
+        const few = curves.length <= FEW;
+        const annotations = few ? onCurves(curves, [narrow() ? 280 : 430, 300]) : [];
+        return { traces, empty: "The records hold no histograms with a lesion voxel.", layout: { height: few ? 380 : 360 + 11 * rows.length, annotations, showlegend: !few, xaxis: { title: "recall", range: [0, 1.01] }, yaxis: { title: "precision", range: [0, 1.02] } } };
       },
     },
     {
-      name: "size", title: () => `Dice@${state.point} by lesion volume`, text: "One point a subject, lesion volume on a logarithmic axis; subjects without a lesion are left out. Select a point to see that subject.",
+      name: "size", title: () => `Dice@${state.point} by lesion volume`, text: "The chosen row in colour (the first, until one is chosen), the others in grey. A point a subject; line: local mean, band: 95 % over subjects (1.96 standard errors), neither where fewer than 5 are near. Select a point to see that subject, a grey line to see that row.",
       draw(rows) {
         const table = bench.table();
-        const traces = rows.map(({ row, index }) => {
-          const values = row.subjects[`dice@${state.point}`] || [];
-          const known = values.map((value, s) => [value, s]).filter(([value, s]) => value !== null && table.lesion_ml[s] > 0);
-          return {
-            x: known.map(([, s]) => table.lesion_ml[s]), y: known.map(([value]) => value), mode: "markers", type: "scatter", name: label(row), hoverinfo: "text",
+        const found = rows.map((one) => {
+          const known = (one.row.subjects[`dice@${state.point}`] || []).map((value, s) => [value, s]).filter(([value, s]) => value !== null && table.lesion_ml[s] > 0);
+          return { ...one, known, line: bench.smooth(known.map(([, s]) => Math.log10(table.lesion_ml[s])), known.map(([value]) => value)) };
+        }).filter(({ known }) => known.length);
+        const own = found.find(({ index }) => index === state.row) || found[0];
+        const curve = ({ line }, y) => ({ x: line.x.map((value) => 10 ** value), y, mode: "lines", type: "scatter", hoverinfo: "skip" });
+        const traces = found.filter((one) => one !== own).map((one) => ({
+          ...curve(one, one.line.mean), hoverinfo: "text", text: one.line.x.map(() => label(one.row)), customdata: one.line.x.map(() => [one.index, null]), line: { color: bench.theme.color("--line"), width: 1.5 },
+        }));
+        if (own) {
+          const { row, index, known, line } = own;
+          traces.push({ ...curve(own, line.low), line: { width: 0 } }, { ...curve(own, line.high), line: { width: 0 }, fill: "tonexty", fillcolor: `${color(row)}38` });
+          traces.push({ ...curve(own, line.mean), line: { color: color(row), width: 3 } });
+          traces.push({
+            x: known.map(([, s]) => table.lesion_ml[s]), y: known.map(([value]) => value), mode: "markers", type: "scatter", hoverinfo: "text",
             text: known.map(([value, s]) => `${safe(table.subjects[s])}: ${bench.number(value)}<br>${label(row)}<br>lesion ${bench.number(table.lesion_ml[s], 2)} ml`),
             customdata: known.map(([, s]) => [index, s]), marker: { color: color(row), symbol: symbol(row), size: known.length > 60 ? 5 : 8, opacity: 0.8 },
-          };
-        }).filter((trace) => trace.x.length);
-        return { traces, empty: "No lesion volumes are recorded.", layout: { height: 360 + 11 * rows.length, showlegend: true, xaxis: logAxis("lesion volume, ml", traces.flatMap((trace) => trace.x)), yaxis: { title: `Dice@${state.point}`, range: [-0.02, 1.02] } } };
+          });
+        }
+        return { traces, note: own ? `In colour: ${bench.rowName(own.row)}, n = ${own.known.length}.` : "", empty: "No lesion volumes are recorded.", layout: { height: 380, xaxis: logAxis("lesion volume, ml", found.flatMap(({ known }) => known.map(([, s]) => table.lesion_ml[s]))), yaxis: { title: `Dice@${state.point}`, range: [-0.02, 1.02] } } };
       },
     },
     {
@@ -159,12 +210,19 @@
       name: "cost", title: () => "Cost against accuracy", text: "Seconds to score one volume, without reading and filtering, on a logarithmic axis. Only runs on the same device compare.",
       draw(rows) {
         const known = rows.filter(({ row }) => row.seconds > 0 && dice(row)[0] !== null);
-        const traces = known.map(({ row, index }) => ({
-          x: [row.seconds], y: [dice(row)[0]], mode: "markers", type: "scatter", name: label(row), hoverinfo: "text", customdata: [[index, null]],
-          text: [`${label(row)}<br>${bench.score(row.seconds)} s a volume, Dice ${bench.number(dice(row)[0])}`],
+        const names = known.map(({ row }) => cut(row.label, narrow() ? 14 : 22));
+        const axis = logAxis("seconds a volume", known.map(({ row }) => row.seconds));
+        const highest = Math.max(0.01, ...known.map(({ row }) => dice(row)[0])) * 1.12;
+        const [wide, high] = narrow() ? [270, 270] : [430, 270];
+        const places = known.map(({ row }) => [((Math.log10(row.seconds) - axis.range[0]) / (axis.range[1] - axis.range[0])) * wide, (1 - dice(row)[0] / highest) * high]);
+        const sides = bench.sidesOf(places, names, [wide, high]);
+        const traces = known.map(({ row, index }, k) => ({
+          x: [row.seconds], y: [dice(row)[0]], mode: "markers+text", type: "scatter", hoverinfo: "text", customdata: [[index, null]],
+          text: [` ${safe(names[k])} `], textposition: sides[k], textfont: { size: 11, color: color(row) }, cliponaxis: false,
+          hovertext: [`${label(row)}<br>${bench.score(row.seconds)} s a volume, Dice ${bench.number(dice(row)[0])}`],
           marker: { color: color(row), symbol: symbol(row), size: 12, line: { width: 2, color: color(row) } },
         }));
-        return { traces, empty: "No times are recorded.", layout: { height: 340 + 11 * known.length, showlegend: true, xaxis: logAxis("seconds a volume", known.map(({ row }) => row.seconds)), yaxis: { title: `mean Dice@${state.point}`, rangemode: "tozero" } } };
+        return { traces, empty: "No times are recorded.", layout: { height: 340, xaxis: axis, yaxis: { title: `mean Dice@${state.point}`, range: [0, highest] } } };
       },
     },
     {
@@ -278,6 +336,8 @@
     },
   ];
 
+  const PAPER = 680; // pixels of an A4 page between its margins
+  let paper = null;
   const stale = new Set();
   const visible = new Set();
 
@@ -297,7 +357,9 @@
     }
     figure.save = bench.make("button", { type: "button", class: "quiet", hidden: "" }, "Save as PNG");
     figure.save.addEventListener("click", () => Plotly.downloadImage(figure.place, { format: "png", scale: 2, filename: `${bench.table().dataset}-${figure.name}` }));
-    figure.card.append(figure.more, figure.place, figure.save);
+    figure.values = bench.make("details", { class: "values" }, bench.make("summary", {}, "Values as a table"));
+    figure.values.addEventListener("toggle", () => tell(figure));
+    figure.card.append(figure.more, figure.place, figure.save, figure.values);
     bench.byId("cards").append(figure.card);
     watcher.observe(figure.card);
   }
@@ -311,23 +373,36 @@
     bench.fill(figure.picks[1], options, best[0]);
   }
 
+  // the table below a figure, made when it is opened
+  function tell(figure) {
+    const [summary] = figure.values.children;
+    if (figure.values.open && stale.has(figure)) return redraw(figure); // which comes back here
+    figure.values.hidden = figure.drawn === null;
+    if (!figure.values.open || !figure.drawn) return figure.values.replaceChildren(summary);
+    const table = bench.valuesTable(figure.name, figure.title(), figure.drawn.from, figure.drawn.traces);
+    return figure.values.replaceChildren(summary, bench.make("div", { class: "scroll tall", tabindex: 0, role: "region", "aria-label": `Values of ${figure.title()}, scrolls` }, table));
+  }
+
   function redraw(figure) {
     stale.delete(figure);
     figure.head.textContent = figure.title();
     const rows = bench.shownRows();
-    const { traces, layout: wanted, empty, note } = figure.draw(rows, figure.pair ? figure.picks.map((select) => Number(select.value)) : null, bench.table().statistics.family);
+    const from = [rows, figure.pair ? figure.picks.map((select) => Number(select.value)) : null, bench.table().statistics.family];
+    const { traces, layout: wanted, empty, note } = figure.draw(...from);
+    figure.drawn = traces.length ? { from, traces } : null;
+    tell(figure);
     figure.more.textContent = traces.length ? note || "" : bench.shownRows().length ? empty || "Nothing to show." : bench.nobody();
     figure.more.hidden = !figure.more.textContent;
     figure.place.hidden = traces.length === 0;
     figure.save.hidden = traces.length === 0;
     if (!traces.length) return;
-    const made = Plotly.react(figure.place, traces, layout(wanted), CONFIG);
+    const made = Plotly.react(figure.place, traces, layout(paper ? { ...wanted, width: paper, autosize: false } : { width: undefined, autosize: true, ...wanted }), CONFIG);
     if (!figure.bound) {
       figure.bound = true;
       Promise.resolve(made).then(() => figure.place.on("plotly_click", (event) => {
         const [row, subject] = event.points[0].customdata || [];
         if (row === undefined || row === null) return;
-        if (subject === null) state.set({ row });
+        if (subject === null) bench.openRow(row);
         else bench.openSubject(row, subject);
       }));
     }
@@ -343,8 +418,8 @@
     }
   }, { rootMargin: "300px" });
 
-  function refresh() {
-    for (const figure of figures) {
+  function refresh(some = figures) {
+    for (const figure of some) {
       stale.add(figure);
       figure.head.textContent = figure.title(); // a figure has its name before it is drawn
       if (visible.has(figure)) redraw(figure);
@@ -355,8 +430,13 @@
   state.onChange((changed) => {
     if (changed.includes("table")) figures.filter((figure) => figure.pair).forEach(offerPairs);
     if (changed.some((key) => ["table", "point", "method"].includes(key))) refresh();
+    else if (changed.includes("row")) refresh(figures.filter((figure) => figure.name === "size"));
   });
-  bench.theme.onChange(refresh);
-  window.matchMedia("(max-width: 720px)").addEventListener("change", refresh);
+  bench.theme.onChange(() => refresh());
+  window.matchMedia("(max-width: 720px)").addEventListener("change", () => refresh());
   bench.drawAll = () => figures.forEach(redraw);
+
+  // on paper all figures stand, in dark ink and as wide as the paper
+  window.addEventListener("beforeprint", () => { paper = PAPER; bench.theme.print(true); bench.drawAll(); });
+  window.addEventListener("afterprint", () => { paper = null; bench.theme.print(false); refresh(); });
 })();

@@ -4,6 +4,7 @@
   const { content, state } = bench;
   if (!content.tables.length) return;
   const columns = bench.byId("pick-columns");
+  const LOOKS = { window: ["full", "middle", "bright", "dark"], colours: ["verdict", "above", "all", "none"] }; // the first is not said
 
   function read() {
     const said = new URLSearchParams(location.hash.slice(1));
@@ -12,6 +13,7 @@
     const known = content.tables[table];
     const valid = known && known.rows[row] && (subject === null || known.subjects[subject] !== undefined);
     const point = said.get("point");
+    const looks = Object.fromEntries(Object.entries(LOOKS).map(([name, values]) => [name, values.includes(said.get(name)) ? said.get(name) : values[0]]));
     return {
       table: valid ? table : 0,
       row: valid ? row : 0,
@@ -20,6 +22,10 @@
       method: said.get("method") || "",
       other: valid && known.every[said.get("beside")] ? said.get("beside") : "",
       all: said.get("columns") === "all",
+      modality: said.get("modality") || "",
+      seed: /^\d+$/.test(said.get("seed") || "") ? Number(said.get("seed")) : "",
+      smooth: said.get("smooth") === "1",
+      ...looks,
     };
   }
 
@@ -35,27 +41,32 @@
     if (state.method) said.push(["method", state.method]);
     if (state.other !== "") said.push(["beside", state.other]);
     if (columns.checked) said.push(["columns", "all"]);
+    for (const name of ["modality", "seed"]) if (state[name] !== "") said.push([name, state[name]]);
+    for (const [name, values] of Object.entries(LOOKS)) if (state[name] !== values[0]) said.push([name, state[name]]);
+    if (state.smooth) said.push(["smooth", 1]);
     const hash = said.map(([name, value]) => `${name}=${encodeURIComponent(value)}`).join("&");
     try { history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search); } catch (error) { /* not from every place */ }
   }
 
-  const { subject, all, ...first } = read();
+  const { subject, other, all, ...first } = read();
   columns.checked = all;
   bench.byId("pick-method").value = first.method;
   state.set({ ...first, subject: null });
-  if (subject !== null) {
-    bench.openSubject(first.row, subject);
-    state.set({ other: first.other });
-  }
+  if (subject !== null) bench.openSubject(first.row, subject);
+  if (other !== "") state.set({ other });
   state.onChange(write);
   columns.addEventListener("change", write);
 })();
 
-// A link to a run opens its details.
+// A link to a run opens its details, and the data set that it belongs to.
 (function () {
+  const { content, state } = bench;
   function open() {
     const target = /^#run-\d+$/.test(location.hash) ? document.getElementById(location.hash.slice(1)) : null;
-    if (target) { target.open = true; target.scrollIntoView(); }
+    if (!target) return;
+    if (target.hidden) state.set({ table: content.tables.find((table) => table.dataset === target.dataset.dataset).id, row: 0, subject: null, other: "" });
+    target.open = true;
+    target.scrollIntoView();
   }
   window.addEventListener("hashchange", open);
   open();

@@ -55,9 +55,11 @@ bench.theme = (function () {
   const button = bench.byId("theme");
   const listeners = [];
   let current = "system";
+  let printing = false;
   try { current = names.includes(localStorage.getItem("andi-theme")) ? localStorage.getItem("andi-theme") : current; } catch (error) { /* no storage on some local files */ }
   function apply() {
-    if (current === "system") document.documentElement.removeAttribute("data-theme");
+    if (printing) document.documentElement.setAttribute("data-theme", "light");
+    else if (current === "system") document.documentElement.removeAttribute("data-theme");
     else document.documentElement.setAttribute("data-theme", current);
     button.textContent = `Theme: ${current}`;
     listeners.forEach((call) => call());
@@ -70,6 +72,7 @@ bench.theme = (function () {
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => listeners.forEach((call) => call()));
   apply();
   return {
+    print: (on) => { printing = on; apply(); },
     onChange: (call) => listeners.push(call),
     color: (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim(),
   };
@@ -78,6 +81,7 @@ bench.theme = (function () {
 // --- what is chosen -------------------------------------------------------------------------------------------
 bench.state = {
   table: 0, point: bench.content.ranking_point, method: "", row: 0, subject: null, other: "",
+  modality: "", seed: "", window: "full", colours: "verdict", smooth: false, // how the viewer shows it
   listeners: [],
   set(changes) {
     Object.assign(this, changes);
@@ -98,13 +102,18 @@ bench.shownRows = function () {
 
 bench.nobody = () => `No method's name contains "${bench.state.method}".`;
 
-// previews of a row: first seed that has the subject
-bench.previewOf = function (row, subject) {
+// preview of a row's subject: of the seed that is asked for where it has one, else of the first that has the subject
+bench.previewOf = function (row, subject, seed = "") {
+  let first = null;
   for (const place of row.runs) {
     const run = bench.content.runs[place];
     const found = bench.own(bench.own(bench.content.previews, run.folder), subject);
     const map = found && bench.own(found.maps, row.chain);
-    if (map) return { run, seed: row.runs.indexOf(place), scan: found.scan, map };
+    if (!map) continue;
+    const { scan, modality, others } = found;
+    const one = { run, seed: row.runs.indexOf(place), scan, modality, others, map };
+    if (run.seed === seed) return one;
+    first = first || one;
   }
-  return null;
+  return first;
 };

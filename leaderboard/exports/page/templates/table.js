@@ -88,6 +88,21 @@
     return cell.textContent === "–" || cell.textContent === "" ? null : cell.textContent;
   }
 
+  // on a narrow screen the choices fold into one line, which says what is chosen
+  const narrow = window.matchMedia("(max-width: 720px)");
+  const fold = () => { bench.byId("choices").open = !narrow.matches; };
+  narrow.addEventListener("change", fold);
+  fold();
+
+  function chosenText() {
+    const table = bench.table();
+    const parts = [table.dataset, state.point, `region ${table.region}`, table.shows];
+    if (!bench.byId("label-table").hidden) parts.push(measured(table));
+    if (state.method) parts.push(`methods whose name contains "${state.method}"`);
+    if (pick("columns").checked) parts.push("all columns");
+    return `Shown: ${parts.join(", ")}`;
+  }
+
   document.querySelectorAll("table.first, table.board").forEach((table) => sortable(table, cellKey));
 
   function show() {
@@ -95,18 +110,31 @@
     document.querySelectorAll("article.table").forEach((article) => {
       article.hidden = Number(article.dataset.table) !== state.table;
     });
-    const article = document.querySelector(`#ranking article[data-table="${state.table}"]`);
+    const own = (rest) => `#ranking article[data-table="${state.table}"] ${rest}, #details article[data-table="${state.table}"] ${rest}`;
     const kept = new Set(bench.shownRows().map(({ index }) => index));
-    article.querySelectorAll("tbody tr[data-row]").forEach((row) => { row.hidden = !kept.has(Number(row.dataset.row)); });
-    article.querySelectorAll("[data-points]").forEach((cell) => {
+    document.querySelectorAll(own("tbody tr[data-row]")).forEach((row) => { row.hidden = !kept.has(Number(row.dataset.row)); });
+    document.querySelectorAll(own("[data-points]")).forEach((cell) => {
       const points = cell.dataset.points ? cell.dataset.points.split(" ") : [];
       const other = points.length > 0 && !points.includes(state.point);
       const extra = cell.classList.contains("further") && !(points.includes(state.point) && state.point !== content.ranking_point);
       cell.hidden = !all && (other || extra);
     });
-    if (all || state.point !== content.ranking_point) article.querySelector("details.more").open = true;
-    article.querySelector(".count").textContent = kept.size ? `${kept.size} of ${bench.table().rows.length} rows` : bench.nobody();
+    if (all || state.point !== content.ranking_point) document.querySelector(own("details.more")).open = true;
+    const count = document.querySelector(own(".count"));
+    count.textContent = kept.size ? `${kept.size} of ${bench.table().rows.length} rows` : bench.nobody();
+    count.hidden = kept.size === bench.table().rows.length;
+    showRuns();
+    bench.byId("chosen").textContent = chosenText();
+    bench.byId("point-means").hidden = state.point === content.ranking_point;
     bench.byId("point-means").textContent = `${state.point}: ${content.points[state.point]} The rank is by ${bench.table().ranked_by}, whatever is chosen here.`;
+  }
+
+  function showRuns() {
+    const runs = [...document.querySelectorAll("#runs details.run")];
+    const { dataset } = bench.table();
+    runs.forEach((run) => { run.hidden = run.dataset.dataset !== dataset; });
+    const shown = runs.filter((run) => !run.hidden).length;
+    bench.byId("runs-count").textContent = shown === runs.length ? `${shown} runs` : `${shown} of ${runs.length} runs: those on ${dataset}`;
   }
 
   // --- subjects -----------------------------------------------------------------------------------------------
@@ -146,7 +174,7 @@
         const button = bench.make("button", { type: "button", "aria-label": `Show ${subject} in the viewer` }, "show");
         button.addEventListener("click", () => bench.openSubject(state.row, index));
         cell.append(button);
-      } else cell.append("–");
+      } else cell.append("no preview");
       line.append(cell);
       lines.push(line);
     });
@@ -158,6 +186,12 @@
 
   rowPick.addEventListener("change", () => state.set({ row: Number(rowPick.value) }));
   namePick.addEventListener("input", showSubjects);
+
+  // a method's point, or its button: that method's subjects
+  bench.openRow = function (row) {
+    state.set({ row });
+    bench.byId("subjects").scrollIntoView();
+  };
 
   // a point in a figure, or a button: that subject's line, and its viewer where there is one
   bench.openSubject = function (row, subject) {

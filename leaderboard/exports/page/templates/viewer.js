@@ -1,407 +1,293 @@
-// Viewer: scan, map and lesion in three planes, for one row or two beside each other.
+// Viewer: scan, map and lesion in three planes; one method, or two side by side, moved by one set of controls.
 "use strict";
 (function () {
   if (!bench.byId("views")) return;
   const { state, content } = bench;
-  const LESION = "#56B4E9";
-  const INFERNO = [[0, 0, 4], [31, 12, 72], [85, 15, 109], [136, 34, 106], [186, 54, 85], [227, 89, 51], [249, 140, 10], [249, 201, 50], [252, 255, 164]];
-  // axes of the working grid: x to the left, y to the back, z to the top; what grows to the right and downwards
-  const PLANES = [
-    { name: "Axial", across: 0, down: 1, through: 2, flip: false, marks: ["R", "L", "A", "P"] },
-    { name: "Coronal", across: 0, down: 2, through: 1, flip: true, marks: ["R", "L", "S", "I"] },
-    { name: "Sagittal", across: 1, down: 2, through: 0, flip: true, marks: ["A", "P", "S", "I"] },
-  ];
+  const { AXES, VERDICTS, WINDOWS, INFERNO, draw, frame, millimetres } = bench.planes;
+  const STEPS = 120; // of the threshold's slider: from the whole brain to nothing
+  const LOWEST = 1e-4;
+  const MODES = [["verdict", "found, false alarm, missed"], ["above", "scores above the threshold"], ["all", "all scores"], ["none", "the scan alone"]];
 
-  const lut = Array.from({ length: 256 }, (_, k) => {
-    const place = (k / 255) * (INFERNO.length - 1);
-    const low = Math.min(INFERNO.length - 2, Math.floor(place));
-    return INFERNO[low].map((value, c) => Math.round(value + (place - low) * (INFERNO[low + 1][c] - value)));
-  });
-
-  // --- packed previews ----------------------------------------------------------------------------------------
-  const arrived = new Map();
-  const waiting = new Map();
-  window.andiBlob = (name, text) => { const call = waiting.get(name); if (call) call(text); };
-
-  function packed(name) {
-    const element = bench.byId(`blob-${name}`);
-    if (element) return Promise.resolve(element.textContent);
-    if (content.folder === null) return Promise.reject(new Error("this preview is not in the page"));
-    return new Promise((resolve, reject) => {
-      waiting.set(name, resolve);
-      const script = bench.make("script", { src: `${content.folder}/${name}.js` });
-      script.addEventListener("error", () => reject(new Error(`${content.folder}/${name}.js is not beside the page`)));
-      document.head.append(script);
-    });
-  }
-
-  async function unpack(name) {
-    if (!("DecompressionStream" in window)) throw new Error("this browser is too old for the viewer");
-    const raw = Uint8Array.from(atob(await packed(name)), (mark) => mark.charCodeAt(0));
-    const stream = new Blob([raw]).stream().pipeThrough(new DecompressionStream("deflate"));
-    return new Response(stream).arrayBuffer();
-  }
-
-  function bytes(name) {
-    if (!arrived.has(name)) {
-      if (arrived.size >= 24) arrived.delete(arrived.keys().next().value);
-      arrived.set(name, unpack(name));
-    }
-    return arrived.get(name);
-  }
+  const pick = (name) => bench.byId(`view-${name}`);
+  const look = { opacity: 0.65, lesion: true, found: true, cross: true };
+  const how = () => ({ ...look, mode: state.colours, window: state.window, smooth: state.smooth });
+  const chosen = { modality: "", seed: "", step: null }; // as far as they are there; step: null where an operating point is chosen
+  let place = null; // the cross-hair, in voxels of the working grid: both views show it
 
   // --- one view -----------------------------------------------------------------------------------------------
-  const cross = { place: null, listeners: [] }; // shared by the views, in voxels of the working grid
-
   class View {
     constructor(number) {
-      this.number = number;
       this.data = null;
-      const id = (name) => `view${number}-${name}`;
       this.head = bench.make("h3", {});
-      this.planes = PLANES.map((plane) => {
-        const canvas = bench.make("canvas", { tabindex: 0, role: "img", id: id(plane.name.toLowerCase()) });
-        const slider = bench.make("input", { type: "range", min: 0, max: 0, step: 1, id: id(`slice-${plane.name.toLowerCase()}`) });
-        const name = bench.make("span", {}, plane.name);
-        slider.addEventListener("input", () => this.moveTo(plane.through, Number(slider.value)));
-        canvas.addEventListener("keydown", (event) => this.key(event, plane));
+      this.planes = AXES.map((plane) => {
+        const name = plane.name.toLowerCase();
+        const canvas = bench.make("canvas", { tabindex: 0, role: "img", id: `view${number}-${name}` });
+        canvas.addEventListener("keydown", (event) => typed(event, plane, this));
         canvas.addEventListener("pointerdown", (event) => this.point(event, plane, canvas));
         canvas.addEventListener("pointermove", (event) => { if (event.buttons === 1 && event.pointerType === "mouse") this.point(event, plane, canvas); });
-        return { ...plane, canvas, slider, label: name, box: bench.make("div", { class: "plane" }, canvas, bench.make("label", {}, name, slider)) };
+        return { ...plane, canvas, box: bench.make("div", { class: "plane" }, canvas) };
       });
-      this.slider = bench.make("input", { type: "range", min: -1, max: 0, step: 1, id: id("threshold") });
-      this.sliderText = bench.make("span", {});
-      this.slider.addEventListener("input", () => this.cut(Number(this.slider.value)));
-      this.buttons = bench.make("div", { class: "points", role: "group", "aria-label": "Thresholds of the operating points" });
-      this.mode = bench.make("select", { id: id("mode") });
-      bench.fill(this.mode, [["above", "above the threshold"], ["all", "all scores"], ["none", "hidden"]], "above");
-      this.mode.addEventListener("change", () => this.draw());
-      this.opacity = bench.make("input", { type: "range", min: 0, max: 100, value: 65, id: id("opacity") });
-      this.opacity.addEventListener("input", () => this.draw());
-      this.lesion = bench.make("input", { type: "checkbox", checked: true, id: id("lesion") });
-      this.found = bench.make("input", { type: "checkbox", checked: true, id: id("found") });
-      for (const box of [this.lesion, this.found]) box.addEventListener("change", () => this.draw());
-      const key = (shade) => { const line = bench.make("span", { class: "key" }); line.style.setProperty("--shade", shade); return line; };
-      this.bar = bench.make("div", { class: "bar" });
-      this.bar.style.background = `linear-gradient(90deg, ${INFERNO.map((rgb) => `rgb(${rgb.join()})`).join(", ")})`;
-      this.barLow = bench.make("span", {});
-      this.barHigh = bench.make("span", {});
-      this.overall = bench.make("p", { class: "readout", id: id("overall"), role: "status" });
-      this.here = bench.make("p", { class: "readout", id: id("here"), role: "status" });
+      this.overall = bench.make("p", { class: "readout", id: `view${number}-overall`, role: "status" });
+      this.here = bench.make("p", { class: "readout", id: `view${number}-here`, role: "status" });
       this.root = bench.make("div", { class: "view", id: `view${number}` }, this.head,
-        bench.make("div", { class: "planes" }, ...this.planes.map((plane) => plane.box)),
-        this.here,
-        bench.make("div", { class: "tools" },
-          bench.make("div", {}, bench.make("label", {}, "Threshold: ", this.sliderText, this.slider), this.buttons, this.overall),
-          bench.make("div", {},
-            bench.make("div", { class: "checks" },
-              bench.make("label", {}, this.lesion, key(LESION), "lesion"),
-              bench.make("label", {}, this.found, key("#ffffff"), "detection")),
-            bench.make("label", {}, "Map ", this.mode),
-            bench.make("label", {}, "Opacity of the map", this.opacity),
-            bench.make("div", {}, this.bar, bench.make("div", { class: "scale" }, this.barLow, bench.make("span", {}, "score"), this.barHigh)))));
+        bench.make("div", { class: "planes" }, ...this.planes.map((plane) => plane.box)), this.overall, this.here);
       this.root.hidden = true;
       bench.byId("views").append(this.root);
-      cross.listeners.push(() => this.draw());
       new ResizeObserver(() => this.draw()).observe(this.root);
     }
 
     async show(row, subjectIndex) {
       const table = bench.table();
-      const subject = table.subjects[subjectIndex];
-      const found = row ? bench.previewOf(row, subject) : null;
+      const found = row ? bench.previewOf(row, table.subjects[subjectIndex], chosen.seed) : null;
       const ticket = (this.ticket = {});
       this.data = null;
       this.root.hidden = !found;
       if (!found) return;
-      this.head.textContent = `${bench.rowName(row)}: ${subject}, seed ${found.run.seed}`;
+      this.title = `${bench.rowName(row)}: ${table.subjects[subjectIndex]}, seed ${found.run.seed}`;
+      this.head.replaceChildren(`${row.label} `, bench.make("small", {}, `${row.chain} `), bench.make("small", {}, `${table.subjects[subjectIndex]}, seed ${found.run.seed}`));
       try {
-        const [scan, map] = await Promise.all([bytes(found.scan), bytes(found.map.blob)]);
+        const data = await bench.loadPreview(row, found, chosen.modality);
         if (this.ticket !== ticket) return; // another one was chosen meanwhile
-        this.take(found, scan, map, row, subjectIndex);
+        this.data = data;
+        place = place || data.start.map((value, axis) => data.origin[axis] + value * data.step[axis]);
+        ready();
       } catch (error) {
-        if (this.ticket === ticket) { this.root.hidden = true; bench.byId("view-note").textContent = `Preview cannot be shown: ${error.message}`; }
+        if (this.ticket === ticket) { this.root.hidden = true; pick("note").textContent = `Preview cannot be shown: ${error.message}`; }
       }
     }
 
-    take(found, scan, map, row, subjectIndex) {
-      const place = content.scans[found.scan];
-      const voxels = place.shape[0] * place.shape[1] * place.shape[2];
-      const edges = new Float32Array(map.slice(0, 4 * found.map.edges));
-      const codes = new Uint8Array(map, 4 * found.map.edges, voxels);
-      const mask = new Uint8Array(scan, voxels, voxels);
-      const data = { ...place, gray: new Uint8Array(scan, 0, voxels), mask, edges, codes, low: found.map.low, high: found.map.high, row, subject: subjectIndex };
-      const thresholds = row.thresholds[found.seed] || {};
-      data.points = Object.entries(thresholds).map(([name, threshold]) => [name, threshold, this.placeOf(data, threshold)]);
-      data.levels = Array.from({ length: edges.length + 1 }, (_, k) => (k === 0 ? data.low : k === edges.length ? (edges[k - 1] + data.high) / 2 : (edges[k - 1] + edges[k]) / 2));
-      data.top = this.topOf(data);
-      this.data = data;
-      this.slider.min = -1;
-      this.slider.max = edges.length - 1;
-      this.buttons.replaceChildren(...data.points.map(([name, , k]) => {
-        const button = bench.make("button", { type: "button", "data-point": name }, name);
-        button.addEventListener("click", () => this.cut(k));
-        return button;
-      }));
-      this.barLow.textContent = bench.score(data.low);
-      this.barHigh.textContent = `≥ ${bench.score(data.top)}`;
-      this.planes.forEach((plane) => { plane.slider.max = data.shape[plane.through] - 1; });
-      if (!cross.place) cross.place = this.start();
-      this.toPoint();
-    }
-
-    // the last edge at or below a threshold: score > threshold is code > place, exactly where they are equal
-    placeOf(data, threshold) {
-      const value = Math.fround(threshold);
-      let k = -1;
-      while (k + 1 < data.edges.length && data.edges[k + 1] <= value) k += 1;
-      return k;
-    }
-
-    topOf(data) {
-      const counts = new Float64Array(data.levels.length);
-      let total = 0;
-      for (let v = 0; v < data.codes.length; v += 1) if (data.mask[v] & 1) { counts[data.codes[v]] += 1; total += 1; }
-      let above = 0;
-      let k = counts.length - 1;
-      while (k > 0 && (above += counts[k]) < 0.001 * total) k -= 1;
-      const frozen = data.points.find(([name]) => name === content.ranking_point);
-      return Math.max(data.levels[k], frozen && frozen[1] > 0 ? 1.25 * frozen[1] : data.low) || 1;
-    }
-
-    // where the lesion is largest, else where the scores are highest
-    start() {
-      const { shape, mask, codes } = this.data;
-      const weights = shape.map((size) => new Float64Array(size));
-      const lesion = mask.some((value) => value & 2);
-      const [, ny, nz] = shape;
-      const edge = this.data.edges.length * 0.8;
-      for (let v = 0; v < mask.length; v += 1) {
-        const counts = lesion ? mask[v] & 2 : codes[v] > edge;
-        if (!counts) continue;
-        weights[2][v % nz] += 1;
-        weights[1][Math.floor(v / nz) % ny] += 1;
-        weights[0][Math.floor(v / nz / ny)] += 1;
-      }
-      return weights.map((weight, axis) => {
-        let best = Math.floor(shape[axis] / 2);
-        weight.forEach((value, k) => { if (value > weight[best]) best = k; });
-        return this.data.origin[axis] + best * this.data.step[axis];
-      });
-    }
-
-    toPoint() {
-      if (!this.data) return;
-      const found = this.data.points.find(([name]) => name === state.point) || this.data.points.find(([name]) => name === content.ranking_point) || this.data.points[0];
-      this.cut(found ? found[2] : Math.floor(this.data.edges.length * 0.9));
-    }
-
-    cut(k) {
-      const data = this.data;
-      data.cut = k;
-      this.slider.value = k;
-      const text = k < 0 ? "below all scores" : bench.score(data.edges[k]);
-      const named = data.points.filter(([, , place]) => place === k).map(([name]) => name);
-      this.sliderText.textContent = named.length ? `${text} (${named.join(", ")})` : text;
-      this.slider.setAttribute("aria-valuetext", `score ${this.sliderText.textContent}`);
-      [...this.buttons.children].forEach((button) => button.setAttribute("aria-pressed", String(named.includes(button.dataset.point))));
-      let [hits, marked, lesion] = [0, 0, 0];
-      for (let v = 0; v < data.codes.length; v += 1) {
-        if (!(data.mask[v] & 1)) continue;
-        const found = data.codes[v] > k;
-        const truth = (data.mask[v] & 2) > 0;
-        marked += found;
-        lesion += truth;
-        hits += found && truth;
-      }
+    cut() {
+      const { data } = this;
+      if (!data) return;
+      data.cut = chosen.step === null ? bench.cutAt(data, state.point) : bench.cutOfShare(data, shareOf(chosen.step));
+      const [marked, lesion, hits] = [data.above[data.cut + 1] || 0, data.hits[0], data.hits[data.cut + 1] || 0];
       const ml = (data.spacing[0] * data.spacing[1] * data.spacing[2]) / 1000;
       const dice = lesion === 0 ? null : (2 * hits) / (marked + lesion); // as everywhere: no lesion, no Dice
       const whole = data.step.every((step) => step === 1) && bench.table().grid === "working";
-      this.overall.textContent = `Detected ${bench.number(marked * ml, 2)} ml, lesion ${bench.number(lesion * ml, 2)} ml, both ${bench.number(hits * ml, 2)} ml. `
-        + `Dice at this threshold ${bench.number(dice)}${whole ? "" : " on the voxels shown"}.`;
-      this.draw();
+      const volumes = [["tp", hits], ["fp", marked - hits], ["fn", lesion - hits]].map(([name, count]) => `${VERDICTS[name][0]} ${bench.number(count * ml, 2)} ml`);
+      const named = data.points.filter(([, , k]) => k === data.cut).map(([name]) => name);
+      this.threshold = data.cut < 0 ? "below all scores" : bench.score(data.edges[data.cut]);
+      this.overall.textContent = `Threshold ${this.threshold}${named.length ? ` (${named.join(", ")})` : ""}: detected ${bench.number(marked * ml, 2)} ml of ${bench.number(data.above[0] * ml, 0)} ml; `
+        + `${volumes.join(", ")}. Dice at this threshold ${bench.number(dice)}${whole ? "" : " on the voxels shown"}.`;
     }
 
     index(axis) {
       const { origin, step, shape } = this.data;
-      return Math.min(shape[axis] - 1, Math.max(0, Math.round((cross.place[axis] - origin[axis]) / step[axis])));
-    }
-
-    moveTo(axis, index) {
-      if (!this.data) return;
-      const kept = Math.min(this.data.shape[axis] - 1, Math.max(0, index));
-      cross.place[axis] = this.data.origin[axis] + kept * this.data.step[axis];
-      cross.listeners.forEach((call) => call());
-    }
-
-    key(event, plane) {
-      if (!this.data || event.altKey || event.ctrlKey || event.metaKey) return;
-      const down = plane.flip ? -1 : 1;
-      const moves = {
-        ArrowLeft: [plane.across, -1], ArrowRight: [plane.across, 1], ArrowUp: [plane.down, -down], ArrowDown: [plane.down, down],
-        PageUp: [plane.through, 1], PageDown: [plane.through, -1],
-      };
-      const move = Object.hasOwn(moves, event.key) ? moves[event.key] : null;
-      if (!move) return;
-      event.preventDefault();
-      this.moveTo(move[0], this.index(move[0]) + move[1]);
+      return Math.min(shape[axis] - 1, Math.max(0, Math.round((place[axis] - origin[axis]) / step[axis])));
     }
 
     point(event, plane, canvas) {
       if (!this.data) return;
       const box = canvas.getBoundingClientRect();
-      const frame = this.frame(plane, box.width, box.height);
-      const across = Math.floor((event.clientX - box.left - frame.left) / frame.dx);
-      const line = Math.floor((event.clientY - box.top - frame.top) / frame.dy);
+      const at = frame(this.data, plane, box.width, box.height);
       const size = this.data.shape[plane.down];
-      this.moveTo(plane.across, across);
-      this.moveTo(plane.down, plane.flip ? size - 1 - line : line);
+      const line = Math.floor((event.clientY - box.top - at.top) / at.dy);
+      moveTo(plane.across, Math.floor((event.clientX - box.left - at.left) / at.dx), this);
+      moveTo(plane.down, plane.flip ? size - 1 - line : line, this);
     }
-
-    // all planes at one scale, in the middle of their canvas
-    frame(plane, width, height) {
-      const { shape, spacing } = this.data;
-      const extent = (axis) => shape[axis] * spacing[axis];
-      const scale = Math.min(width / this.widest(), height / this.highest());
-      const [dx, dy] = [scale * spacing[plane.across], scale * spacing[plane.down]];
-      return { dx, dy, left: (width - scale * extent(plane.across)) / 2, top: (height - scale * extent(plane.down)) / 2 };
-    }
-
-    widest() { return Math.max(this.data.shape[0] * this.data.spacing[0], this.data.shape[1] * this.data.spacing[1]); }
-    highest() { return Math.max(this.data.shape[1] * this.data.spacing[1], this.data.shape[2] * this.data.spacing[2]); }
 
     draw() {
-      if (!this.data || this.root.hidden || !cross.place) return;
+      const { data } = this;
+      if (!data || this.root.hidden || !place) return;
       const at = [0, 1, 2].map((axis) => this.index(axis));
-      this.planes.forEach((plane) => this.drawPlane(plane, at));
-      const { shape, codes, mask, edges, origin, step } = this.data;
+      const { shape, codes, mask, edges, origin, step } = data;
+      for (const plane of this.planes) {
+        draw(plane.canvas, data, plane, at, how());
+        plane.canvas.setAttribute("aria-label", `${this.title}: ${plane.name} plane, slice ${at[plane.through] + 1} of ${shape[plane.through]}. Arrow keys move the cross-hair, Page Up and Page Down change the slice.`);
+      }
       const v = (at[0] * shape[1] + at[1]) * shape[2] + at[2];
       const code = codes[v];
-      const low = code === 0 ? this.data.low : edges[code - 1];
-      const high = code === edges.length ? this.data.high : edges[code];
-      const where = at.map((value, axis) => origin[axis] + value * step[axis]).join(", ");
+      const low = code === 0 ? data.low : edges[code - 1];
+      const high = code === edges.length ? data.high : edges[code];
+      const voxel = at.map((value, axis) => origin[axis] + value * step[axis]).join(", ");
+      const where = `${millimetres(data, at)} mm from the middle of the brain (voxel ${voxel})`;
+      this.here.dataset.voxel = voxel;
       this.here.textContent = mask[v] & 1
-        ? `Voxel ${where}: score ${bench.score(low)}${low === high ? "" : ` to ${bench.score(high)}`}, ${code > this.data.cut ? "detected" : "not detected"}, ${mask[v] & 2 ? "lesion" : "no lesion"}.`
-        : `Voxel ${where}: outside the brain.`;
-    }
-
-    drawPlane(plane, at) {
-      const { shape, gray, mask, codes, levels, low, top, cut } = this.data;
-      const canvas = plane.canvas;
-      const ratio = window.devicePixelRatio || 1;
-      const width = Math.max(60, canvas.clientWidth);
-      const height = Math.round((width * this.highest()) / this.widest());
-      canvas.style.height = `${height}px`;
-      const [pixels, lines] = [Math.round(width * ratio), Math.round(height * ratio)];
-      if (canvas.width !== pixels || canvas.height !== lines) { canvas.width = pixels; canvas.height = lines; }
-      const [columns, rows] = [shape[plane.across], shape[plane.down]];
-      const stride = [shape[1] * shape[2], shape[2], 1];
-      const base = at[plane.through] * stride[plane.through];
-      const voxel = (i, j) => base + i * stride[plane.across] + (plane.flip ? rows - 1 - j : j) * stride[plane.down];
-      const image = new ImageData(columns, rows);
-      const mode = this.mode.value;
-      const opacity = Number(this.opacity.value) / 100;
-      const range = top - low || 1;
-      for (let j = 0; j < rows; j += 1) {
-        for (let i = 0; i < columns; i += 1) {
-          const v = voxel(i, j);
-          const q = 4 * (j * columns + i);
-          let [r, g, b] = [gray[v], gray[v], gray[v]];
-          if (mode !== "none" && mask[v] & 1 && (mode === "all" || codes[v] > cut)) {
-            const part = Math.min(1, Math.max(0, (levels[codes[v]] - low) / range));
-            const shade = lut[Math.round(255 * part)];
-            const alpha = mode === "all" ? opacity * (0.25 + 0.75 * part) : opacity;
-            [r, g, b] = [r, g, b].map((value, c) => value + alpha * (shade[c] - value));
-          }
-          image.data[q] = r; image.data[q + 1] = g; image.data[q + 2] = b; image.data[q + 3] = 255;
-        }
-      }
-      const small = new OffscreenCanvas(columns, rows);
-      small.getContext("2d").putImageData(image, 0, 0);
-      const pen = canvas.getContext("2d");
-      const frame = this.frame(plane, pixels, lines);
-      pen.imageSmoothingEnabled = false;
-      pen.fillStyle = "#000";
-      pen.fillRect(0, 0, pixels, lines);
-      pen.drawImage(small, frame.left, frame.top, columns * frame.dx, rows * frame.dy);
-      const outline = (test, shade, wide) => {
-        const path = new Path2D();
-        for (let j = 0; j <= rows; j += 1) {
-          for (let i = 0; i <= columns; i += 1) {
-            const here = i < columns && j < rows && test(voxel(i, j));
-            const [x, y] = [frame.left + i * frame.dx, frame.top + j * frame.dy];
-            if (j < rows && here !== (i > 0 && test(voxel(i - 1, j)))) { path.moveTo(x, y); path.lineTo(x, y + frame.dy); }
-            if (i < columns && here !== (j > 0 && test(voxel(i, j - 1)))) { path.moveTo(x, y); path.lineTo(x + frame.dx, y); }
-          }
-        }
-        pen.lineCap = "square";
-        pen.strokeStyle = "rgba(0, 0, 0, 0.75)";
-        pen.lineWidth = (wide + 2) * ratio;
-        pen.stroke(path);
-        pen.strokeStyle = shade;
-        pen.lineWidth = wide * ratio;
-        pen.stroke(path);
-      };
-      if (this.found.checked) outline((v) => (mask[v] & 1) > 0 && codes[v] > cut, "#ffffff", 1.6);
-      if (this.lesion.checked) outline((v) => (mask[v] & 2) > 0, LESION, 2);
-      const line = plane.flip ? rows - 1 - at[plane.down] : at[plane.down];
-      const [x, y] = [frame.left + (at[plane.across] + 0.5) * frame.dx, frame.top + (line + 0.5) * frame.dy];
-      pen.strokeStyle = "rgba(120, 255, 120, 0.75)";
-      pen.lineWidth = ratio;
-      const gap = 9 * ratio;
-      pen.beginPath();
-      for (const [a, b, c, d] of [[0, y, x - gap, y], [x + gap, y, pixels, y], [x, 0, x, y - gap], [x, y + gap, x, lines]]) { pen.moveTo(a, b); pen.lineTo(c, d); }
-      pen.stroke();
-      pen.fillStyle = "#fff";
-      pen.font = `${12 * ratio}px system-ui, sans-serif`;
-      const [left, right, up, down] = plane.marks;
-      pen.textBaseline = "middle";
-      pen.textAlign = "left"; pen.fillText(left, 5 * ratio, lines / 2);
-      pen.textAlign = "right"; pen.fillText(right, pixels - 5 * ratio, lines / 2);
-      pen.textAlign = "center"; pen.fillText(up, pixels / 2, 9 * ratio); pen.fillText(down, pixels / 2, lines - 9 * ratio);
-      const index = at[plane.through];
-      plane.slider.value = index;
-      plane.label.textContent = `${plane.name}, slice ${index + 1} of ${shape[plane.through]}`;
-      plane.canvas.setAttribute("aria-label", `${plane.name} plane, slice ${index + 1} of ${shape[plane.through]}. Arrow keys move the cross-hair, Page Up and Page Down change the slice.`);
+        ? `${where}: score ${bench.score(low)}${low === high ? "" : ` to ${bench.score(high)}`}, ${code > data.cut ? "detected" : "not detected"}, ${mask[v] & 2 ? "lesion" : "no lesion"}.`
+        : `${where}: outside the brain.`;
     }
   }
 
   const views = [new View(0), new View(1)];
-  const pick = (name) => bench.byId(`view-${name}`);
   bench.views = views;
+  const shown = () => views.filter((view) => view.data && !view.root.hidden);
 
-  function shownSubjects(row) {
-    return bench.table().subjects.map((name, index) => [name, index]).filter(([name]) => bench.previewOf(row, name));
+  // --- the controls, once for both views ----------------------------------------------------------------------
+  const slices = AXES.map((plane) => {
+    const slider = bench.make("input", { type: "range", min: 0, max: 0, step: 1, id: `slice-${plane.name.toLowerCase()}` });
+    const text = bench.make("span", {}, plane.name);
+    slider.addEventListener("input", () => { if (shown().length) moveTo(plane.through, Number(slider.value), shown()[0]); });
+    return { ...plane, slider, text, label: bench.make("label", {}, text, slider) };
+  });
+  const threshold = bench.make("input", { type: "range", min: 0, max: STEPS, step: 1, id: "view-threshold" });
+  const thresholdText = bench.make("span", {});
+  threshold.addEventListener("input", () => { chosen.step = Number(threshold.value); recut(); });
+  const points = bench.make("div", { class: "points", role: "group", "aria-label": "Thresholds of the operating points, frozen" });
+  const checkbox = (name, text, change) => {
+    const box = bench.make("input", { type: "checkbox", id: `view-${name}`, checked: name in look });
+    box.addEventListener("change", () => change(box.checked));
+    return bench.make("label", {}, box, text);
+  };
+  const outlined = (name, text) => checkbox(name, text, (on) => { look[name] = on; redraw(); });
+  const mode = bench.make("select", { id: "view-mode" });
+  mode.addEventListener("change", () => state.set({ colours: mode.value }));
+  const opacity = bench.make("input", { type: "range", min: 0, max: 100, value: 100 * look.opacity, id: "view-opacity" });
+  opacity.addEventListener("input", () => { look.opacity = Number(opacity.value) / 100; redraw(); });
+  const key = bench.make("p", { class: "keys", id: "view-key" });
+  const outlines = bench.make("div", { class: "checks" }, outlined("lesion", "outline of the lesion (blue)"), outlined("found", "outline of the detection (white)"));
+
+  const tools = bench.make("div", { class: "tools", id: "view-tools" },
+    bench.make("div", {}, ...slices.map((one) => one.label)),
+    bench.make("div", {}, bench.make("label", {}, "Threshold: ", thresholdText, threshold), points,
+      bench.make("p", { class: "means" }, "Buttons: each method at its own frozen threshold. Slider: both cut so that the same share of the brain is detected.")),
+    bench.make("div", {}, bench.make("label", {}, "Colours show ", mode), key, bench.make("label", {}, "Opacity of the colours", opacity), outlines,
+      bench.make("div", { class: "checks" }, checkbox("smooth", "linear interpolation (display only)", (on) => state.set({ smooth: on })))));
+  tools.hidden = true;
+  bench.byId("views").after(tools);
+
+  function keyLines() {
+    const swatch = (colour, text) => { const one = bench.make("span", { class: "swatch" }); one.style.background = colour; return bench.make("span", {}, one, text); };
+    if (state.colours === "verdict") return Object.values(VERDICTS).map(([text, rgb]) => swatch(`rgb(${rgb.join()})`, text));
+    if (state.colours === "none" || !shown().length) return [];
+    const bar = bench.make("span", { class: "bar" });
+    bar.style.background = `linear-gradient(90deg, ${INFERNO.map((rgb) => `rgb(${rgb.join()})`).join(", ")})`;
+    return [bar, ...shown().map(({ data }) => bench.make("span", {}, `${data.row.label}: ${bench.score(data.low)} to ≥ ${bench.score(data.top)}`))];
+  }
+
+  // the operating point that a view is cut at: the one chosen, where the map has it
+  const pointOf = (data) => [state.point, content.ranking_point].find((point) => data.points.some(([name]) => name === point)) || "no frozen threshold";
+  const shareOf = (step) => (step === 0 ? 1 : step === STEPS ? 0 : LOWEST ** (step / STEPS));
+
+  // the cut and all that follows from it
+  function recut() {
+    const first = shown()[0];
+    if (!first) return;
+    shown().forEach((view) => view.cut());
+    const share = (first.data.above[first.data.cut + 1] || 0) / (first.data.above[0] || 1);
+    if (chosen.step === null) threshold.value = share <= 0 ? STEPS : Math.round((STEPS * Math.log(Math.max(share, LOWEST))) / Math.log(LOWEST));
+    const said = chosen.step === null ? pointOf(first.data) : `${(100 * share).toPrecision(2)} % of the brain detected`;
+    const one = new Set(shown().map(({ data }) => data.row.label)).size < shown().length;
+    const scores = shown().map((view) => (shown().length > 1 ? `${one ? view.data.row.chain : view.data.row.label} ${view.threshold}` : `score ${view.threshold}`)).join(", ");
+    thresholdText.textContent = `${said} (${scores})`;
+    threshold.setAttribute("aria-valuetext", thresholdText.textContent);
+    for (const button of points.children) {
+      button.setAttribute("aria-pressed", String(chosen.step === null && button.dataset.point === pointOf(first.data)));
+    }
+    redraw();
+  }
+
+  function redraw() {
+    key.replaceChildren(...keyLines());
+    outlines.hidden = state.colours === "verdict";
+    shown().forEach((view) => view.draw());
+    const first = shown()[0];
+    tools.hidden = !first;
+    if (!first) return;
+    for (const one of slices) {
+      const [index, size] = [first.index(one.through), first.data.shape[one.through]];
+      one.slider.max = size - 1;
+      one.slider.value = index;
+      one.text.textContent = `${one.name}, slice ${index + 1} of ${size}`;
+    }
+  }
+
+  // a view has its data: what both share is made ready
+  function ready() {
+    const names = [...new Set(shown().flatMap(({ data }) => data.points.map(([name]) => name)))];
+    points.replaceChildren(...names.map((name) => {
+      const button = bench.make("button", { type: "button", "data-point": name }, name);
+      button.addEventListener("click", () => { chosen.step = null; if (state.point === name) recut(); else state.set({ point: name }); });
+      return button;
+    }));
+    recut();
+  }
+
+  function moveTo(axis, index, view) {
+    if (!view.data) return;
+    const kept = Math.min(view.data.shape[axis] - 1, Math.max(0, index));
+    place[axis] = view.data.origin[axis] + kept * view.data.step[axis];
+    redraw();
+  }
+
+  function keyMoves(plane) {
+    const down = plane.flip ? -1 : 1;
+    return {
+      ArrowLeft: [plane.across, -1], ArrowRight: [plane.across, 1], ArrowUp: [plane.down, -down], ArrowDown: [plane.down, down],
+      PageUp: [plane.through, 1], PageDown: [plane.through, -1],
+    };
+  }
+
+  function typed(event, plane, view) {
+    if (!view.data || event.altKey || event.ctrlKey || event.metaKey) return;
+    const move = bench.own(keyMoves(plane), event.key);
+    if (!move) return;
+    event.preventDefault();
+    moveTo(move[0], view.index(move[0]) + move[1], view);
+  }
+
+  // --- what is chosen -----------------------------------------------------------------------------------------
+  function offerSubjects(row, subject) {
+    const table = bench.table();
+    const dice = row.subjects[`dice@${content.ranking_point}`] || [];
+    const groups = [["with a preview", []], ["no preview kept", []]];
+    table.subjects.forEach((name, index) => {
+      const seen = bench.previewOf(row, name) !== null;
+      const option = bench.make("option", { value: index }, seen ? `${name}: Dice ${bench.number(dice[index])}` : name);
+      option.selected = index === subject;
+      groups[seen ? 0 : 1][1].push(option);
+    });
+    pick("subject").replaceChildren(...groups.filter(([, options]) => options.length).map(([label, options]) => bench.make("optgroup", { label }, ...options)));
+  }
+
+  function offerImages(row, subject) {
+    const name = bench.table().subjects[subject];
+    const seeds = row.runs.map((run) => content.runs[run].seed).filter((seed) => (bench.previewOf(row, name, seed) || { run: {} }).run.seed === seed);
+    chosen.seed = seeds.includes(state.seed) ? state.seed : seeds.length ? seeds[0] : "";
+    bench.fill(pick("seed"), seeds.map((seed) => [seed, seed]), chosen.seed);
+    bench.byId("label-seed").hidden = seeds.length < 2;
+    const found = bench.previewOf(row, name, chosen.seed);
+    const modalities = found ? bench.modalitiesOf(found) : [];
+    chosen.modality = modalities.some(([one]) => one === state.modality) ? state.modality : modalities.length ? modalities[0][0] : "";
+    bench.fill(pick("modality"), modalities, chosen.modality);
+    pick("modality").disabled = modalities.length < 2;
+      bench.fill(pick("window"), Object.entries(WINDOWS).map(([one, [text]]) => [one, text]), state.window);
+    bench.fill(mode, MODES, state.colours);
+    bench.byId("view-smooth").checked = state.smooth;
   }
 
   function refresh(fresh) {
     const table = bench.table();
     const row = table.rows[state.row];
+    const names = table.subjects;
+    const known = names.map((_, index) => index).filter((index) => bench.previewOf(row, names[index]));
+    const subject = state.subject === null && known.length ? known[0] : state.subject;
     bench.fill(pick("row"), table.rows.map((one, index) => [index, bench.rowName(one)]), state.row);
-    const known = shownSubjects(row);
-    let subject = state.subject;
-    if (subject === null && known.length) subject = known[0][1];
-    const options = known.map(([name, index]) => [index, `${name}: Dice@${content.ranking_point} ${bench.number((row.subjects[`dice@${content.ranking_point}`] || [])[index])}`]);
-    if (subject !== null && !known.some(([, index]) => index === subject)) options.unshift([subject, `${table.subjects[subject]}: no preview`]);
-    bench.fill(pick("subject"), options, subject);
-    const others = table.every.map((one, index) => [index, one]).filter(([index, one]) => index !== row.of && subject !== null && bench.previewOf(one, table.subjects[subject]));
+    offerSubjects(row, subject);
+    const others = table.every.map((one, index) => [index, one]).filter(([index, one]) => index !== row.of && subject !== null && bench.previewOf(one, names[subject]));
     if (!others.some(([index]) => String(index) === String(state.other))) state.other = "";
     bench.fill(pick("other"), [["", "nothing"], ...others.map(([index, one]) => [index, bench.rowName(one)])], state.other);
+    offerImages(row, subject);
     const note = pick("note");
     note.textContent = "";
     if (!known.length) note.textContent = `No previews in the records of ${bench.rowName(row)}.`;
-    else if (!known.some(([, index]) => index === subject)) note.textContent = `No preview of ${table.subjects[subject]} for ${bench.rowName(row)}: ${known.length} of ${table.subjects.length} subjects have one.`;
+    else if (!known.includes(subject)) note.textContent = `No preview of ${names[subject]} was kept for ${bench.rowName(row)}: ${known.length} of ${names.length} subjects have one.`;
     else if (table.grid !== "working") note.textContent = "Previews are on the working grid; the table's figures and thresholds are those of each scan's own grid.";
-    if (fresh) cross.place = null;
+    if (fresh) place = null;
+    bench.byId("views").classList.toggle("two", state.other !== "");
     views[0].show(subject === null ? null : row, subject);
     views[1].show(state.other === "" || subject === null ? null : table.every[Number(state.other)], subject);
+    redraw();
   }
 
+  pick("window").addEventListener("change", (event) => state.set({ window: event.target.value }));
+  pick("modality").addEventListener("change", (event) => state.set({ modality: event.target.value }));
+  pick("seed").addEventListener("change", (event) => state.set({ seed: Number(event.target.value) }));
   pick("row").addEventListener("change", (event) => state.set({ row: Number(event.target.value) }));
   pick("subject").addEventListener("change", (event) => state.set({ subject: Number(event.target.value) }));
   pick("other").addEventListener("change", (event) => state.set({ other: event.target.value }));
   state.onChange((changed) => {
-    if (changed.some((key) => ["table", "row", "subject", "other"].includes(key))) refresh(changed.includes("table") || changed.includes("subject"));
-    else if (changed.includes("point")) views.forEach((view) => view.toPoint());
+    if (changed.includes("point")) chosen.step = null;
+    if (changed.some((name) => ["table", "row", "subject", "other", "modality", "seed", "window", "colours", "smooth"].includes(name))) refresh(changed.includes("table") || changed.includes("subject"));
+    else if (changed.includes("point")) recut();
   });
 })();

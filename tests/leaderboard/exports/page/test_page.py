@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from support.page_records import CHAINS, THRESHOLDS, add_preview, drawn_histograms, scene, write_run
 from support.places import ROOT
+from support.synthetic_records import Size, write_benchmark
 
 from andi_bench.records.previews import read_preview
 from leaderboard.compare import compare
@@ -345,7 +346,7 @@ def test_the_page_says_what_the_differences_are_worth(tmp_path):
     # in each view one in the first table, one in that of all columns
     assert text.count('class="best"') == 6
     assert text.count("Bold: in Dice@val-dice significantly better") == 3
-    assert len(re.findall(r'<td class="number tested" data-points="val-dice"', text)) == 9
+    assert len(re.findall(r'class="number tested" data-points="val-dice"', text)) == 9
     assert f'<p class="result">{table["result"]}.</p>' in text
     assert "good is better than both others" in table["result"]
     for sentence in shown["sentences"]:
@@ -392,3 +393,13 @@ def test_making_a_page_loads_no_package_for_volumes_or_training(records, tmp_pat
     loaded = set(done.stderr.splitlines()[-1].split())
     assert "plotly" in loaded
     assert not loaded & {"torch", "nilearn", "nibabel", "SimpleITK", "matplotlib", "sklearn"}
+
+
+def test_subjects_without_a_lesion_bring_what_is_falsely_detected_in_them(tmp_path):
+    write_benchmark(tmp_path, Size(2, 18, 1, 2, 2_000))
+    write_run(tmp_path / "others", "andi")
+    for folder, known in ((tmp_path, True), (tmp_path / "others", False)):
+        (base,) = page_content(compare(folder))["bases"]
+        for row in base["rows"]:
+            found = [value is not None for value in row["false_ml"]]
+            assert found == ([ml == 0 for ml in base["lesion_ml"]] if known else [])

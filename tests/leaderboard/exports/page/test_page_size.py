@@ -1,5 +1,6 @@
 """A page of a large benchmark: made in seconds, within the size that a browser opens."""
 
+import re
 import time
 
 import pytest
@@ -28,9 +29,13 @@ def test_twelve_methods_250_subjects_and_three_seeds_make_a_page_of_30_mb_in_30_
     begun = time.process_time()
     left = write_page(tmp_path / "page.html", compare(folder))
     assert time.process_time() - begun < 30
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    blobs = re.findall(r'<script type="text/plain" id="blob-\w+">[^<]*</script>', page)
+    assert len(blobs) > 50
+    assert len(page) - sum(map(len, blobs)) < 10_000_000  # what it is without previews
     assert 20_000_000 < (tmp_path / "page.html").stat().st_size < 30_000_000
     assert "did not fit" in left
-    content = content_of(parsed((tmp_path / "page.html").read_text(encoding="utf-8")))
+    content = content_of(parsed(page))
     table = content["tables"][0]
     assert len(table["rows"]) == 12
     assert len(table["every"]) == 24

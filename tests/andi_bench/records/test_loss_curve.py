@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from andi_bench.errors import UserError
-from benchmark.training.loss_curve import read_losses, still_falling
+from andi_bench.records.loss_curve import read_losses, still_falling
 
 RNG = np.random.default_rng(0)
 STEPS = np.arange(100)

@@ -1,0 +1,175 @@
+"""How long a command still takes: its runs to come, from runs that were made. One rule for every command that makes several."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from andi_bench.console import in_words
+from andi_bench.records.schema import RunRecord
+from andi_bench.records.search import find_records
+from andi_bench.records.times import MEASURING, SCORING, read_times
+from andi_bench.workspace import Workspace
+
+USUAL = 2.0
+"""Seconds a volume to read, filter, measure and draw, where no record says; on small grids and two cores."""
+SHORT = 5.0
+"""Seconds: of less nothing is said."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run to come.
+
+    Parameters
+    ----------
+    method, dataset : str
+        As records name them.
+    seed : int
+        Seed.
+    found : bool
+        Whether an equal run seems to be there already: it is found again in no time.
+    """
+
+    method: str
+    dataset: str
+    seed: int
+    found: bool = False
+
+
+class TimeLeft:
+    """The runs to come, and how long they will take.
+
+    A run is expected to take what the last one of its method on its data set took in this command; else what earlier runs of its
+    method say: training, where that is still to be done, scoring, a volume at a time, and measuring; else the mean of all
+    that is known.
+
+    Parameters
+    ----------
+    runs : iterable of Planned
+        To come, in order.
+    known : iterable of RunRecord
+        Runs that were made.
+    preset : str
+        Of all these runs: others tell nothing of them.
+    scores : bool
+        Whether they are scored and measured too, or trained alone.
+    """
+
+    def __init__(
+        self,
+        runs: Iterable[Planned],
+        known: Iterable[RunRecord],
+        preset: str,
+        *,
+        scores: bool = True,
+    ) -> None:
+        self.runs = list(runs)
+        self._scores = scores
+        own = [run for run in known if run.run.preset == preset]
+        self._trained = {(run.run.method, run.run.seed) for run in own}
+        self._took: dict[tuple[str, str, bool], float] = {}
+        self._training = _means((run.run.method, run.costs.training_seconds) for run in own)
+        self._volume = _means((run.run.method, run.costs.seconds_per_volume) for run in own)
+        self._volumes = {run.run.dataset: _volumes(run) for run in own}
+        times = [(run, read_times(run.folder)) for run in own]
+        shares = [found[MEASURING] / _volumes(run) for run, found in times if MEASURING in found]
+        self._beside = statistics.fmean(shares) if shares else USUAL
+        for run, found in times:
+            paced = found.get(SCORING, 0.0) / _volumes(
+                run
+            )  # reading among it; little where maps were kept
+            method = run.run.method
+            if method in self._volume:
+                self._volume[method] = max(self._volume[method], paced)
+        self._begun = time.monotonic()
+
+    def begin(self) -> None:
+        """Say that the first run of the list begins now."""
+        self._begun = time.monotonic()
+
+    def finish(self, seconds: float, well: bool) -> None:
+        """Take the first run off the list; ``well``: it was made and did not fail, so that its time tells of others."""
+        run = self.runs.pop(0)
+        key = run.method, run.seed
+        if well:
+            self._took[run.method, run.dataset, key not in self._trained] = seconds
+        self._trained.add(key)
+
+    def seconds(self) -> float | None:
+        """Return how long all will take; None where nothing is known of any."""
+        each = self._each()
+        return None if each is None else sum(each)
+
+    def in_words(self) -> str:
+        """Return how many runs are left, and how long they will take."""
+        number = f"{len(self.runs)} run{'s' if len(self.runs) != 1 else ''} left"
+        seconds = self.seconds()
+        return number if seconds is None or seconds < SHORT else f"{number}, some {_some(seconds)}"
+
+    def outlook(self, stage: float) -> str:
+        """Return how long the whole command still takes, beside a stage's own time left; "" where nothing is known.
+
+        Parameters
+        ----------
+        stage : float
+            Seconds that the running stage still needs, by its own pace.
+        """
+        each = self._each()
+        if not each:
+            return ""
+        here = max(each[0] - (time.monotonic() - self._begun), stage, 0.0)
+        whole = here + sum(each[1:])
+        return f"all of it: some {_some(whole)} left" if whole >= SHORT else ""
+
+    def _each(self) -> list[float] | None:
+        trained, found = set(self._trained), []
+        for run in self.runs:
+            key = run.method, run.seed
+            found.append(0.0 if run.found else self._one(run, key not in trained))
+            trained.add(key)
+        known = [value for value in [*found, *self._took.values()] if value is not None]
+        if not known:
+            return None
+        mean = statistics.fmean(known)
+        return [mean if value is None else value for value in found]
+
+    def _one(self, run: Planned, trains: bool) -> float | None:
+        for training in (trains, not trains):
+            here = self._took.get((run.method, run.dataset, training))
+            if here is not None:
+                return here
+        scoring = self._volume.get(run.method)
+        if scoring is None:
+            return None
+        volumes = self._volumes.get(run.dataset)
+        if volumes is None and self._volumes:
+            volumes = max(self._volumes.values())
+        training_seconds = self._training.get(run.method, 0.0) if trains else 0.0
+        if not self._scores:
+            return training_seconds
+        return training_seconds + (scoring + self._beside) * (volumes or 0)
+
+
+def records_of(workspace: Workspace) -> list[RunRecord]:
+    """Return the runs that a workspace holds."""
+    return find_records(workspace.records).records if workspace.records.is_dir() else []
+
+
+def _volumes(run: RunRecord) -> int:
+    return max(1, sum(run.protocol.subjects.values()))
+
+
+def _some(seconds: float) -> str:
+    """Return an estimate in words: two digits, for it is no more exact."""
+    return in_words(float(f"{seconds:.2g}"))
+
+
+def _means(values: Iterable[tuple[str, float | None]]) -> dict[str, float]:
+    known: dict[str, list[float]] = {}
+    for method, value in values:
+        if value is not None:
+            known.setdefault(method, []).append(value)
+    return {method: statistics.fmean(found) for method, found in known.items()}

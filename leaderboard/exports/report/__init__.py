@@ -1,0 +1,1 @@
+"""A run's own page, ``report.html`` in its record."""
