@@ -36,7 +36,10 @@ TrainOn = Annotated[
     str | None, typer.Option(help="data set to learn from; default: what the data set's file says")
 ]
 Preset = Annotated[
-    str | None, typer.Option(help="quick or paper; default: quick on a CPU, paper on a GPU")
+    str | None,
+    typer.Option(
+        help="quick, standard (quick with a training four times as long) or paper; default: quick on a CPU, paper on a GPU"
+    ),
 ]
 Seed = Annotated[list[int], typer.Option("--seed", help="seed; may be repeated")]
 DataRoot = Annotated[Path | None, typer.Option(help="folder of the data set")]
