@@ -81,10 +81,7 @@ def montage(
     limit = _limit(scores, scored.brain, threshold)
     shown = _Shown(view, expected, scored, scores, detected, threshold, limit)
     slices = _slices(scored, scores, detected)
-    heads = [MODALITY_NAMES.get(name, name) for name in view.modalities]
-    if expected is not None:
-        heads.append(f"expected {MODALITY_NAMES.get(expected.modality, expected.modality)}")
-    heads += ["anomaly map", "outlines"]
+    heads = _heads(view, expected)
     panels = _Panels(view.box, scored.spacing, len(slices), len(heads))
     size = (panels.size[0] + _LEFT + _RIGHT, panels.size[1] + _TOP + _BOTTOM)
     with figure_file(path, size) as figure:
@@ -100,6 +97,13 @@ def montage(
             _LEFT / size[0], 1 - 0.12 / size[1], title or scored.subject, va="top", fontsize=11
         )
         _legend(figure, scored, detected is not None, threshold)
+
+
+def _heads(view: ScanView, expected: ExpectedImage | None) -> list[str]:
+    heads = [MODALITY_NAMES.get(name, name) for name in view.modalities]
+    if expected is not None:
+        heads.append(f"expected {MODALITY_NAMES.get(expected.modality, expected.modality)}")
+    return [*heads, "anomaly map", "outlines"]
 
 
 def _draw_row(axis: Axes, panels: _Panels, row: int, chosen: tuple[int, str], shown: _Shown) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ import yaml
 from numpy.typing import NDArray
 
 from andi_bench.console import Console
+from andi_bench.errors import UserError
 from andi_bench.metrics.points import RANKING_POINT, UPPER_BOUND
 from andi_bench.records.previews import (
     FOLDER,
@@ -65,7 +66,7 @@ class _Drawn:
     scored: ScoredSubject
     view: ScanView
     maps: dict[str, NDArray[np.float32]]
-    expected: ExpectedImage | None
+    expected: ExpectedImage | None = None
 
 
 def leave_record(
@@ -88,13 +89,12 @@ def leave_record(
     kept : Kept
         What scoring kept of the reported subjects.
     console : Console or None
-        Where progress is shown while expected images are made.
+        Where progress is shown while expected images are made, and said why they are left out where one cannot be made.
 
     Raises
     ------
     UserError
-        When the records' folder cannot be written, a kept file is missing or damaged, or an expected image is not what it
-        should be.
+        When the records' folder cannot be written, or a kept file is missing or damaged.
     """
     result = results.working
 
@@ -127,11 +127,20 @@ def _subject_images(
     in_figures = facts.cohorts.test[:FIGURE_SUBJECTS]
     in_previews = _previewed(facts, results)
     subjects = list(dict.fromkeys([*in_figures, *in_previews]))
-    shown = console if kept.expecter is not None else Console(quiet=True)
+    expecter = kept.expecter
+    shown = console if expecter is not None else Console(quiet=True)
     with shown.progress("expected images", len(subjects)) as advance:
         for subject in subjects:
             figure, preview = subject in in_figures, subject in in_previews
-            drawn = _drawn(subject, results, kept, figure=figure, preview=preview)
+            drawn = _drawn(subject, results, kept)
+            if expecter is not None:
+                slices = _slices(drawn, results, figure=figure, preview=preview)
+                try:
+                    image = expecter.image(subject, slices) if slices else None
+                    drawn = replace(drawn, expected=image)
+                except UserError as error:  # a picture's fault costs nobody the record
+                    console.note(f"{error}; figures and previews do without from here on")
+                    expecter = None
             if figure:
                 _montages(folder / "figures", drawn, facts, results)
             if preview:
@@ -139,23 +148,24 @@ def _subject_images(
             advance(1, subject)
 
 
-def _drawn(subject: str, results: Results, kept: Kept, *, figure: bool, preview: bool) -> _Drawn:
-    """Bring together what is drawn of a subject, with what was expected of it in the slices that are drawn."""
+def _drawn(subject: str, results: Results, kept: Kept) -> _Drawn:
     scored, view = kept.maps.load(subject), kept.views.load(subject)
     maps = {
         chain.name: chain.apply(scored.map, scored.brain, scored.spacing)
         for chain in results.working.chains
     }
-    expected = None
-    if kept.expecter is not None:
-        slices = set()
-        if figure:
-            for chain, scores in maps.items():
-                slices |= set(shown_slices(scored, scores, _threshold(results, chain)))
-        if preview and _quick(scored):
-            slices |= set(kept_slices(scored.brain))
-        expected = kept.expecter.image(subject, slices) if slices else None
-    return _Drawn(scored, view, maps, expected)
+    return _Drawn(scored, view, maps)
+
+
+def _slices(drawn: _Drawn, results: Results, *, figure: bool, preview: bool) -> set[int]:
+    """Return the slices that are drawn of a subject, in which the expected image is wanted."""
+    slices: set[int] = set()
+    if figure:
+        for chain, scores in drawn.maps.items():
+            slices |= set(shown_slices(drawn.scored, scores, _threshold(results, chain)))
+    if preview and _quick(drawn.scored):
+        slices |= set(kept_slices(drawn.scored.brain))
+    return slices
 
 
 def _quick(scored: ScoredSubject) -> bool:

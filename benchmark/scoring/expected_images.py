@@ -60,14 +60,20 @@ def expected_image(
     Raises
     ------
     UserError
-        When the image has another shape than was asked for, or non-finite values.
+        When the detector fails, or the image has another shape than was asked for or non-finite values.
     """
     filled = np.flatnonzero(volume.brain.any(axis=(0, 1)))
     wanted = np.intersect1d(filled, np.fromiter(slices, dtype=np.int64))
-    image = detector.expected(volume, wanted, engine) if len(wanted) else None
-    if image is None:
+    if not len(wanted):
         return None
     whose = f"method '{detector.name}', subject {volume.subject}"
+    try:
+        image = detector.expected(volume, wanted, engine)
+    except Exception as error:  # a detector of anyone's: scored well, it still is measured
+        reason = (str(error).splitlines() or [""])[0]
+        raise UserError(f"{whose}: no expected image: {type(error).__name__}: {reason}") from error
+    if image is None:
+        return None
     shape = (*volume.image.shape[:3], len(wanted))
     if image.shape != shape:
         raise UserError(f"{whose}: expected image of shape {image.shape}, {shape} wanted")

@@ -10,6 +10,7 @@ from support.small_facts import run_facts
 from support.small_volumes import small_volume
 
 from andi_bench.config import RunConfig
+from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.records.previews import find_previews, kept_slices, read_preview
 from andi_bench.records.store import read_record, read_subjects
@@ -143,3 +144,27 @@ def test_what_a_method_expects_is_in_montages_and_where_it_is_quick_in_previews(
             assert set(kept_slices(scored(name).brain)) <= expecting.asked[name]
             assert list(preview.scans)[-1] == "expected (flair)"
             assert 99 in preview.scans["expected (flair)"]
+
+
+def test_an_image_that_cannot_be_made_is_said_and_costs_no_record(tmp_path, results, kept, undrawn):
+    class Failing:
+        asked, notes = 0, ()
+
+        def image(self, subject, slices):
+            self.asked += 1
+            raise UserError(f"method 'x', subject {subject}: no expected image: out of memory")
+
+        def note(self, text):
+            self.notes += (text,)
+
+    failing, console = Failing(), Console(quiet=True)
+    console.note = failing.note
+    said = facts(tmp_path)
+    without = leave_record(tmp_path / "without", said, results, kept)
+    seen = dataclasses.replace(kept, expecter=failing)
+    folder = leave_record(tmp_path / "records", said, results, seen, console)
+    assert failing.asked == 1
+    assert "out of memory" in failing.notes[0]
+    assert {p: path.read_bytes() for p, path in find_previews(folder).items()} == {
+        p: path.read_bytes() for p, path in find_previews(without).items()
+    }

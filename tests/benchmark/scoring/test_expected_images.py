@@ -71,8 +71,9 @@ def test_a_method_that_expects_no_image_has_none_and_is_not_asked():
             r"expected image of shape \(2, 16, 15, 1\), \(2, 16, 16, 1\)",
         ),
         (lambda batch: torch.full_like(batch, float("nan")), "512 non-finite values"),
+        (lambda batch: batch @ batch[0, 0, :3], "no expected image: RuntimeError: "),
     ],
-    ids=["shape", "finite"],
+    ids=["shape", "finite", "fails"],
 )
 def test_an_image_that_cannot_be_shown_is_refused_by_name(image, said):
     detector = detector_of(Guessing)
