@@ -46,7 +46,7 @@
       this.title = `${bench.rowName(row)}: ${table.subjects[subjectIndex]}, seed ${found.run.seed}`;
       // a preview may lack what is chosen in the menu, such as an expected image: what is shown instead has a name
       const [[first, named], ...others] = bench.modalitiesOf(found);
-      const instead = chosen.modality === first || others.some(([one]) => one === chosen.modality) ? "" : `, ${named}: no ${chosen.modality}`;
+      const instead = chosen.modality === first || others.some(([one]) => one === chosen.modality) ? "" : `; ${named} is shown, ${chosen.modality} is not kept`;
       this.head.replaceChildren(`${row.label} `, bench.make("small", {}, `${row.chain} `), bench.make("small", {}, `${table.subjects[subjectIndex]}, seed ${found.run.seed}${instead}`));
       try {
         const data = await bench.loadPreview(row, found, chosen.modality);
