@@ -134,11 +134,12 @@ class ScoreContext(Protocol):
         """Slices scored at once."""
 
     def batches(
-        self, volume: Volume
+        self, volume: Volume, slices: NDArray[np.int64] | None = None
     ) -> Iterator[tuple[NDArray[np.int64], torch.Tensor, SliceGenerator]]:
-        """Cut a volume into batches of its non-empty slices.
+        """Cut a volume into batches of its non-empty slices; where ``slices`` names some, of these alone.
 
-        Yields the slice numbers (N,), the slices (N, C, H, W) on the device, and their random streams.
+        Yields the slice numbers (N,), the slices (N, C, H, W) on the device, and their random streams, which are those of
+        the slice whichever others are asked for.
         """
 
     def counted(self, differences: torch.Tensor) -> torch.Tensor:
@@ -262,6 +263,22 @@ class AnomalyDetector:
         """
         raise TypeError(f"{type(self).__name__} defines no score(volume, context)")
 
+    @classmethod
+    def expects(cls) -> bool:
+        """Whether the detector can show what it compares a scan with: it gives :meth:`expected`."""
+        return cls.expected is not AnomalyDetector.expected
+
+    def expected(
+        self, volume: Volume, slices: NDArray[np.int64], context: ScoreContext
+    ) -> NDArray[np.float32] | None:
+        """Return the image that a scan was compared with; None where there is none, as in a detector that does not override this.
+
+        Figures and viewers show it: float32 (C, X, Y, N), finite, on the scale of ``volume.image``. Asked for after scoring, for
+        the ``slices`` (N,) that are drawn, ascending, with brain in each. Chance in it comes from the streams of
+        ``context.batches(volume, slices)``, so that it is the image behind the map.
+        """
+        return None
+
     def state(self) -> dict[str, torch.Tensor]:
         """Return what was learnt, by name: every tensor attribute, and the network's parameters."""
         return {key: value for key, value in vars(self).items() if isinstance(value, torch.Tensor)}
@@ -319,6 +336,35 @@ class SliceDetector(AnomalyDetector):
         Higher is more anomalous; of a detector that is ``signed``, farther from 0.
         """
         raise TypeError(f"{type(self).__name__} defines no score_slices()")
+
+    def reconstruct_slices(
+        self, batch: torch.Tensor, generator: SliceGenerator
+    ) -> torch.Tensor | None:
+        """Return the images that :meth:`score_slices` compares slices with, both (N, C, H, W) of about [0, 1]; or None.
+
+        Optional: figures and viewers show them (:meth:`expected`). ``generator`` begins as it does in ``score_slices``; who draws
+        from it in the same order shows the very reconstruction behind the map.
+        """
+        return None
+
+    @classmethod
+    def expects(cls) -> bool:
+        """Whether the detector gives :meth:`reconstruct_slices`, or its own :meth:`expected`."""
+        own = cls.expected is not SliceDetector.expected
+        return own or cls.reconstruct_slices is not SliceDetector.reconstruct_slices
+
+    @torch.inference_mode()
+    def expected(
+        self, volume: Volume, slices: NDArray[np.int64], context: ScoreContext
+    ) -> NDArray[np.float32] | None:
+        """Reconstruct the slices in batches."""
+        found = []
+        for _, batch, generator in context.batches(volume, slices):
+            images = self.reconstruct_slices(batch, generator)
+            if images is None:
+                return None
+            found.append(images.permute(1, 2, 3, 0).float().cpu().numpy())
+        return np.concatenate(found, axis=3) if found else None
 
     @torch.inference_mode()
     def score(self, volume: Volume, context: ScoreContext) -> NDArray[np.float32]:

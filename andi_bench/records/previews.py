@@ -9,9 +9,10 @@ never averaged: a score that is shown is a score of the map, and the lesion mask
 ``scan``
     uint8 (X, Y, Z): the first modality, 0 to its 99.5th percentile in the brain on 0 to 255.
 ``modalities``
-    str (M,): names of the modalities that are kept, the first one first; absent in files of before.
+    str (M,): names of the modalities that are kept, the first one first; absent in files of before. Last, where a method
+    compares a scan with an image, and quickly: ``expected (<modality>)``, that image.
 ``scan/<modality>``
-    uint8 (X, Y, Z): each of the others, as ``scan``.
+    uint8 (X, Y, Z): each of the others, as ``scan``; the image expected in the window of its modality.
 ``mask``
     uint8 (X, Y, Z): 1 for brain, plus 2 for lesion.
 ``map/<chain>``
@@ -207,6 +208,12 @@ def reduced_levels(
     whole = np.zeros(brain.shape, dtype=np.uint8)
     whole[box] = levels
     return np.ascontiguousarray(whole[_cut(brain)[0]])
+
+
+def kept_slices(brain: NDArray[np.bool_]) -> list[int]:
+    """Return the axial slices of the working grid that a preview keeps, ascending; the brain mask is bool (X, Y, Z)."""
+    along_z = _cut(brain)[0][2]
+    return list(range(along_z.start, along_z.stop, along_z.step))
 
 
 def _cut(

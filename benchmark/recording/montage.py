@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmark.recording.run_figures import figure_file
+from benchmark.scoring.expected_images import ExpectedImage
 from benchmark.scoring.map_store import ScoredSubject
 from benchmark.scoring.scan_views import ScanView
 
@@ -26,9 +27,10 @@ _PANEL, _LEFT, _RIGHT, _TOP, _BOTTOM = 2.1, 0.45, 0.6, 0.6, 0.4
 
 @dataclass(frozen=True)
 class _Shown:
-    """What one montage draws: the scan's view, the masks, the map and what it detects."""
+    """What one montage draws: the scan's view, what was expected of it, the masks, the map and what it detects."""
 
     view: ScanView
+    expected: ExpectedImage | None
     scored: ScoredSubject
     scores: NDArray[np.float32]
     detected: NDArray[np.bool_] | None
@@ -43,11 +45,11 @@ def montage(
     scores: NDArray[np.float32],
     threshold: float | None,
     title: str = "",
+    expected: ExpectedImage | None = None,
 ) -> None:
-    """Draw three slices of a subject: modalities, anomaly map, and the outlines of lesion and detection.
+    """Draw three slices of a subject: modalities, what was expected of one, anomaly map, and the outlines of lesion and detection.
 
-    Radiological convention: anterior is up, the patient's right is on the left. The slices are the one with most
-    lesion, the one with most false positives, and one far from both.
+    Radiological convention: anterior is up, the patient's right is on the left. The slices are those of :func:`shown_slices`.
 
     Parameters
     ----------
@@ -63,6 +65,8 @@ def montage(
         Operating point: a voxel is detected when its score is greater. None: no outline.
     title : str
         First line of the figure.
+    expected : ExpectedImage or None
+        What the method compared the scan with, in the slices that are drawn; None: no column for it.
 
     Raises
     ------
@@ -73,12 +77,11 @@ def montage(
     """
     if scores.shape != scored.brain.shape:
         raise ValueError(f"map of shape {scores.shape}, {scored.brain.shape} wanted")
-    detected = (scores > threshold) & scored.brain if threshold is not None else None
+    detected = _detected(scored, scores, threshold)
     limit = _limit(scores, scored.brain, threshold)
-    shown = _Shown(view, scored, scores, detected, threshold, limit)
+    shown = _Shown(view, expected, scored, scores, detected, threshold, limit)
     slices = _slices(scored, scores, detected)
-    heads = [MODALITY_NAMES.get(name, name) for name in view.modalities]
-    heads += ["anomaly map", "outlines"]
+    heads = _heads(view, expected)
     panels = _Panels(view.box, scored.spacing, len(slices), len(heads))
     size = (panels.size[0] + _LEFT + _RIGHT, panels.size[1] + _TOP + _BOTTOM)
     with figure_file(path, size) as figure:
@@ -96,13 +99,22 @@ def montage(
         _legend(figure, scored, detected is not None, threshold)
 
 
+def _heads(view: ScanView, expected: ExpectedImage | None) -> list[str]:
+    heads = [MODALITY_NAMES.get(name, name) for name in view.modalities]
+    if expected is not None:
+        heads.append(f"expected {MODALITY_NAMES.get(expected.modality, expected.modality)}")
+    return [*heads, "anomaly map", "outlines"]
+
+
 def _draw_row(axis: Axes, panels: _Panels, row: int, chosen: tuple[int, str], shown: _Shown) -> Any:
     """Draw one slice: each modality, the map, and the outlines over the first modality; return the map's image."""
     z, reason = chosen
     gray: dict[str, Any] = {"interpolation": "nearest", "aspect": "auto"}
     plane = (*shown.view.box, z)
-    columns = len(shown.view.modalities)
     pictures = [image[..., z] for image in shown.view.images]
+    if shown.expected is not None:
+        pictures.append(shown.expected.levels[..., z])
+    columns = len(pictures)
     for column, picture in [*enumerate(pictures), (columns + 1, pictures[0])]:
         axis.imshow(
             picture.T, extent=panels.extent(row, column), vmin=0, vmax=255, cmap="gray", **gray
@@ -165,6 +177,25 @@ class _Panels:
         """Left, right, bottom, top. The first line, anterior, is on top; the patient's left is on the right."""
         x, y = self.corner(row, column)
         return x, x + self.width, y + self.height, y
+
+
+def shown_slices(
+    scored: ScoredSubject, scores: NDArray[np.float32], threshold: float | None
+) -> list[int]:
+    """Return the slices of a montage: that with most lesion, that with most false positives, and one far from both.
+
+    Parameters
+    ----------
+    scored, scores, threshold
+        As :func:`montage`.
+    """
+    return [z for z, _ in _slices(scored, scores, _detected(scored, scores, threshold))]
+
+
+def _detected(
+    scored: ScoredSubject, scores: NDArray[np.float32], threshold: float | None
+) -> NDArray[np.bool_] | None:
+    return (scores > threshold) & scored.brain if threshold is not None else None
 
 
 def _slices(

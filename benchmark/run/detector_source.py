@@ -26,6 +26,7 @@ from benchmark.scoring.calibration import calibrate, load_calibration
 from benchmark.scoring.costs import device_name, parameter_count
 from benchmark.scoring.curve_fit import ONE_SCORE, CurveFitter, described, load_curves
 from benchmark.scoring.engine import ScoreEngine
+from benchmark.scoring.expected_images import Expecter
 from benchmark.scoring.export_folder import ExportFolder
 from benchmark.scoring.modality_curves import Curve
 from benchmark.scoring.subjects import SubjectScorer, export_names, stamp
@@ -270,6 +271,7 @@ class DetectorSource:
             load_calibration(detector, identity.folder)
         if self._calibrates:
             engine = self._with_curves(engine, data, identity.folder)
+        self._engine = engine
         scorer = SubjectScorer(
             detector=detector,
             adapter=data.adapter,
@@ -304,6 +306,14 @@ class DetectorSource:
         if not self._curves:
             self._console.note(f"{self._learnt.detector.name}: {ONE_SCORE}")
         return replace(engine, curves=self._curves)
+
+    def expecter(self, data: RunData, subjects: Evaluated) -> Expecter | None:
+        """Return what gives the images that scored subjects were compared with; to be called after :meth:`bring`."""
+        if not self._cls.expects():
+            return None
+        people = {s.id: s for s in subjects.known}
+        detector, config = self._learnt.detector, self.config.preprocessing
+        return Expecter(detector, data.adapter, config, self._engine, people)
 
     def facts(self, data: RunData, subjects: Evaluated) -> Facts:
         """Return method, training and costs."""

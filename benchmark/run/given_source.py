@@ -218,6 +218,9 @@ class GivenSource:
         if self._exports is not None:
             self._export(data.test, self._exports)
 
+    def expecter(self, data: RunData, subjects: Evaluated) -> None:
+        """Return None: what given maps come from is not known."""
+
     def facts(self, data: RunData, subjects: Evaluated) -> Facts:
         """Return what little is known of the maps."""
         title = self._given.name

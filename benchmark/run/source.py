@@ -14,6 +14,7 @@ from benchmark.recording.facts import LearningFacts, MethodFacts
 from benchmark.run.data import RunData
 from benchmark.run.identity import Evaluated, Identity, revisions
 from benchmark.run.request import RunRequest
+from benchmark.scoring.expected_images import Expecter
 from benchmark.scoring.export_folder import ExportFolder
 from benchmark.scoring.scan_views import ViewStore
 from datasets.subject import Subject
@@ -97,6 +98,10 @@ class MapSource(Protocol):
         self, data: RunData, subjects: Evaluated, identity: Identity, *, finished: bool
     ) -> None:
         """Have all maps in their folder and exported; ``finished``: the record is there already."""
+        ...
+
+    def expecter(self, data: RunData, subjects: Evaluated) -> Expecter | None:
+        """Return what gives the images that scored subjects were compared with; None where there are none."""
         ...
 
     def facts(self, data: RunData, subjects: Evaluated) -> Facts:

@@ -80,8 +80,8 @@ class Run:
         maps = named.store
         results = self._measured(facts, maps, truths)
         views = view_store(request, data, source.config, subjects.known)
-        kept = Kept(maps, views)
-        record = leave_record(request.workspace.records, facts, results, kept)
+        kept = Kept(maps, views, source.expecter(data, subjects))
+        record = leave_record(request.workspace.records, facts, results, kept, self._console)
         write_times(record, {SCORING: scored - begun, MEASURING: time.monotonic() - scored})
         return Outcome(record, source.export)
 

@@ -45,9 +45,9 @@ class _Listener(ScoreEngine):
     seen: list[int] = field(default_factory=list)
 
     def batches(
-        self, volume: Volume
+        self, volume: Volume, slices: NDArray[np.int64] | None = None
     ) -> Iterator[tuple[NDArray[np.int64], torch.Tensor, SliceGenerator]]:
-        for z, images, generator in super().batches(volume):
+        for z, images, generator in super().batches(volume, slices):
             self.waiting.extend(z.tolist())
             yield z, images, generator
 

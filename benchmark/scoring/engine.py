@@ -52,10 +52,12 @@ class ScoreEngine:
         return self.config.batch_size
 
     def batches(
-        self, volume: Volume
+        self, volume: Volume, slices: NDArray[np.int64] | None = None
     ) -> Iterator[tuple[NDArray[np.int64], torch.Tensor, SliceGenerator]]:
-        """Cut a volume into batches of the slices that hold brain, lowest first."""
+        """Cut a volume into batches of the slices that hold brain, lowest first; of ``slices`` alone where they are given."""
         filled = np.flatnonzero(volume.brain.any(axis=(0, 1)))
+        if slices is not None:
+            filled = np.intersect1d(filled, slices)
         for start in range(0, len(filled), self.batch_size):
             z = filled[start : start + self.batch_size]
             images = np.ascontiguousarray(volume.image[..., z].transpose(3, 0, 1, 2))

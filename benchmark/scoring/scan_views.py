@@ -46,13 +46,30 @@ class ScanView:
 
 def view_of(volume: Volume) -> ScanView:
     """Reduce a volume to what is shown of it."""
-    box = _plane_box(volume.brain)
-    images = [_levels(channel[box], _highest(channel, volume.brain)) for channel in volume.image]
+    box = plane_box(volume.brain)
+    images = [gray_levels(channel[box], channel, volume.brain) for channel in volume.image]
     reduced = reduced_scan(volume.image[0], volume.brain)
     return ScanView(np.stack(images), box, tuple(volume.modalities), reduced)
 
 
-def _plane_box(brain: NDArray[np.bool_]) -> tuple[slice, slice]:
+def gray_levels(
+    image: NDArray[np.float32], scan: NDArray[np.float32], brain: NDArray[np.bool_]
+) -> NDArray[np.uint8]:
+    """Return the gray levels of an image, of any shape, in the window in which a scan is shown.
+
+    Parameters
+    ----------
+    image : float32
+        On the scale of the scan.
+    scan : float32 (X, Y, Z)
+        One modality; its 99.5 % quantile in the brain is white.
+    brain : bool (X, Y, Z)
+        Brain mask.
+    """
+    return _levels(image, _highest(scan, brain))
+
+
+def plane_box(brain: NDArray[np.bool_]) -> tuple[slice, slice]:
     """Return the brain's box in the axial plane, with a margin; the whole plane without brain."""
     out = []
     for axis in (0, 1):

@@ -82,4 +82,9 @@ class AE(AutoencoderDetector):
 
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Return x - x_hat, float32 (N, C, H, W), for slices of about [0, 1]."""
-        return batch - self.net(batch).float()
+        return batch - self.reconstruct_slices(batch, generator)
+
+    def reconstruct_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
+        """Return x_hat, float32 (N, C, H, W)."""
+        reconstruction: torch.Tensor = self.net(batch).float()
+        return reconstruction

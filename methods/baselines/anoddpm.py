@@ -63,6 +63,12 @@ class AnoDDPM(DDPMDetector):
         residual = batch - self.reconstruct(batch, generator)
         return residual if self.config.residual == "absolute" else residual * residual.abs()
 
+    def reconstruct_slices(
+        self, batch: torch.Tensor, generator: SliceGenerator
+    ) -> torch.Tensor | None:
+        """Return :meth:`reconstruct`; None with ``published_batch_noise``, where it hangs on a batch's first slice."""
+        return None if self.config.published_batch_noise else self.reconstruct(batch, generator)
+
     def reconstruct(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Return slices (N, C, H, W) noised and denoised, in [0, 1]."""
         c = self.config

@@ -130,11 +130,21 @@ class AutoDDPM(DDPMDetector):
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Return the masked residual (N, C, H, W), with its sign, for slices of about [0, 1]."""
         image = 2 * batch - 1
+        inpainted, mask = self._inpainted(image, generator)
+        return (image - inpainted) / 2 * mask
+
+    def reconstruct_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
+        """Return the inpainted slices (N, C, H, W), on the scale of the slices."""
+        return (self._inpainted(2 * batch - 1, generator)[0] + 1) / 2
+
+    def _inpainted(
+        self, image: torch.Tensor, generator: SliceGenerator
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the inpainted slices, on [-1, 1] scale, and the first mask, both (N, C, H, W)."""
         first = self.first(image, generator)
         mask = self.first_mask(image, first)
         chosen = F.max_pool2d((mask > self.mask_threshold).float(), 3, stride=1, padding=1)
-        inpainted = self.inpaint(image, first, chosen, generator)
-        return (image - inpainted) / 2 * mask
+        return self.inpaint(image, first, chosen, generator), mask
 
     def first(self, image: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Return the first reconstruction of slices (N, C, H, W) on [-1, 1] scale."""

@@ -71,8 +71,13 @@ class DAE(SliceDetector):
 
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Return x - x_hat, float32 (N, C, H, W), for slices of about [0, 1]."""
-        scores = batch - self.net(batch).float()
+        scores = batch - self.reconstruct_slices(batch, generator)
         if self.config.published_eroded_mask:
             share = F.avg_pool2d(foreground(batch).float(), 5, stride=1, padding=2)
             scores = scores * (share > 0.95)
         return scores
+
+    def reconstruct_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
+        """Return x_hat, float32 (N, C, H, W)."""
+        reconstruction: torch.Tensor = self.net(batch).float()
+        return reconstruction

@@ -111,7 +111,11 @@ class VAE(AutoencoderDetector):
 
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Return x - x_hat, or x - x_res, float32 (N, C, H, W), for slices of about [0, 1]."""
+        return batch - self.reconstruct_slices(batch, generator)
+
+    def reconstruct_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
+        """Return x_hat, or x_res, float32 (N, C, H, W)."""
         if self.config.restoration:
-            return batch - self.restore(batch)
-        reconstruction, _, _ = self.net(batch)
-        return batch - reconstruction.float()
+            return self.restore(batch)
+        reconstruction: torch.Tensor = self.net(batch)[0].float()
+        return reconstruction

@@ -117,6 +117,17 @@ class VoxelStatistics(AnomalyDetector):
         reduced = context.reduce(torch.from_numpy(scores)).numpy()
         return np.where(volume.brain, np.moveaxis(reduced, 0, 2), 0).astype(np.float32)
 
+    def expected(
+        self, volume: Volume, slices: NDArray[np.int64], context: ScoreContext
+    ) -> NDArray[np.float32]:
+        """Return the mean of the healthy brains at the volume's voxels, float32 (C, X, Y, N)."""
+        x, y, z = self._places(volume)
+        means = [
+            _resample(self.average[:, c].cpu().numpy(), [x, y, z[slices]])
+            for c in range(len(volume.image))
+        ]
+        return np.stack(means)
+
     def _places(self, volume: Volume) -> list[NDArray[np.float64]]:
         """Return where the voxels of each axis lie on the training grid, in its voxels."""
         own, reference = np.array(_spans(volume.brain)), self.box.cpu().numpy()

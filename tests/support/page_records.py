@@ -204,15 +204,16 @@ def scene(subject: str, skill: float, shape: tuple[int, int, int] = SHAPE) -> di
 
 
 def add_preview(
-    folder: Path, subject: str, skill: float = 0.6, shape: tuple[int, int, int] = SHAPE
+    folder: Path,
+    subject: str,
+    skill: float = 0.6,
+    shape: tuple[int, int, int] = SHAPE,
+    shown: Sequence[tuple[str, float]] = (("flair", 1), ("t1", 2)),
 ) -> None:
-    """Add the preview of a subject to a record."""
+    """Add the preview of a subject to a record; ``shown``: its images, each a power of the first."""
     found = scene(subject, skill, shape)
     preview = make_preview(
-        {
-            name: reduced_scan(found["scan"] ** power, found["brain"])
-            for name, power in (("flair", 1), ("t1", 2))
-        },
+        {name: reduced_scan(found["scan"] ** power, found["brain"]) for name, power in shown},
         found["brain"],
         found["lesion"],
         {chain: found[chain] for chain in CHAINS},

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import pytest
 import yaml
 from support.small_evaluation import CONFIG, TEST, VAL, scored
@@ -9,8 +10,9 @@ from support.small_facts import run_facts
 from support.small_volumes import small_volume
 
 from andi_bench.config import RunConfig
+from andi_bench.console import Console
 from andi_bench.errors import UserError
-from andi_bench.records.previews import find_previews
+from andi_bench.records.previews import find_previews, kept_slices, read_preview
 from andi_bench.records.store import read_record, read_subjects
 from benchmark.evaluation.paper_protocol import paper_run
 from benchmark.evaluation.protocol import evaluate
@@ -18,8 +20,22 @@ from benchmark.recording import record_folder
 from benchmark.recording.facts import LearningFacts
 from benchmark.recording.record_folder import Kept, leave_record
 from benchmark.recording.results import Results
+from benchmark.scoring.expected_images import ExpectedImage
 from benchmark.scoring.map_store import MapStore
 from benchmark.scoring.scan_views import ViewStore
+
+
+class Expecting:
+    """Expects every scan to be of one gray, and notes which slices it was asked for."""
+
+    def __init__(self, kept):
+        self.kept, self.asked = kept, {}
+
+    def image(self, subject, slices):
+        self.asked[subject] = set(slices)
+        levels = np.full_like(self.kept.views.load(subject).images[0], 99)
+        return ExpectedImage("flair", levels)
+
 
 LOSS = "step,loss,learning_rate\n1,0.5,0.001\n2,0.25,0.001\n"
 
@@ -100,3 +116,55 @@ def test_a_kept_file_that_is_damaged_leaves_no_record(tmp_path, results, kept, u
         leave_record(tmp_path / "records", facts(tmp_path), results, kept)
     records = tmp_path / "records"
     assert not records.exists() or [p for p in records.iterdir() if p.name[0] != "."] == []
+
+
+@pytest.mark.parametrize(("calls", "everywhere"), [(10, True), (2500, False)])
+def test_what_a_method_expects_is_in_montages_and_where_it_is_quick_in_previews(
+    tmp_path, results, kept, monkeypatch, calls, everywhere
+):
+    drawn = {}
+    monkeypatch.setattr(
+        record_folder, "montage", lambda path, *arguments: drawn.update({path.name: arguments[-1]})
+    )
+    for name in ("pr_curve", "dice_curves", "loss_curve"):
+        monkeypatch.setattr(record_folder, name, lambda *arguments: None)
+    for name in TEST:
+        costs = {"network_calls": calls, "slices": 10}
+        kept.maps.save(dataclasses.replace(scored(name), costs=costs))
+    expecting = Expecting(kept)
+    with_images = dataclasses.replace(kept, expecter=expecting)
+    folder = leave_record(tmp_path / "records", facts(tmp_path), results, with_images)
+    assert {image.modality for image in drawn.values()} == {"flair"}
+    previews = {name: read_preview(path) for name, path in find_previews(folder).items()}
+    assert set(expecting.asked) == {"t0", *(previews if everywhere else ())}
+    assert len(expecting.asked["t0"]) <= (10 if everywhere else 6)
+    for name, preview in previews.items():
+        assert ("expected (flair)" in preview.scans) == everywhere
+        if everywhere:
+            assert set(kept_slices(scored(name).brain)) <= expecting.asked[name]
+            assert list(preview.scans)[-1] == "expected (flair)"
+            assert 99 in preview.scans["expected (flair)"]
+
+
+def test_an_image_that_cannot_be_made_is_said_and_costs_no_record(tmp_path, results, kept, undrawn):
+    class Failing:
+        asked, notes = 0, ()
+
+        def image(self, subject, slices):
+            self.asked += 1
+            raise UserError(f"method 'x', subject {subject}: no expected image: out of memory")
+
+        def note(self, text):
+            self.notes += (text,)
+
+    failing, console = Failing(), Console(quiet=True)
+    console.note = failing.note
+    said = facts(tmp_path)
+    without = leave_record(tmp_path / "without", said, results, kept)
+    seen = dataclasses.replace(kept, expecter=failing)
+    folder = leave_record(tmp_path / "records", said, results, seen, console)
+    assert failing.asked == 1
+    assert "out of memory" in failing.notes[0]
+    assert {p: path.read_bytes() for p, path in find_previews(folder).items()} == {
+        p: path.read_bytes() for p, path in find_previews(without).items()
+    }

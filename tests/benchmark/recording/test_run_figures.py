@@ -12,6 +12,7 @@ from andi_bench.errors import UserError
 from benchmark.recording.montage import DETECTION, LESION
 from benchmark.recording.montage import montage as draw
 from benchmark.recording.run_figures import loss_curve, pr_curve
+from benchmark.scoring.expected_images import ExpectedImage
 from benchmark.scoring.scan_views import view_of
 from benchmark.scoring.subjects import scored_subject
 from datasets.volume import NativeGrid, Volume
@@ -44,8 +45,9 @@ def montage(
     scores: np.ndarray,
     threshold: float | None,
     title: str = "",
+    expected: ExpectedImage | None = None,
 ) -> None:
-    draw(path, view_of(volume), scored_subject(volume, scores), scores, threshold, title)
+    draw(path, view_of(volume), scored_subject(volume, scores), scores, threshold, title, expected)
 
 
 def make_map(volume: Volume) -> np.ndarray:
@@ -92,6 +94,25 @@ def test_anterior_is_up_and_the_patients_left_is_on_the_right(tmp_path: Path) ->
         for u in (0, 1)
     }
     assert max(quarters, key=quarters.__getitem__) == (0, 1)
+
+
+def test_what_was_expected_of_a_scan_stands_in_a_column_of_its_own(tmp_path: Path) -> None:
+    volume = make_volume(modalities=("flair",))
+    levels = np.full(view_of(volume).images[0].shape, 255, np.uint8)
+    levels[:, levels.shape[1] // 2 :] = 51
+    montage(tmp_path / "without.png", volume, make_map(volume), 0.5)
+    montage(
+        tmp_path / "with.png", volume, make_map(volume), 0.5, "", ExpectedImage("flair", levels)
+    )
+    without, picture = pixels(tmp_path / "without.png"), pixels(tmp_path / "with.png")
+    assert picture.shape[0] == without.shape[0]
+    width = picture.shape[1] - without.shape[1]  # of a column, with its gap
+    dark = (np.abs(picture - 0.2) < 0.01).all(
+        axis=-1
+    )  # the image's lower half, in each of three rows
+    found = np.flatnonzero(dark.sum(axis=0) > 0.3 * len(picture))
+    assert 0.9 * width < len(found) <= width
+    assert width < found[0] < found[-1] < 2.3 * width  # second of all columns, behind a margin
 
 
 def test_the_outlines_lie_around_the_masks(tmp_path: Path) -> None:

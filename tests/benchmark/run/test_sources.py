@@ -9,6 +9,7 @@ import pytest
 from support.small_runs import QUIET, request_of
 
 from andi_bench.errors import UserError
+from andi_bench.records.previews import find_previews, read_preview
 from andi_bench.records.store import read_record
 from benchmark.run.detector_source import DetectorSource
 from benchmark.run.given_source import GivenSource, MapFolders
@@ -50,9 +51,21 @@ def test_a_detectors_run_leaves_a_record_and_is_found_again(four_scans, tmp_path
     assert record.run.method == "thresholding"
     assert (record.data.val, record.data.test) == (("B",), ("C", "D"))
     assert all(guard.passed for guard in record.guards)
+    assert expected_in(first.record) == []
     again, _ = done(DetectorSource(asked, QUIET))
     assert again.reused
     assert again.record == first.record
+
+
+def expected_in(record):
+    (path,) = find_previews(record).values()
+    scans = read_preview(path).scans
+    return [name for name in scans if name.startswith("expected") and scans[name].any()]
+
+
+def test_a_record_shows_what_a_method_compared_scans_with(four_scans, tmp_path):
+    outcome, _ = done(DetectorSource(request_of(four_scans, tmp_path, "voxel-statistics"), QUIET))
+    assert expected_in(outcome.record) == ["expected (flair)"]
 
 
 @pytest.mark.parametrize(

@@ -263,3 +263,13 @@ def test_every_preset_is_in_order_and_that_of_the_paper_published(cls):
     shape = cls(config, ImageSpec(NAMES, (size, size))).shape()
     assert shape.bottleneck == (16, 6, 6)
     assert all(field.description for field in cls.Config.model_fields.values())
+
+
+@pytest.mark.parametrize("restoration", [False, True])
+@pytest.mark.parametrize("cls", BOTH)
+def test_the_reconstruction_that_is_shown_is_the_one_behind_the_map(cls, restoration):
+    options = {"restoration": restoration, "restoration_steps": 2} if cls is VAE else {}
+    model, images = detector(cls, **options), discs(2)
+    with torch.inference_mode():
+        shown = model.reconstruct_slices(images, streams(2))
+        assert torch.equal(images - shown, model.score_slices(images, streams(2)))

@@ -198,6 +198,7 @@ def test_a_slice_scores_the_same_in_any_batch_and_after_loading():
         alone = [dae.score_slices(images[k : k + 1], streams(1, k)) for k in range(4)]
         other.load(dae.state())
         assert torch.equal(other.score_slices(images, streams(4)), together)
+        assert torch.equal(images - dae.reconstruct_slices(images, streams(4)), together)
     # Untrained scores reach 4. Float32 sums of GroupNorm over channels-last images are cut by batch size and threads:
     # 1e-5 of the largest score on one processor, 3e-5 on another.
     assert torch.allclose(together, torch.cat(alone), rtol=0, atol=1e-4 * together.max().item())

@@ -293,3 +293,20 @@ def test_detectors_whose_training_agrees_have_one_training():
     assert andi.training_config() == auto.training_config() == ano.training_config()
     assert andi.training_name == auto.training_name == ano.training_name
     assert AnoDDPM(AnoDDPMConfig(), SPEC).training_config() != auto.training_config()
+
+
+def test_the_reconstruction_that_is_shown_is_the_one_behind_the_map():
+    healthy = slices()
+    batch = with_lesion(healthy) + 0.05 * slices().flip(0)
+    detector = anoddpm(Knowing(healthy))
+    shown = detector.reconstruct_slices(batch, streams())
+    assert torch.equal(batch - shown, detector.score_slices(batch, streams()))
+    of_a_batch = anoddpm(Knowing(healthy), published_batch_noise=True)
+    assert of_a_batch.reconstruct_slices(batch, streams()) is None  # no slice alone has one
+
+    masking = autoddpm(Knowing(healthy))
+    scores = masking.score_slices(batch, streams())
+    mask = masking.first_mask(2 * batch - 1, masking.first(2 * batch - 1, streams()))
+    inpainted = masking.reconstruct_slices(batch, streams())
+    assert scores.abs().max() > 0.1
+    assert ((batch - inpainted) * mask).numpy() == pytest.approx(scores.numpy(), abs=1e-5)

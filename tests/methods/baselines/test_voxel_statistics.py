@@ -197,3 +197,11 @@ def test_an_empty_brain_gives_an_empty_map():
         volume(Drawn(1).volume(0), np.zeros((EDGE, EDGE, DEPTH), bool)), Context()
     )
     assert (scores == 0).all()
+
+
+def test_the_mean_brain_is_what_is_shown_beside_a_scan():
+    found = fitted(Drawn(4))
+    scan = volume(Drawn(4).volume(9), box())
+    shown = found.expected(scan, np.array([1, 3]), Context())
+    mean = found.average.numpy().transpose(1, 2, 3, 0)
+    assert shown == pytest.approx(mean[..., [1, 3]])

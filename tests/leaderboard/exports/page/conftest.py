@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.browser import CHROMIUM, QUIET
-from support.page_records import drawn_histograms, write_run
+from support.page_records import add_preview, drawn_histograms, write_run
 
 from leaderboard.compare import compare
 from leaderboard.exports.page.render import write_page
@@ -25,7 +25,10 @@ def browser():
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
-    """A page of three methods, one with two seeds, on two regions, and of one on other data; three subjects with previews."""
+    """A page of three methods, one with two seeds, on two regions, and of one on other data; three subjects with previews.
+
+    Of one subject a method shows what it expected.
+    """
     root = tmp_path_factory.mktemp("site")
     histograms = drawn_histograms(SUBJECTS, 600)
     for method, skill in SKILLS.items():
@@ -40,6 +43,10 @@ def site(tmp_path_factory):
                 previews=SUBJECTS[:3],
                 seconds=skill,
             )
+    (dae,) = (root / "records").glob("dae*")
+    add_preview(
+        dae, "S001", SKILLS["dae"], shown=[("flair", 1), ("t1", 2), ("expected (flair)", 3)]
+    )
     write_run(root / "records", "andi", region="all", skill=0.65, subjects=SUBJECTS)
     write_run(root / "records", "andi", dataset="zebras", skill=0.5, subjects=SUBJECTS)
     comparison = compare(root / "records")

@@ -198,6 +198,11 @@ def test_a_point_in_a_figure_opens_that_subject_and_another_method_stands_beside
         row = page.evaluate("bench.table().every.findIndex((row) => row.label === 'ae')")
         page.select_option("#view-other", str(row))
         page.wait_for_selector("#view1:visible")
+        page.select_option("#view-modality", "expected (flair)")
+        until(page, "bench.views[0].data !== null && bench.views[1].data !== null")
+        heads = [page.locator(f"#view{k} h3").inner_text() for k in (0, 1)]
+        instead = "flair is shown, expected (flair) is not kept"
+        assert [instead in head for head in heads] == [False, True]
         page.locator("#view1-axial").focus()
         page.keyboard.press("PageUp")
         where = [page.locator(f"#view{k}-here").get_attribute("data-voxel") for k in (0, 1)]
