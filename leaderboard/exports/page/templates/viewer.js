@@ -44,7 +44,7 @@
       this.root.hidden = !found;
       if (!found) return;
       this.title = `${bench.rowName(row)}: ${table.subjects[subjectIndex]}, seed ${found.run.seed}`;
-      this.head.replaceChildren(`${row.label} `, bench.make("small", {}, `${row.chain} `), bench.make("small", {}, `${table.subjects[subjectIndex]}, seed ${found.run.seed}`));
+      this.head.replaceChildren(...bench.whole(`${row.label} `), bench.make("small", {}, `${row.chain} `), bench.make("small", {}, `${table.subjects[subjectIndex]}, seed ${found.run.seed}`));
       try {
         const data = await bench.loadPreview(row, found, chosen.modality);
         if (this.ticket !== ticket) return; // another one was chosen meanwhile
