@@ -116,7 +116,7 @@
         const traces = known.map(({ row }, k) => {
           const [frozen, best] = [row.estimates[`dice@${RANKING}`][0], row.estimates[`dice@${BOUND}`][0]];
           const text = `${label(row)}<br>${RANKING} ${bench.number(frozen)}, ${BOUND} ${bench.number(best)}, gap ${bench.number(best - frozen)}`;
-          return { x: [frozen, best], y: [-k, -k], mode: "lines+markers", type: "scatter", hoverinfo: "text", text: [text, text], line: { color: color(row), width: 3 }, marker: { size: [7, 12], symbol: ["circle", "circle-open"], color: color(row), line: { width: [0, 2], color: color(row) } } };
+          return { x: [frozen, best], y: [-k, -k], mode: "lines+markers", type: "scatter", hoverinfo: "text", text: [text, text], line: { color: color(row), width: 3 }, marker: { size: [7, 12], opacity: 1, symbol: ["circle", "circle-open"], color: color(row), line: { width: [0, 2], color: color(row) } } };
         });
         const most = Math.max(0, ...known.flatMap(({ row }) => [row.estimates[`dice@${RANKING}`][0], row.estimates[`dice@${RANKING}`][2], row.estimates[`dice@${BOUND}`][0]]));
         const n = bench.table().lesion_ml.filter((ml) => ml > 0).length;

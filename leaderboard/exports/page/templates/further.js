@@ -30,13 +30,13 @@
         text: row.froc.sensitivity.map((value, k) => `${kit.label(row)}<br>${bench.number(value)} of the lesions at ${bench.number(row.froc.false_positives[k], 2)} false per scan`),
         line: { color: kit.color(row), dash: kit.dash(row), width: 2, shape: "hv" },
       }));
-      const few = known.length <= kit.FEW;
+      const few = known.length <= (kit.narrow() ? 5 : kit.FEW); // steps lie on each other more often than smooth curves
       const across = (x) => LEAST + x * (MOST - LEAST); // from a share of the width to the axis
       const curves = known.map(({ row }) => ({ row, curve: row.froc }));
       const annotations = few ? kit.onCurves(curves, [kit.narrow() ? 280 : 430, 300], (curve, x) => foundAt(curve, 10 ** across(x))).map((one) => ({ ...one, x: across(one.x) })) : [];
       const counts = known.flatMap(({ row }) => row.froc.counts);
       const [lesions, ill, scans] = [0, 1, 2].map((k) => span(Math.min(...counts.map((one) => one[k])), Math.max(...counts.map((one) => one[k]))));
-      const note = [known.length ? `n = ${lesions} lesions of ${ill} subjects, ${scans} scans.` : "", without.length ? `No curve is recorded of ${names(without)}.` : ""];
+      const note = [known.length ? `n = ${lesions} lesions of ${ill} subjects, in ${scans} scans.` : "", without.length ? `No curve is recorded of ${names(without)}.` : ""];
       return {
         traces, note: note.filter(Boolean).join(" "), empty: "These records hold no FROC curves: older ones have none, nor do those without a lesion.",
         layout: {
@@ -46,7 +46,7 @@
         },
       };
     },
-    values: (rows, open) => ({
+    tells: (rows, open) => ({
       heads: ["Method", ...content.froc_rates.map((rate) => `Found at ${rate} false per scan, 95 %`)],
       lines: rows.filter(({ row }) => row.froc).map(({ row, index }) => [open(row, index), ...content.froc_rates.map((rate) => {
         const [value, low, high] = row.estimates[`froc_${rate}`] || [foundAt(row.froc, rate), null, null];
@@ -83,12 +83,12 @@
         empty: bench.table().validation ? "These records hold no false-positive rates of their frozen thresholds." : "No threshold was frozen and no rate asked for: there are no validation subjects.",
         layout: {
           height: kit.tall(known, 34, 260), yaxis: kit.rowAxis(known),
-          xaxis: shares.length ? kit.logAxis(kit.narrow() ? "lesion-free voxels above, %" : "lesion-free brain voxels above, %", [...shares, ...RATES.map(([, rate]) => 100 * rate)]) : {},
+          xaxis: shares.length ? kit.logAxis(kit.narrow() ? "share above, %" : "lesion-free brain voxels above, %", [...shares, ...RATES.map(([, rate]) => 100 * rate)]) : {},
           shapes: RATES.map(([, rate]) => ({ type: "line", x0: 100 * rate, x1: 100 * rate, yref: "paper", y0: 0, y1: 1, line: { color: bench.theme.color("--soft"), width: 1.5, dash: "dot" } })),
         },
       };
     },
-    values: (rows, open) => ({
+    tells: (rows, open) => ({
       heads: ["Method", ...RATES.map(([name, rate]) => `Asked for ${100 * rate} % (${name}), reached`), `At ${RANKING}`, `At ${BOUND}`],
       lines: rows.filter(({ row }) => Object.keys(row.shares).length).map(({ row, index }) => [open(row, index), ...[...RATES.map(([name]) => name), RANKING, BOUND].map((name) => percent(row.shares[name]))]),
     }),
@@ -123,8 +123,8 @@
           hovertext: lines.map((line) => line.cells.map((cell, k) => (cell ? `${parts(line).join("<br>")}<br>tested on ${kit.safe(datasets[k])}: ${words(cell, true)}` : ""))),
           colorscale: [[0, `${ink}00`], [1, `${ink}80`]],
         }] : [],
-        note: `${new Set(lines.map(({ method }) => method)).size} methods that were tested on several data sets: ${counted.join(", ")}.${carried ? " 'Threshold of' a data set: frozen on its validation subjects and carried over." : content.carried ? " No threshold could be carried over: that needs whole records of one training, with their histograms." : " Thresholds carried over are on pages made with --carry-thresholds."}`,
-        empty: "None of these methods was tested on two data sets, so there is no transfer to show.",
+        note: `Methods that were tested on several data sets: ${new Set(lines.map(({ method }) => method)).size}, on ${counted.join(", ")}.${carried ? " 'Threshold of' a data set: frozen on its validation subjects and carried over." : content.carried ? " No threshold could be carried over: that needs whole records of one training, with their histograms." : " Thresholds carried over are on pages made with --carry-thresholds."}`,
+        empty: "None of these methods has a Dice at a frozen threshold on two data sets, so there is no transfer to show.",
         layout: {
           height: kit.tall(lines, kit.narrow() ? 20 + 16 * Math.max(1, ...lines.map((line) => parts(line).length - 1)) : 28, 200),
           xaxis: { title: "tested on", tickvals: columns, ticktext: datasets.map((name) => kit.safe(kit.cut(name, 20))), showgrid: false, zeroline: false, tickangle: kit.narrow() ? -90 : 0 },
@@ -133,7 +133,7 @@
         },
       };
     },
-    values() {
+    tells() {
       const { datasets, lines } = crossed();
       return {
         heads: ["Method", "Trained on", "Threshold from", ...datasets],

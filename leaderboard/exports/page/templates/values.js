@@ -145,7 +145,7 @@
   bench.valuesTable = function (name, title, from, traces) {
     const maker = bench.own(makers, name);
     const further = bench.own(bench.further, name);
-    const { heads, lines } = maker ? maker(...from) : further ? further.values(from[0], open) : ofTraces(traces);
+    const { heads, lines } = maker ? maker(...from) : further ? further.tells(from[0], open) : ofTraces(traces);
     const body = bench.make("tbody", {}, ...lines.map((line) => bench.make("tr", {}, ...line.map((one, k) => cell(one, k === 0)))));
     const buttons = body.querySelector("button") ? " A button opens what its point in the figure opens; arrow keys go from one to the next." : "";
     const table = bench.make("table", { class: "values" },
