@@ -18,6 +18,8 @@ PHANTOM_MS = PhantomConfig(
 """Data set ``phantom-ms``: many plaques, another scanner; detectors are trained on ``phantom``."""
 PHANTOM_SMALL = PhantomConfig(kind="small", counts=SplitCounts(val=20, test=60))
 """Data set ``phantom-small``: small lesions of six kinds; detectors are trained on ``phantom``."""
+PHANTOM_SECOND = PhantomConfig(counts=SplitCounts(val=20, test=60), seeds=SplitSeeds(test=20261127))
+"""Data set ``phantom-second``: as ``phantom``, test subjects of a second seed; detectors are trained on ``phantom``."""
 PHANTOM_HEALTHY = PhantomConfig(counts=SplitCounts(train=20), lesion_free=SplitCounts(train=20))
 """Data set ``phantom-healthy``: twenty people without a lesion, to learn from."""
 PHANTOMS = {
@@ -25,5 +27,6 @@ PHANTOMS = {
     "phantom-quick": PHANTOM_QUICK,
     "phantom-ms": PHANTOM_MS,
     "phantom-small": PHANTOM_SMALL,
+    "phantom-second": PHANTOM_SECOND,
     "phantom-healthy": PHANTOM_HEALTHY,
 }

@@ -39,7 +39,7 @@ _PICTURE = "data:image/png;base64,"
 
 
 def write_report(folder: Path, records: Path | None = None) -> Path:
-    """Write a record's ``report.html``.
+    """Write a record's ``report.html``; one that says the same already is left as it is.
 
     Parameters
     ----------
@@ -61,7 +61,9 @@ def write_report(folder: Path, records: Path | None = None) -> Path:
     """
     run = read_record(folder, whole=False)
     path = folder / REPORT
-    write_atomically(path, _page(run, folder, records if records is not None else folder.parent))
+    page = _page(run, folder, records if records is not None else folder.parent)
+    if not (path.is_file() and path.read_bytes() == page.encode()):
+        write_atomically(path, page)
     return path
 
 
