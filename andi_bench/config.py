@@ -200,6 +200,7 @@ class DatasetEntry(Section):
         None, description="data set that detectors learn from; null: itself"
     )
     healthy_source: Literal["patients", "healthy people"] = "patients"
+    simulated: bool = Field(False, description="whether its brains are made, not scanned")
     options: dict[str, Any] = Field(default_factory=dict, description="the adapter's own fields")
 
 

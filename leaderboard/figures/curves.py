@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from andi_bench.metrics.froc import RATES
 from andi_bench.metrics.histograms.grouped import GroupedCounts
 from andi_bench.metrics.resampling import CURVE_RESAMPLES, stratified_draws
-from andi_bench.records.schema import FrocCurve
 from leaderboard.figures.style import legend_below, panels
 from leaderboard.statistics.pooled_counts import counts_of
+from leaderboard.tables.froc_curves import PAID, froc_curves, mean_sensitivity
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +28,7 @@ CURVE_SAYS = f"Mean over seeds; bands: 95 % over subjects, of the {_BANDS} best-
 
 def froc_says(scene: Scene) -> str:
     """Return how to read :func:`froc`, and of how many lesions and scans it is."""
-    curves = [curve for row in scene.rows for curve in _frocs(row)]
+    curves = [curve for row in scene.rows for curve in froc_curves(row)]
     counts = {(curve.lesions, curve.scans) for curve in curves}
     found = (
         f", of {counts.pop()[0]} lesions"
@@ -41,7 +41,6 @@ def froc_says(scene: Scene) -> str:
 
 
 _RECALL = np.linspace(0.005, 1, 200)
-_PAID = np.geomspace(1 / 8, 16, 300)
 
 
 def precision_recall(scene: Scene) -> Figure | None:
@@ -84,14 +83,14 @@ def _shared(row: Row) -> list[GroupedCounts] | None:
 
 def froc(scene: Scene) -> Figure | None:
     """Draw the share of all lesions found against false-positive lesions per scan, mean over seeds."""
-    rows = [(row, curves) for row in scene.rows if (curves := _frocs(row))]
+    rows = [(row, curves) for row in scene.rows if (curves := froc_curves(row))]
     if not rows:
         return None
     figure, (axis,) = panels(1, 3.1)
     for row, curves in rows:
         axis.plot(
-            _PAID,
-            np.mean([_reached(curve) for curve in curves], axis=0),
+            PAID,
+            mean_sensitivity(curves),
             color=scene.looks.color(row.label),
             ls=scene.looks.line(row.label),
             label=scene.name(row.label),
@@ -99,26 +98,13 @@ def froc(scene: Scene) -> Figure | None:
         )
     for rate in RATES:
         axis.axvline(rate, color="#bbbbbb", lw=0.6, zorder=0)
-    axis.set(xscale="log", xlim=(_PAID[0], _PAID[-1]), ylim=(0, 1.02))
+    axis.set(xscale="log", xlim=(PAID[0], PAID[-1]), ylim=(0, 1.02))
     axis.set_xticks(RATES, [f"{rate:g}" for rate in RATES])
     axis.minorticks_off()
     axis.set_xlabel("false-positive lesions per scan")
     axis.set_ylabel("share of all lesions found")
     legend_below(figure, [axis], 2)
     return figure
-
-
-def _frocs(row: Row) -> list[FrocCurve]:
-    """Return the curve of each seed; [] where a record has none."""
-    found = [run.summary[row.chain].froc for run in row.runs if row.chain in run.summary]
-    return [] if None in found else [curve for curve in found if curve is not None]
-
-
-def _reached(curve: FrocCurve) -> NDArray[np.float64]:
-    """Return the sensitivity at fixed rates of false positives."""
-    place = np.searchsorted(curve.false_positives, _PAID, side="right")
-    reached: NDArray[np.float64] = np.concatenate([[0.0], curve.sensitivity])[place]
-    return reached
 
 
 def _curve(counts: list[GroupedCounts], draws: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from andi_bench.metrics.points import RANKING, RANKING_POINT, UPPER_BOUND, rates
 from leaderboard.figures.style import PAGE, legend_below, panels, plain_numbers
+from leaderboard.tables.detected_shares import detected_share
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -81,10 +81,8 @@ def _pair(axis: Axes, place: int, frozen: float | None, best: float | None, colo
 
 
 def _share(row: Row, point: str) -> float | None:
-    """Return the share of lesion-free brain voxels of the test split above a point's threshold, %, mean over seeds."""
-    found = [run.operating_points.get(row.chain, {}).get(point) for run in row.runs]
-    known = [one.test_fpr for one in found if one is not None and one.test_fpr]
-    return 100 * fmean(known) if len(known) == len(row.runs) > 0 else None
+    """Return what an axis in powers of ten can show of :func:`detected_share`: no 0."""
+    return detected_share(row, point) or None
 
 
 def _keys(figure: Figure, axes: list[Axes]) -> None:

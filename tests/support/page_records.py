@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from andi_bench.metrics.froc import RATES
 from andi_bench.metrics.histograms.binning import score_histogram
 from andi_bench.records.previews import make_preview, reduced_scan, write_preview
+from andi_bench.records.schema import FrocAt, FrocCurve
 from andi_bench.records.store import (
     ChainSummary,
     Costs,
@@ -30,6 +32,7 @@ from andi_bench.records.store import (
 POINTS = ("val-dice", "val-fpr1", "val-fpr5", "yen", "oracle")
 CHAINS = ("raw", "median5")
 THRESHOLDS = {"val-dice": 0.5, "val-fpr1": 0.75, "val-fpr5": 0.4, "oracle": 0.55}
+SHARES = {"val-fpr1": 0.012, "val-fpr5": 0.04, "oracle": 0.008}
 SHAPE = (20, 24, 18)
 
 
@@ -104,7 +107,9 @@ def _content(method: str, subjects: Sequence[str]) -> dict[str, Any]:
     """Return the parts of a record that are the same for all."""
     found = {
         point: RecordedThreshold(
-            threshold=THRESHOLDS.get(point), how=f"how {point} was found", test_fpr=0.01
+            threshold=THRESHOLDS.get(point),
+            how=f"how {point} was found",
+            test_fpr=SHARES.get(point, 0.01),
         )
         for point in POINTS
     }
@@ -157,8 +162,32 @@ def _drawn_results(
         pooled = Pooled(
             ap=skill, ap_low=skill - 0.1, ap_high=skill + 0.1, auroc=0.9, prevalence=0.02
         )
-        summary[chain] = ChainSummary(pooled=pooled, subjects=figures)
+        froc = _froc(skill + lift, len(subjects))
+        summary[chain] = ChainSummary(pooled=pooled, subjects=figures, froc=froc)
     return pd.DataFrame(lines), summary
+
+
+def _froc(skill: float, subjects: int) -> FrocCurve:
+    """Return a curve that rises to ``skill`` in equal steps, one at each false positive a scan."""
+    corners = [0.5 + k for k in range(6)]
+    reached = [skill * (k + 1) / 6 for k in range(6)]
+    return FrocCurve(
+        at=tuple(
+            FrocAt(
+                rate=rate,
+                sensitivity=max(s for c, s in zip(corners, reached, strict=True) if c <= rate),
+                error=0.05,
+                low=0.01,
+                high=0.99,
+            )
+            for rate in RATES
+        ),
+        false_positives=tuple(corners),
+        sensitivity=tuple(reached),
+        lesions=3 * subjects,
+        with_lesion=subjects,
+        scans=subjects,
+    )
 
 
 def _line(point: str, value: float) -> dict[str, float | None]:

@@ -9,11 +9,13 @@ from typing import Any
 
 from andi_bench.metrics.catalogue import per_subject
 from andi_bench.metrics.compared import compared_per_subject, title_of
+from andi_bench.metrics.froc import RATES
 from andi_bench.metrics.metric import Metric
-from andi_bench.metrics.points import POINTS, RANKING_POINT, UPPER_BOUND, points_from
+from andi_bench.metrics.points import POINTS, RANKING_POINT, UPPER_BOUND, points_from, rates
 from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
+from leaderboard.exports.page.figure_content import crossed_content, froc_content, shares_content
 from leaderboard.exports.page.main_content import main_content
 from leaderboard.exports.page.recall_curves import recall_curve
 from leaderboard.exports.page.side_tables import (
@@ -72,6 +74,8 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
         "points": {name: point.definition for name, point in POINTS.items()},
         "ranking_point": RANKING_POINT.name,
         "upper_bound": UPPER_BOUND.name,
+        "rates": rates(),
+        "froc_rates": list(RATES),
         "upper_bounds": [point.name for point in points_from("test")],
         "subject_columns": _subject_columns(),
         "bases": [_base(base, _found(comparison, base), places) for base in comparison.base],
@@ -89,6 +93,8 @@ def page_content(comparison: Comparison) -> dict[str, Any]:
         ],
         "agreements": [plain(agreement_sentence(one)) for one in comparison.agreements],
         "across": across_content(comparison),
+        "crossed": crossed_content(comparison),
+        "carried": comparison.extra.carry_thresholds,
         "how": list(how_tested()),
         "runs": [_run(run) for run in runs.values()],
         "skipped": [plain(reason) for reason in comparison.skipped],
@@ -183,6 +189,7 @@ def _table(
         "heading": plain(heading_of(table)),
         "differs": [plain(text) for text in table.differs],
         "main": main_content(table, statistics),
+        "validation": table.protocol.subjects.get("val", 0),
         "columns": [_column(column, table) for column in columns],
         "notes": [plain(note) for note in notes_of(table)],
         "pipelines": pipelines_content(table),
@@ -240,6 +247,8 @@ def _row(row: Row, subjects: Sequence[str], places: dict[str, int]) -> dict[str,
         },
         "false_ml": _apart(row, subjects),
         "curve": recall_curve(row.runs[0], row.chain),
+        "froc": froc_content(row),
+        "shares": shares_content(row),
         "thresholds": [
             {
                 name: point.threshold

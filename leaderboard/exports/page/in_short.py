@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from andi_bench.config import dataset_entry, names_in
 from andi_bench.metrics.compared import metric_at
 from andi_bench.metrics.points import RANKING_POINT
 from leaderboard.statistics.family import TableStatistics
@@ -15,8 +16,8 @@ from leaderboard.words.main_table import FALSE_ML, figure_of
 
 SIMPLE = "thresholding"
 """The method that every other one has to be worth more than: bright voxels are called abnormal."""
-SIMULATED = "phantom"
-"""What titles of simulated data begin with."""
+_SIMULATED = "phantom"
+"""What titles of simulated data begin with, where nothing else is known of them."""
 _NAMED = 8
 """More methods than these are counted, not named."""
 
@@ -45,12 +46,19 @@ def _whom(table: Table) -> str:
     counted = (
         f"{ill} subjects with a lesion, {len(volumes) - ill} without" if volumes else "Unknown"
     )
-    if table.title.lower().startswith(SIMULATED):
+    if _simulated(table):
         counted = f"Simulated brains, no patients: {counted}"
     validation = table.protocol.subjects.get("val")
     if not validation:
         return f"{counted}. No validation subjects: no threshold was frozen on others."
     return f"{counted}. Thresholds were frozen on {validation} others (validation), never on these."
+
+
+def _simulated(table: Table) -> bool:
+    """Whether the brains are made: as the data set's file in ``configs`` has it, or, where there is none, by the title."""
+    if table.dataset in names_in("datasets"):
+        return dataset_entry(table.dataset).simulated
+    return table.title.lower().startswith(_SIMULATED)
 
 
 def _against(table: Table, statistics: TableStatistics) -> str:

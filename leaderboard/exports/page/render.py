@@ -20,6 +20,7 @@ from andi_bench.files import write_atomically
 from leaderboard.compare import Comparison
 from leaderboard.exports.page.content import page_content, without_texts
 from leaderboard.exports.page.images import Images, collect_images
+from leaderboard.exports.page.whole_words import whole_words
 
 LARGEST = 29_000_000
 """Bytes of a page in one file; previews that do not fit are left out, and the page says so."""
@@ -33,6 +34,7 @@ _SCRIPTS = (
     "table.js",
     "values.js",
     "shapes.js",
+    "further.js",
     "figures.js",
     "thumbs.js",
     "viewer.js",
@@ -109,6 +111,7 @@ def _page(content: dict[str, Any], images: Images, *, inline: bool) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["whole"] = whole_words
     data = {
         **without_texts(content),
         "scans": images.scans,

@@ -60,18 +60,18 @@
   const tall = (rows, each, least) => Math.max(least, 80 + each * rows.length);
   const lesionOf = (s) => { const ml = bench.table().lesion_ml[s]; return ml === null ? "" : ml === 0 ? "<br>no lesion" : `<br>lesion ${bench.number(ml, 2)} ml`; };
   // Names on the curves themselves, each where it is farthest from the others and from the names before it.
-  function onCurves(curves, [wide, high]) {
+  function onCurves(curves, [wide, high], at = bench.precisionAt) {
     const placed = [];
     return curves.map(({ row, curve }, own) => {
       const text = cut(row.label, 18);
       const half = (4 * text.length) / wide;
       let best = null;
       for (let x = half + 0.02; x < 0.99 - half; x += 0.02) {
-        const y = bench.precisionAt(curve, x);
+        const y = at(curve, x);
         if (y === null) continue;
         let free = 1;
-        for (const at of [x - half, x, x + half]) {
-          curves.forEach((other, k) => { const there = k === own ? null : bench.precisionAt(other.curve, at); if (there !== null) free = Math.min(free, Math.abs(there - y)); });
+        for (const near of [x - half, x, x + half]) {
+          curves.forEach((other, k) => { const there = k === own ? null : at(other.curve, near); if (there !== null) free = Math.min(free, Math.abs(there - y)); });
         }
         for (const one of placed) if (Math.abs(one.x - x) < one.half + half) free = Math.min(free, Math.abs(one.y - y) - 15 / high);
         if (best === null || free > best.free) best = { x, y, half, free };
@@ -81,6 +81,7 @@
       return { x: best.x, y: best.y, text: safe(text), showarrow: false, borderpad: 1, bgcolor: bench.theme.color("--ground"), font: { size: 11, color: color(row) } };
     }).filter(Boolean);
   }
+  bench.drawing = { FEW, safe, cut, narrow, label, color, dash, rowAxis, logAxis, tall, onCurves };
   const LEAST_ML = 0.01; // less is drawn there: a logarithmic axis has no 0
   const jitter = (k) => (((k * 0.6180339887) % 1) - 0.5) * 0.5;
 
@@ -105,17 +106,25 @@
       },
     },
     {
-      name: "gap", title: () => "What the frozen threshold costs", text: `From Dice@${RANKING} (filled) to the ${BOUND}'s (open): the threshold chosen on the test split itself, which never ranks. A long line: the validation split does not tell where to cut.`,
+      name: "gap", title: () => "What the frozen threshold costs", text: `From Dice@${RANKING} (filled, its 95 % interval pale) to the ${BOUND}'s (open): the threshold chosen on the test split itself, which never ranks. A long line: the validation split does not tell where to cut.`,
       draw(rows) {
         const known = rows.filter(({ row }) => row.estimates[`dice@${RANKING}`][0] !== null && row.estimates[`dice@${BOUND}`][0] !== null);
+        const bands = known.filter(({ row }) => row.estimates[`dice@${RANKING}`][1] !== null).map((one) => {
+          const place = -known.indexOf(one);
+          return { x: one.row.estimates[`dice@${RANKING}`].slice(1, 3), y: [place, place], mode: "lines", type: "scatter", hoverinfo: "skip", line: { color: `${color(one.row)}48`, width: 9 } };
+        });
         const traces = known.map(({ row }, k) => {
           const [frozen, best] = [row.estimates[`dice@${RANKING}`][0], row.estimates[`dice@${BOUND}`][0]];
           const text = `${label(row)}<br>${RANKING} ${bench.number(frozen)}, ${BOUND} ${bench.number(best)}, gap ${bench.number(best - frozen)}`;
-          return { x: [frozen, best], y: [-k, -k], mode: "lines+markers", type: "scatter", hoverinfo: "text", text: [text, text], line: { color: color(row), width: 3 }, marker: { size: 10, symbol: ["circle", "circle-open"], color: color(row), line: { width: 2, color: color(row) } } };
+          return { x: [frozen, best], y: [-k, -k], mode: "lines+markers", type: "scatter", hoverinfo: "text", text: [text, text], line: { color: color(row), width: 3 }, marker: { size: [7, 12], opacity: 1, symbol: ["circle", "circle-open"], color: color(row), line: { width: [0, 2], color: color(row) } } };
         });
-        return { traces, empty: "No run has both.", layout: { height: tall(known, 24, 240), xaxis: { title: "mean Dice", rangemode: "tozero" }, yaxis: rowAxis(known) } };
+        const most = Math.max(0, ...known.flatMap(({ row }) => [row.estimates[`dice@${RANKING}`][0], row.estimates[`dice@${RANKING}`][2], row.estimates[`dice@${BOUND}`][0]]));
+        const n = bench.table().lesion_ml.filter((ml) => ml > 0).length;
+        const note = `${n ? `Dice of n = ${n} subjects with a lesion; thresholds` : "Thresholds"} frozen on n = ${bench.table().validation} validation subjects.`;
+        return { traces: [...bands, ...traces], note, empty: bench.table().validation ? "No run has both thresholds." : "No threshold was frozen: there are no validation subjects.", layout: { height: tall(known, 24, 240), xaxis: { title: "mean Dice", range: [0, 1.04 * most || 1] }, yaxis: rowAxis(known) } };
       },
     },
+    bench.further.rates,
     {
       name: "strip", wide: true, title: () => `Dice@${state.point} of every subject`, text: "One point a subject, mean over seeds; the bar is the median. Subjects without a lesion have a column of their own: what is detected in them, on a logarithmic axis. Select a point to see that subject.",
       draw(rows) {
@@ -164,6 +173,7 @@
         return { traces, empty: "The records hold no histograms with a lesion voxel.", layout: { height: few ? 380 : 360 + 11 * rows.length, annotations, showlegend: !few, xaxis: { title: "recall", range: [0, 1.01] }, yaxis: { title: "precision", range: [0, 1.02] } } };
       },
     },
+    bench.further.froc,
     {
       name: "size", title: () => `Dice@${state.point} by lesion volume`, text: "The chosen row in colour (the first, until one is chosen), the others in grey. A point a subject; line: local mean, band: 95 % over subjects (1.96 standard errors), neither where fewer than 5 are near. Select a point to see that subject, a grey line to see that row.",
       draw(rows) {
@@ -334,6 +344,7 @@
         return { traces, layout: { height: tall(shown, 40, 280), xaxis: { title: "rank", dtick: 1, range: [0.3, family.rows.length + 0.7] }, yaxis: rowAxis(shown) } };
       },
     },
+    bench.further.transfer,
   ];
 
   const PAPER = 680; // pixels of an A4 page between its margins
@@ -391,7 +402,7 @@
     const { traces, layout: wanted, empty, note } = figure.draw(...from);
     figure.drawn = traces.length ? { from, traces } : null;
     tell(figure);
-    figure.more.textContent = traces.length ? note || "" : bench.shownRows().length ? empty || "Nothing to show." : bench.nobody();
+    figure.more.replaceChildren(...bench.whole(traces.length ? note || "" : bench.shownRows().length ? empty || "Nothing to show." : bench.nobody()));
     figure.more.hidden = !figure.more.textContent;
     figure.place.hidden = traces.length === 0;
     figure.save.hidden = traces.length === 0;

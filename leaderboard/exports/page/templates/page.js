@@ -25,6 +25,9 @@ bench.make = function (tag, attributes, ...children) {
   return element;
 };
 
+// a text's nodes, in which no line ends within a hyphenated word, such as a method's name; longer ones would not fit on a phone
+bench.whole = (text) => String(text).split(/(\s+)/).map((word) => (word.length <= 28 && /[\p{L}\p{N}_]-[\p{L}\p{N}_]/u.test(word) ? bench.make("span", { class: "whole" }, word) : word));
+
 bench.fill = function (select, options, chosen) {
   select.replaceChildren(...options.map(([value, text]) => {
     const option = bench.make("option", { value: value }, text);

@@ -48,7 +48,7 @@
     const found = bench.thumbsOf(row);
     const inside = found.length ? bench.make("div", { class: "row" }, ...found.map((one) => thumb(row, index, one)))
       : bench.make("p", { class: "means" }, "No preview of a subject with a lesion was kept.");
-    return bench.make("article", { class: "thumbs" }, bench.make("h3", {}, bench.rowName(row)), inside);
+    return bench.make("article", { class: "thumbs" }, bench.make("h3", {}, ...bench.whole(bench.rowName(row))), inside);
   }
 
   function refresh() {

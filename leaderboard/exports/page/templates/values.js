@@ -144,12 +144,13 @@
   /* The table of a figure: ``name``, its title, what it was drawn from and its traces. */
   bench.valuesTable = function (name, title, from, traces) {
     const maker = bench.own(makers, name);
-    const { heads, lines } = maker ? maker(...from) : ofTraces(traces);
+    const further = bench.own(bench.further, name);
+    const { heads, lines } = maker ? maker(...from) : further ? further.tells(from[0], open) : ofTraces(traces);
     const body = bench.make("tbody", {}, ...lines.map((line) => bench.make("tr", {}, ...line.map((one, k) => cell(one, k === 0)))));
     const buttons = body.querySelector("button") ? " A button opens what its point in the figure opens; arrow keys go from one to the next." : "";
     const table = bench.make("table", { class: "values" },
       bench.make("caption", {}, `${title}: ${lines.length} lines.${buttons}`),
-      bench.make("thead", {}, bench.make("tr", {}, ...heads.map((head, k) => bench.make("th", { scope: "col", class: k ? "number" : "text" }, head)))), body);
+      bench.make("thead", {}, bench.make("tr", {}, ...heads.map((head, k) => bench.make("th", { scope: "col", class: k ? "number" : "text" }, ...bench.whole(head))))), body);
     steps(table);
     return table;
   };

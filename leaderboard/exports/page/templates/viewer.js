@@ -47,7 +47,7 @@
       // a preview may lack what is chosen in the menu, such as an expected image: what is shown instead has a name
       const [[first, named], ...others] = bench.modalitiesOf(found);
       const instead = chosen.modality === first || others.some(([one]) => one === chosen.modality) ? "" : `; ${named} is shown, ${chosen.modality} is not kept`;
-      this.head.replaceChildren(`${row.label} `, bench.make("small", {}, `${row.chain} `), bench.make("small", {}, `${table.subjects[subjectIndex]}, seed ${found.run.seed}${instead}`));
+      this.head.replaceChildren(...bench.whole(`${row.label} `), bench.make("small", {}, `${row.chain} `), bench.make("small", {}, `${table.subjects[subjectIndex]}, seed ${found.run.seed}${instead}`));
       try {
         const data = await bench.loadPreview(row, found, chosen.modality);
         if (this.ticket !== ticket) return; // another one was chosen meanwhile

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from support.synthetic_records import Size, write_benchmark
 
+from andi_bench.records.store import DataInfo
 from leaderboard.compare import compare
 from leaderboard.exports.page import in_short as words
 from leaderboard.exports.page.in_short import in_short, memory_text
@@ -62,6 +63,22 @@ def test_no_line_ends_within_an_interval(found):
     assert "[" in said
     assert " [" not in said
     assert not any(" " in part.split("]")[0] for part in said.split("[")[1:])
+
+
+@pytest.mark.parametrize(
+    ("dataset", "title", "simulated"),
+    [
+        ("phantom", "Another title", True),  # as its file says
+        ("brats21", "Phantom limbs", False),
+        ("elsewhere", "Phantom, tumours", True),  # no file: the title
+        ("elsewhere", "People", False),
+    ],
+)
+def test_simulated_brains_are_called_so(make_run, records_dir, dataset, title, simulated):
+    make_run("andi", 0.5, dataset=dataset, data=DataInfo(title=title))
+    comparison = compare(records_dir)
+    whom = in_short(comparison.tables[0], comparison.statistics[0])[0][1]
+    assert whom.startswith("Simulated brains, no patients: ") is simulated
 
 
 def test_what_was_not_measured_is_said_to_be_so(make_run, records_dir):

@@ -117,7 +117,7 @@ def test_every_figure_tells_its_values_in_a_table_and_opens_its_points_with_the_
         figures.locator("details.values").evaluate_all(
             "(all) => all.forEach((one) => (one.open = true))"
         )
-        until(page, "document.querySelectorAll('table.values').length > 8")
+        until(page, f"document.querySelectorAll('table.values').length === {figures.count()}")
         assert figures.locator("table.values").count() == figures.count()
         for figure in figures.all():
             assert figure.locator("table.values tbody tr").count() > 0, figure.inner_text()
@@ -143,6 +143,50 @@ def test_every_figure_tells_its_values_in_a_table_and_opens_its_points_with_the_
             page,
             "document.querySelector('[data-figure=strip] caption').textContent.startsWith('Dice@yen')",
         )
+
+
+def test_lesions_found_rates_and_transfer_say_on_how_many_and_tell_what_they_draw(browser, site):
+    with opened(browser, site / "page.html") as page:
+        page.evaluate("bench.drawAll()")
+        said = page.locator("#cards").inner_text()
+        assert "n = 36 lesions of 12 subjects, in 12 scans." in said
+        assert "from n = 6 validation subjects, measured on n = 12 test subjects." in said
+        assert (
+            "Methods that were tested on several data sets: 1, on phantom n = 12, zebras n = 12."
+            in said
+        )
+        for name in ("froc", "rates", "transfer"):
+            page.locator(f"[data-figure='{name}'] details.values summary").click()
+        until(page, "document.querySelectorAll('table.values').length === 3")
+
+        def lines(name):
+            rows = page.locator(f"[data-figure='{name}'] table.values tbody tr").all()
+            return [row.locator("th, td").all_inner_texts() for row in rows]
+
+        skill = 0.7 + (0.08 if "median" in lines("froc")[0][0] else 0)
+        reached = [f"{skill * steps / 6:.3f} [" for steps in (1, 1, 2, 4)]
+        assert [cell[:7] for cell in lines("froc")[0][1:]] == reached
+        assert [line[1:] for line in lines("rates")] == [["1.2 %", "4 %", "1 %", "0.8 %"]] * 3
+        estimates = page.evaluate(
+            "bench.content.crossed[0].lines[0].cells.map((cell) => cell[0].toFixed(3))"
+        )
+        ((_, _, origin, *cells),) = lines("transfer")
+        assert origin == "each its own"
+        assert [cell[:5] for cell in cells] == estimates
+        page.locator("[data-figure='froc'] table.values button").first.click()
+        assert page.evaluate("bench.state.row") == 0
+        page.fill("#pick-method", "dae")  # tested on one data set alone
+        page.evaluate("bench.drawAll()")
+        transfer = page.locator("[data-figure='transfer']")
+        assert (
+            "None of these methods has a Dice at a frozen threshold on two" in transfer.inner_text()
+        )
+        assert not transfer.locator("details.values").is_visible()
+        page.fill("#pick-method", "nobody")
+        page.evaluate("bench.drawAll()")
+        for name in ("froc", "rates", "transfer"):
+            text = page.locator(f"[data-figure='{name}']").inner_text()
+            assert 'No method\'s name contains "nobody"' in text
 
 
 def test_no_two_of_24_methods_look_alike_and_few_curves_bear_their_names(browser, site):
