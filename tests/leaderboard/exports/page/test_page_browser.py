@@ -178,7 +178,9 @@ def test_lesions_found_rates_and_transfer_say_on_how_many_and_tell_what_they_dra
         page.fill("#pick-method", "dae")  # tested on one data set alone
         page.evaluate("bench.drawAll()")
         transfer = page.locator("[data-figure='transfer']")
-        assert "None of these methods has a Dice at a frozen threshold on two" in transfer.inner_text()
+        assert (
+            "None of these methods has a Dice at a frozen threshold on two" in transfer.inner_text()
+        )
         assert not transfer.locator("details.values").is_visible()
         page.fill("#pick-method", "nobody")
         page.evaluate("bench.drawAll()")
