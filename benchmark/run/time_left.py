@@ -43,8 +43,8 @@ class TimeLeft:
     """The runs to come, and how long they will take.
 
     A run is expected to take what the last one of its method on its data set took in this command; else what earlier runs of its
-    method say: training, where that is still to be done, scoring, a volume at a time, and measuring; else the mean of all
-    that is known.
+    method say: training, where that is still to be done, scoring, a volume at a time, and measuring. Of a method without a run
+    nothing is said.
 
     Parameters
     ----------
@@ -99,15 +99,17 @@ class TimeLeft:
         self._trained.add(key)
 
     def seconds(self) -> float | None:
-        """Return how long all will take; None where nothing is known of any."""
-        each = self._each()
-        return None if each is None else sum(each)
+        """Return how long the runs of which something is known will take; None where nothing is known of any."""
+        known = [value for value in self._each() if value is not None]
+        return sum(known) if known else None
 
     def in_words(self) -> str:
         """Return how many runs are left, and how long they will take."""
         number = f"{len(self.runs)} run{'s' if len(self.runs) != 1 else ''} left"
         seconds = self.seconds()
-        return number if seconds is None or seconds < SHORT else f"{number}, some {_some(seconds)}"
+        if seconds is None or seconds < SHORT:
+            return number
+        return f"{number}, {self._some(seconds)}"
 
     def outlook(self, stage: float) -> str:
         """Return how long the whole command still takes, beside a stage's own time left; "" where nothing is known.
@@ -118,23 +120,28 @@ class TimeLeft:
             Seconds that the running stage still needs, by its own pace.
         """
         each = self._each()
-        if not each:
+        if all(value is None for value in each):
             return ""
-        here = max(each[0] - (time.monotonic() - self._begun), stage, 0.0)
-        whole = here + sum(each[1:])
-        return f"all of it: some {_some(whole)} left" if whole >= SHORT else ""
+        here = max((each[0] or 0.0) - (time.monotonic() - self._begun), stage, 0.0)
+        whole = here + sum(value or 0.0 for value in each[1:])
+        return f"all of it: {self._some(whole)} left" if whole >= SHORT else ""
 
-    def _each(self) -> list[float] | None:
+    def _some(self, seconds: float) -> str:
+        """Return an estimate in words, two digits, for it is no more exact; of how much, where a run is unknown."""
+        how = "more than" if None in self._each() else "some"
+        return f"{how} {in_words(float(f'{seconds:.2g}'))}"
+
+    def _each(self) -> list[float | None]:
+        """Return what each run to come will take; None where nothing is known of its method.
+
+        One method's time says nothing of another's: a training of minutes would be expected of thresholding.
+        """
         trained, found = set(self._trained), []
         for run in self.runs:
             key = run.method, run.seed
             found.append(0.0 if run.found else self._one(run, key not in trained))
             trained.add(key)
-        known = [value for value in [*found, *self._took.values()] if value is not None]
-        if not known:
-            return None
-        mean = statistics.fmean(known)
-        return [mean if value is None else value for value in found]
+        return found
 
     def _one(self, run: Planned, trains: bool) -> float | None:
         for training in (trains, not trains):
@@ -160,11 +167,6 @@ def records_of(workspace: Workspace) -> list[RunRecord]:
 
 def _volumes(run: RunRecord) -> int:
     return max(1, sum(run.protocol.subjects.values()))
-
-
-def _some(seconds: float) -> str:
-    """Return an estimate in words: two digits, for it is no more exact."""
-    return in_words(float(f"{seconds:.2g}"))
 
 
 def _means(values: Iterable[tuple[str, float | None]]) -> dict[str, float]:

@@ -38,7 +38,18 @@ def test_without_records_it_is_learnt_from_what_was_run(clock):
     left.finish(7.0, False)  # how long a failure took, or a run that was there, tells of nothing
     assert left.in_words() == "2 runs left"
     left.finish(100.0, True)
-    assert left.in_words() == "1 run left, some 100 s"  # as long as the only one known
+    assert left.in_words() == "1 run left"  # what thresholding took says nothing of another method
+
+
+def test_of_runs_that_are_known_in_part_a_lower_bound_is_told(clock):
+    runs = [Planned("a", "small", 0), Planned("b", "small", 0), Planned("a", "small", 1)]
+    left = TimeLeft(runs, [], "quick")
+    left.finish(100.0, True)
+    assert left.in_words() == "2 runs left, more than 100 s"
+    left.begin()
+    assert left.outlook(20.0) == "all of it: more than 2 min left"
+    left.finish(30.0, True)
+    assert left.in_words() == "1 run left, some 100 s"
 
 
 def test_earlier_runs_tell_and_a_training_is_counted_once():
