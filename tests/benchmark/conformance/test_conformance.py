@@ -108,7 +108,7 @@ def test_every_method_conforms_on_two_processes_as_well(method, data):
     assert [o for o in outcomes if o.status == "failed"] == []
     absent = {"thresholding": 3, "voxel-statistics": 1, "random": 3, "rim-distance": 3}
     absent |= {"t2-intensity": 4}  # the lesion is planted into FLAIR
-    assert sum(o.status == "not applicable" for o in outcomes) == absent
+    assert sum(o.status == "not applicable" for o in outcomes) == absent.get(method, 0)
 
 
 @pytest.mark.slow
