@@ -30,7 +30,8 @@ STRATA = ("<0.1 ml", "0.1-1 ml", "1-10 ml", ">10 ml")
 """Lesions by volume. A lesion of 0.1 or of 1 ml belongs to the larger stratum; one of 10 ml, which is not above
 10 ml, to the third."""
 
-_LIMITS_ML = (0.1, 1.0, 10.0)
+LIMITS_ML = (0.1, 1.0, 10.0)
+"""Volumes between these strata."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def lesion_wise(detection: NDArray[Any], lesion: NDArray[Any], voxel_ml: float) 
     # In integers, so that exactly a tenth counts as found.
     found = covered * round(1 / FOUND_SHARE) >= size
     # The tolerances keep a lesion of just a limit in its stratum whatever the rounding of the voxel's volume.
-    limits = np.array(_LIMITS_ML) * (1 - 1e-9, 1 - 1e-9, 1 + 1e-9)
+    limits = np.array(LIMITS_ML) * (1 - 1e-9, 1 - 1e-9, 1 + 1e-9)
     stratum = np.searchsorted(limits, size * voxel_ml, side="right")
     strata = {
         name: Stratum(

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
 
+LOSSES = "loss.csv"
+"""Name of the file, with a training and with the record of a run."""
 LEAST_FALL = 0.02
 """A fall of the mean loss by less than this share, over a fifth of the budget, is not worth a note."""
 _LEAST_ROWS = 20

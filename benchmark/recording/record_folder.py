@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.metrics.points import RANKING_POINT, UPPER_BOUND
+from andi_bench.records.loss_curve import LOSSES
 from andi_bench.records.previews import (
     FOLDER,
     choose,
@@ -105,8 +106,8 @@ def leave_record(
         figures.mkdir()
         curve = facts.learning.curve
         if curve is not None and curve.is_file():
-            shutil.copyfile(curve, folder / "loss.csv")
-            loss_curve(figures / "loss.png", folder / "loss.csv")
+            shutil.copyfile(curve, folder / LOSSES)
+            loss_curve(figures / "loss.png", folder / LOSSES)
         if result.curves:
             pr_curve(figures / "precision-recall.png", result.curves, result.prevalence)
             dice_curves(figures / "dice-threshold.png", result.sweeps)

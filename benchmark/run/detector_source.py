@@ -13,6 +13,7 @@ from andi_bench.config import RunConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.locks import exclusive
+from andi_bench.records.loss_curve import LOSSES
 from andi_bench.records.store import Costs, identity
 from benchmark.recording.facts import LearningFacts, MethodFacts, Origin
 from benchmark.run.accelerator import check_device, default_preset, make_accelerator
@@ -330,7 +331,7 @@ class DetectorSource:
                 dataset=data.source_name if learnt.training else "",
                 subjects=sorted(learnt.subjects or ()),
                 report=learnt.report,
-                curve=learnt.training.folder / "loss.csv" if learnt.training else None,
+                curve=learnt.training.folder / LOSSES if learnt.training else None,
             ),
             costs=Costs(
                 parameters=parameter_count(getattr(detector, "net", None)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from andi_bench.console import in_words
@@ -100,16 +100,14 @@ class TimeLeft:
 
     def seconds(self) -> float | None:
         """Return how long the runs of which something is known will take; None where nothing is known of any."""
-        known = [value for value in self._each() if value is not None]
-        return sum(known) if known else None
+        return _known(self._each())
 
     def in_words(self) -> str:
         """Return how many runs are left, and how long they will take."""
         number = f"{len(self.runs)} run{'s' if len(self.runs) != 1 else ''} left"
-        seconds = self.seconds()
-        if seconds is None or seconds < SHORT:
-            return number
-        return f"{number}, {self._some(seconds)}"
+        each = self._each()
+        seconds = _known(each)
+        return number if seconds is None or seconds < SHORT else f"{number}, {_some(seconds, each)}"
 
     def outlook(self, stage: float) -> str:
         """Return how long the whole command still takes, beside a stage's own time left; "" where nothing is known.
@@ -120,16 +118,11 @@ class TimeLeft:
             Seconds that the running stage still needs, by its own pace.
         """
         each = self._each()
-        if all(value is None for value in each):
+        if _known(each) is None:
             return ""
         here = max((each[0] or 0.0) - (time.monotonic() - self._begun), stage, 0.0)
-        whole = here + sum(value or 0.0 for value in each[1:])
-        return f"all of it: {self._some(whole)} left" if whole >= SHORT else ""
-
-    def _some(self, seconds: float) -> str:
-        """Return an estimate in words, two digits, for it is no more exact; of how much, where a run is unknown."""
-        how = "more than" if None in self._each() else "some"
-        return f"{how} {in_words(float(f'{seconds:.2g}'))}"
+        whole = here + (_known(each[1:]) or 0.0)
+        return f"all of it: {_some(whole, each)} left" if whole >= SHORT else ""
 
     def _each(self) -> list[float | None]:
         """Return what each run to come will take; None where nothing is known of its method.
@@ -163,6 +156,18 @@ class TimeLeft:
 def records_of(workspace: Workspace) -> list[RunRecord]:
     """Return the runs that a workspace holds."""
     return find_records(workspace.records).records if workspace.records.is_dir() else []
+
+
+def _known(each: Sequence[float | None]) -> float | None:
+    """Return the sum of what is known; None where nothing is."""
+    known = [value for value in each if value is not None]
+    return sum(known) if known else None
+
+
+def _some(seconds: float, each: Sequence[float | None]) -> str:
+    """Return an estimate in words, two digits, for it is no more exact; of how much, where a run is unknown."""
+    how = "more than" if None in each else "some"
+    return f"{how} {in_words(float(f'{seconds:.2g}'))}"
 
 
 def _volumes(run: RunRecord) -> int:

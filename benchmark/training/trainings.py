@@ -18,6 +18,7 @@ from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from andi_bench.locks import exclusive
+from andi_bench.records.loss_curve import LOSSES
 from andi_bench.records.store import identity
 from benchmark.scoring.costs import device_name, peak_memory_mb, reset_peak_memory
 from benchmark.training import slice_order
@@ -170,7 +171,7 @@ def _learn_or_load(
             rows = csv.writer(text, lineterminator="\n")
             rows.writerow(CURVE_COLUMNS)
             rows.writerows([f"{value:.6g}" for value in row] for row in trainer.state.curve)
-            write_atomically(training.folder / "loss.csv", text.getvalue().encode())
+            write_atomically(training.folder / LOSSES, text.getvalue().encode())
         write_atomically(
             training.folder / "training.json", (json.dumps(report, indent=1) + "\n").encode()
         )

@@ -14,6 +14,7 @@ from andi_bench.metrics.catalogue import CATALOGUE
 from andi_bench.metrics.froc import RATES
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import POINTS, RANKING_POINT, UPPER_BOUND
+from andi_bench.records.loss_curve import LOSSES
 from andi_bench.records.previews import find_previews
 from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import RunRecord, read_record, read_subjects
@@ -47,7 +48,7 @@ _FILES = {
     "subjects.csv.xz": "the same, packed, as far as tables read it",
     "histograms.npz": "scores",
     "config.yaml": "run --config makes the run again",
-    "loss.csv": "training",
+    LOSSES: "training",
     "times.json": "what scoring and measuring took",
 }
 """What a record's folder holds beside figures and previews."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from andi_bench.metrics.lesionwise import LIMITS_ML, STRATA
 from andi_bench.metrics.points import POINTS, RANKING, RANKING_POINT, UPPER_BOUND
 from andi_bench.records.loss_curve import still_falling
 from andi_bench.records.schema import EVERYTHING, LESION_FREE_APART, RunRecord
@@ -224,16 +225,17 @@ def _small_lesions(evidence: Evidence) -> Advice | None:
     assert evidence.run.folder is not None
     table = read_subject_table(evidence.run.folder, evidence.run.protocol.grid)
     point = RANKING_POINT.name
-    small, large = [0.0, 0.0], [0.0, 0.0]
-    for stratum, below in (
-        ("<0.1 ml", True),
-        ("0.1-1 ml", True),
-        ("1-10 ml", False),
-        (">10 ml", False),
-    ):
-        found = small if below else large
-        found[0] += sum(table.column(evidence.chain, f"lesions_found {stratum}", point).values())
-        found[1] += sum(table.column(evidence.chain, f"lesions {stratum}", point).values())
+    below = LIMITS_ML.index(SMALL_ML) + 1
+    small, large = (
+        [
+            sum(
+                sum(table.column(evidence.chain, f"{kind} {stratum}", point).values())
+                for stratum in strata
+            )
+            for kind in ("lesions_found", "lesions")
+        ]
+        for strata in (STRATA[:below], STRATA[below:])
+    )
     if small[1] < FEW_LESIONS or large[1] < FEW_LESIONS:
         return None
     shares = small[0] / small[1], large[0] / large[1]

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 from andi_bench.errors import UserError
 from andi_bench.metrics.catalogue import CATALOGUE
 from andi_bench.metrics.metric import MetricAt
-from andi_bench.metrics.points import POINTS, RANKING
+from andi_bench.metrics.points import POINTS, RANKING, UPPER_BOUND
 from andi_bench.names import folder_word
-from andi_bench.records.loss_curve import read_losses
+from andi_bench.records.loss_curve import LOSSES, read_losses
 from andi_bench.records.schema import LESION_FREE_APART, LESION_ML, RunRecord
 from andi_bench.records.store import RECORD, read_record
+from leaderboard.tables.comparability import comparable
 from leaderboard.tables.pipelines import chosen_pipeline
 from leaderboard.tables.seeds import Estimate, subject_estimates
 from leaderboard.tables.subject_values import read_subject_table
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 BASELINES = ("voxel-statistics", "thresholding")
 """Methods that take seconds; a run that is behind them has not learnt what it should."""
 
-LOSSES = "loss.csv"
 _BARS = "▁▂▃▄▅▆▇█"
 
 
@@ -85,12 +85,11 @@ def subject_lines(run: RunRecord, chain: str) -> list[SubjectLine]:
     assert run.folder is not None
     table = read_subject_table(run.folder, run.protocol.grid)
     metric, _, point = RANKING.partition("@")
-    bound = next(found.name for found in POINTS.values() if found.source == "test")
     volumes = table.column(chain, LESION_ML)
     columns = (
         volumes,
         table.column(chain, metric, point),
-        table.column(chain, metric, bound),
+        table.column(chain, metric, UPPER_BOUND.name),
         table.column(chain, "ap"),
         table.column(chain, "false_positive_ml", point),
     )
@@ -114,7 +113,7 @@ def subject_lines(run: RunRecord, chain: str) -> list[SubjectLine]:
 
 
 def baselines_beside(run: RunRecord, records: Path) -> list[RunRecord]:
-    """Return the newest run of each of :data:`BASELINES` that was measured on the same subjects in the same way.
+    """Return the newest run of each of :data:`BASELINES` that may stand in one table with a run.
 
     Parameters
     ----------
@@ -127,7 +126,7 @@ def baselines_beside(run: RunRecord, records: Path) -> list[RunRecord]:
     for method in BASELINES:
         pattern = f"{folder_word(method)}__{folder_word(run.run.dataset)}__*/{RECORD}"
         known = [_readable(path) for path in sorted(records.glob(pattern))]
-        same = [one for one in known if one is not None and _alike(one, run)]
+        same = [one for one in known if one is not None and len(comparable([run, one])) == 1]
         if same and method != run.run.method:
             found.append(max(same, key=lambda one: one.run.created))
     return found
@@ -157,9 +156,3 @@ def _readable(path: Path) -> RunRecord | None:
         return read_record(path, whole=False)
     except UserError:
         return None
-
-
-def _alike(one: RunRecord, run: RunRecord) -> bool:
-    keys = ("version", "region", "grid", "split_fingerprint", "chains")
-    same = all(getattr(one.protocol, key) == getattr(run.protocol, key) for key in keys)
-    return same and one.run.split == run.run.split

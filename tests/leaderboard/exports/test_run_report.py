@@ -71,6 +71,9 @@ def test_what_makes_a_run_doubtful_is_said_and_a_neighbour_is_found(folder, tmp_
         tmp_path / "records", "voxel-statistics", skill=0.95, subjects=[f"S{k}" for k in range(7)]
     )
     write_run(tmp_path / "records", "thresholding", dataset="other", skill=0.95)
+    # of another working grid: no neighbour, as in tables
+    coarse = {"shape": (20, 20, 10), "subjects": [f"S{k}" for k in range(7)]}
+    write_run(tmp_path / "records", "thresholding", skill=0.95, **coarse)
     (beside,) = baselines_beside(read_record(folder), tmp_path / "records")
     assert beside.run.method == "voxel-statistics"
     text = write_report(folder).read_text(encoding="utf-8")
