@@ -19,6 +19,7 @@ from pydantic import (
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.place import package_data
 from andi_bench.preprocessing import PreprocessingConfig as PreprocessingConfig
+from andi_bench.publications.publication import Cited
 from andi_bench.section import PUBLISHED_MM, MedianSize
 from andi_bench.section import Section as Section
 from andi_bench.training_config import TrainingConfig as TrainingConfig
@@ -160,7 +161,7 @@ class RunConfig(Section):
         }
 
 
-class MethodEntry(Section):
+class MethodEntry(Cited, Section):
     """What ``configs/methods/<name>.yaml`` says of a method."""
 
     class_: str = Field("", alias="class", description="module:Class; '' for plug-ins")
@@ -183,7 +184,7 @@ class MethodEntry(Section):
     presets: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
 
 
-class DatasetEntry(Section):
+class DatasetEntry(Cited, Section):
     """What ``configs/datasets/<name>.yaml`` says of a data set."""
 
     class_: str = Field(
