@@ -64,6 +64,11 @@ class Workspace:
         return self.root / "records"
 
     @property
+    def speeds(self) -> Path:
+        """What methods cost on this machine."""
+        return self.root / "speed"
+
+    @property
     def tuning(self) -> Path:
         """Searches for settings."""
         return self.root / "tuning"
