@@ -44,6 +44,11 @@ class Workspace:
         return self.root / "landmarks"
 
     @property
+    def boxes(self) -> Path:
+        """Brain boxes of training splits, for the crop."""
+        return self.root / "boxes"
+
+    @property
     def trainings(self) -> Path:
         """Trained detectors."""
         return self.root / "trainings"

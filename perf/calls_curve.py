@@ -2,7 +2,7 @@
 
 ``python -m perf.calls_curve measure METHOD DATASET [--data-root DIR] [--splits DIR] [--train-on NAME] [--workspace DIR]`` scores the
 validation split with the method's settings of :data:`VARIANTS`, one run after the other, fewest calls first; the training is that of
-the preset (``--preset``, quick), learnt once, and runs that are finished are found again. What it finds is added to
+the preset (``--preset``, quick), learnt once, and maps that are there are found again. What it finds is added to
 ``docs/speed-calls.json``: means over subjects, no figure of a person. ``python -m perf.calls_curve show`` draws
 ``docs/speed-calls.svg`` and prints the tables of ``docs/speed.md`` from these numbers alone.
 
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from andi_bench.config import parse_assignments
 from andi_bench.console import Console
+from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.metrics.histograms.pooled import pooled_average_precision
 from andi_bench.metrics.resampling import draws_of
-from andi_bench.records.schema import RunRecord
-from andi_bench.records.store import read_record, read_subjects
 from andi_bench.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -44,14 +44,17 @@ VARIANTS: dict[str, list[tuple[str, ...]]] = {
 """Settings of the detector, beside those of the preset. The last takes every time step: all calls."""
 
 
-def run_variant(asked: argparse.Namespace, settings: tuple[str, ...]) -> Path:
-    """Score and measure the validation split with some settings; return the record."""
+def run_variant(asked: argparse.Namespace, settings: tuple[str, ...]) -> dict[str, Any]:
+    """Score the validation split with some settings; return calls, seconds and, raw and filtered, pooled AP and AP of each subject.
+
+    As ``run`` does it, up to the maps: these are kept, but no record is, and no figure drawn.
+    """
+    from benchmark.evaluation.measurement import bin_subject
+    from benchmark.evaluation.protocol import chains_of
     from benchmark.run.detector_source import DetectorSource
     from benchmark.run.request import RunRequest
-    from benchmark.run.stages import Run
 
     chosen = [f"detector.{text}" for text in settings]
-    console = Console()
     request = RunRequest(
         method=asked.method,
         dataset=asked.dataset,
@@ -63,30 +66,35 @@ def run_variant(asked: argparse.Namespace, settings: tuple[str, ...]) -> Path:
         splits=asked.splits,
         overrides=[parse_assignments([*asked.set, *chosen])],
     )
-    record = Run(DetectorSource(request, console), console).outcome().record
-    assert (
-        record is not None
-    )  # validation subjects without masks are refused where thresholds are frozen
-    return record
-
-
-def measured(record: RunRecord) -> dict[str, Any]:
-    """Return calls, seconds and, for each post-processing, pooled AP and AP of each subject."""
-    assert record.folder is not None
-    table = read_subjects(record.folder, "working").drop_duplicates(["subject", "chain"])
-    out: dict[str, Any] = {
-        "calls": record.costs.network_calls_per_slice,
-        "seconds": record.costs.seconds_per_volume,
-        "chains": {},
+    source = DetectorSource(request, Console(interval=120))
+    data = source.open()
+    source.learn(data)
+    subjects = source.evaluated(data)
+    named = source.identify(data, subjects)
+    with source.alone(named.folder):
+        source.bring(data, subjects, named, finished=False)
+    load, names = named.store.load, sorted(subject.id for subject in subjects.known)
+    chains = chains_of(source.config.evaluation)
+    binned = [bin_subject(load, chains, name) for name in names]
+    costs = [load(name).costs for name in names]
+    return {
+        "calls": float(np.mean([c["network_calls"] / c["slices"] for c in costs])),
+        "seconds": float(np.mean([c["seconds"] for c in costs])),
+        "chains": {
+            "raw" if chain.median == 1 else "filtered": _precisions([b[chain.name] for b in binned])
+            for chain in chains
+        },
     }
-    for chain, summary in record.summary.items():
-        rows = table[table["chain"] == chain].set_index("subject")["ap"].dropna().sort_index()
-        assert summary.pooled is not None
-        out["chains"]["raw" if chain == "raw" else "filtered"] = {
-            "pooled": summary.pooled.ap,
-            "subjects": rows.to_numpy(float),
-        }
-    return out
+
+
+def _precisions(histograms: list[ScoreHistogram]) -> dict[str, Any]:
+    found = [pooled_average_precision(one) for one in histograms]
+    pooled = pooled_average_precision(ScoreHistogram.merge(histograms))
+    assert pooled is not None  # a validation split without a lesion has no AP to lose
+    return {
+        "pooled": pooled.value,
+        "subjects": np.array([one.value for one in found if one is not None]),
+    }
 
 
 def interval(values: NDArray[np.float64]) -> list[float]:
@@ -191,8 +199,7 @@ def measure(asked: argparse.Namespace) -> None:
     variants = [tuple(text.split(",")) for text in asked.only] or VARIANTS[asked.method]
     found = []
     for settings in variants:
-        record = read_record(run_variant(asked, settings))
-        found.append((settings, measured(record)))
+        found.append((settings, run_variant(asked, settings)))
         chains = found[-1][1]["chains"]
         print(
             settings,

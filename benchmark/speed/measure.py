@@ -25,6 +25,8 @@ from benchmark.speed.synthetic_brain import SyntheticStore, filled_slices, synth
 from benchmark.speed.training_pace import TrainingSpeed, measure_training
 from benchmark.training.stored_slices import StoredSlices
 from benchmark.training.trainer import Trainer
+from datasets.adapters.brain_box import wants_box
+from datasets.scans.crop import box_around, cropped
 from datasets.volume import Volume
 from methods.base import AnomalyDetector, ImageSpec, SliceDetector
 from methods.catalogue import build_detector, detector_class, detector_config
@@ -120,7 +122,11 @@ class Measurer:
                 asked.device, config.training.precision, None, Path(folder)
             )
         about = machine(accelerator.device)  # the load is that of before
-        volume = synthetic_volume(config.preprocessing)
+        whole = synthetic_volume(config.preprocessing)
+        box = config.preprocessing.crop_box
+        if wants_box(config.preprocessing):
+            box = box_around([whole.brain], config.preprocessing.size)
+        volume = cropped(whole, box)
         x, y = volume.shape[:2]
         spec = ImageSpec(config.preprocessing.modalities, (x, y))
         detector = build_detector(self._cls, config.detector, spec, SEED, accelerator.device)
@@ -130,7 +136,7 @@ class Measurer:
         learnt = self._learnt(detector, volume, accelerator)
         scoring = training = None
         if asked.what != "training":
-            scoring = self._scoring(detector, volume, accelerator, plain)
+            scoring = self._scoring(detector, (volume, whole), accelerator, plain)
         if asked.what != "scoring" and _trains(detector):
             assert isinstance(detector, SliceDetector)
             training = measure_training(
@@ -186,7 +192,7 @@ class Measurer:
     def _scoring(
         self,
         detector: AnomalyDetector,
-        volume: Volume,
+        volumes: tuple[Volume, Volume],
         accelerator: Accelerator,
         plain: PlainLoop | None,
     ) -> ScoringSpeed:
@@ -194,6 +200,7 @@ class Measurer:
         engine = ScoreEngine(
             SEED, accelerator.device, config.scoring, config.preprocessing.modalities
         )
+        volume, whole = volumes
         settle(detector, volume, engine)
         return measure_scoring(
             detector,
@@ -201,7 +208,7 @@ class Measurer:
             engine,
             repeats=self._asked.repeats,
             limit=self._asked.limit,
-            plain=plain if plain is not None and plain.scores else None,
+            plain=(plain, whole) if plain is not None and plain.scores else None,
         )
 
 

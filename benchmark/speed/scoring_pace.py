@@ -155,7 +155,7 @@ def measure_scoring(
     *,
     repeats: int,
     limit: float,
-    plain: PlainLoop | None = None,
+    plain: tuple[PlainLoop, Volume] | None = None,
 ) -> ScoringSpeed:
     """Measure how long one volume takes, in turn with the plain loop where one is given.
 
@@ -172,8 +172,8 @@ def measure_scoring(
     limit : float
         Seconds for all of it, about: where all of the volume takes longer, some of its slices are measured; where one slice does,
         some of its network calls.
-    plain : PlainLoop or None
-        What to measure in turn with it; slices without brain count there.
+    plain : (PlainLoop, Volume) or None
+        What to measure in turn with it, and the volume on the whole grid; slices without brain count there.
     """
     whole, depth, device = len(filled_slices(volume)), volume.shape[2], engine.device
     calls = calls_a_slice(detector, volume, engine)
@@ -191,7 +191,8 @@ def measure_scoring(
     same = depth if part == whole else part
     theirs = None
     if plain is not None:
-        theirs = _Passes(lambda n: plain.score(volume, n), plain.net, calls, share, device)
+        loop, uncut = plain
+        theirs = _Passes(lambda n: loop.score(uncut, n), loop.net, calls, share, device)
     plainly = [theirs.timed(same)] if theirs is not None else []
     for _ in range(repeats - 1):
         found.append(ours.timed(part))
