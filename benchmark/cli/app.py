@@ -16,6 +16,7 @@ from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.methods import methods
 from benchmark.cli.prepare import prepare_app
 from benchmark.cli.run import run
+from benchmark.cli.speed import speed
 from benchmark.cli.test import conformance
 from benchmark.cli.train import train
 from benchmark.cli.tune import tune
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "methods": methods,
     "datasets": datasets,
     "test": conformance,
+    "speed": speed,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

@@ -17,7 +17,14 @@ from andi_bench.records.loss_curve import LOSSES
 from andi_bench.records.store import Costs, identity
 from benchmark.recording.facts import LearningFacts, MethodFacts, Origin
 from benchmark.run.accelerator import check_device, default_preset, make_accelerator
-from benchmark.run.data import DataSets, RunData, build_store, labelled, settled
+from benchmark.run.data import (
+    DataSets,
+    RunData,
+    build_store,
+    labelled,
+    learns_before_reading,
+    settled,
+)
 from benchmark.run.identity import Evaluated, Identity, Naming, maps_identity, name_run
 from benchmark.run.modalities import require_reducible
 from benchmark.run.request import RunRequest
@@ -33,7 +40,6 @@ from benchmark.scoring.modality_curves import Curve
 from benchmark.scoring.subjects import SubjectScorer, export_names, stamp
 from benchmark.training.stored_slices import StoredSlices
 from benchmark.training.trainings import Training, learn, load_checkpoint, locate_training
-from datasets.adapters.landmarks import wants_landmarks
 from methods.base import AnomalyDetector, ImageSpec
 from methods.catalogue import build_detector, detector_class, detector_config
 
@@ -81,7 +87,7 @@ class DetectorSource:
         check_device(request.device, self.config.training.precision, request.tracker)
         self.request = replace(request, preset=self.preset)
         learns = self._cls.learns() and request.checkpoint is None
-        learns = learns or wants_landmarks(self.config.preprocessing)
+        learns = learns or learns_before_reading(self.config.preprocessing)
         self._data_sets = DataSets.find(self.request, learns=learns)
         self._console = console
         self._curves: tuple[Curve, ...] = ()
@@ -346,8 +352,7 @@ class DetectorSource:
 
     def _ready(self, data: RunData) -> _Learnt:
         request, accelerator, config = self.request, self._accelerator, self.config
-        size = config.preprocessing.size
-        spec = ImageSpec(config.preprocessing.modalities, (size, size))
+        spec = ImageSpec(config.preprocessing.modalities, config.preprocessing.plane)
         detector = build_detector(
             self._cls, config.detector, spec, request.seed, accelerator.device
         )

@@ -14,6 +14,7 @@ from andi_bench.files import write_atomically
 from benchmark.scoring.engine import ScoreEngine
 from benchmark.scoring.subjects import read_ahead
 from datasets.adapters.base import DatasetAdapter, Subject
+from datasets.scans.crop import cropped
 from datasets.volume import Volume
 from methods.base import AnomalyDetector
 
@@ -49,7 +50,7 @@ def calibrate(
 
         def volumes() -> Iterator[Volume]:
             for volume in read_ahead(adapter, subjects, preprocessing):
-                yield volume
+                yield cropped(volume, preprocessing.crop_box)
                 advance(1, volume.subject)
 
         found = {key: float(value) for key, value in detector.calibrate(volumes(), engine).items()}

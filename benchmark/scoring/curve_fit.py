@@ -21,6 +21,7 @@ from benchmark.scoring.engine import ScoreEngine, does_not_reduce
 from benchmark.scoring.modality_curves import Curve, ScoreCounts
 from benchmark.scoring.subjects import read_ahead
 from datasets.adapters.base import DatasetAdapter, Subject
+from datasets.scans.crop import cropped
 from datasets.volume import Volume
 from methods.base import AnomalyDetector
 
@@ -155,7 +156,8 @@ class CurveFitter:
         name, channels = self.detector.name, 0
         self.console.note(f"bringing the modalities of {name} into line on {total} subjects")
         with self.console.progress(f"modality curves ({name})", len(subjects)) as advance:
-            for volume in read_ahead(self.adapter, subjects, self.preprocessing):
+            for whole in read_ahead(self.adapter, subjects, self.preprocessing):
+                volume = cropped(whole, self.preprocessing.crop_box)
                 listener = _Listener(
                     **vars(self.engine),
                     volume=volume,

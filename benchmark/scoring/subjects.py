@@ -30,6 +30,7 @@ from datasets.prepare.register.original_grid import (
     save_on_original,
 )
 from datasets.prepare.sidecar import Preparation
+from datasets.scans.crop import cropped, map_on_grid, with_crop_note
 from datasets.scans.preprocess import save_map
 from datasets.volume import Volume
 from methods.base import AnomalyDetector
@@ -158,20 +159,23 @@ class SubjectScorer:
     def _scored(self, volume: Volume) -> ScoredSubject:
         if volume.subject in self.maps:
             return self.maps.load(volume.subject)
+        box = self.preprocessing.crop_box
+        volume = with_crop_note(volume, box)
         before = self.maps.of_the_images(volume.subject)
         if before is not None:  # the mask was corrected, the images are the same: so is the map
             scored = scored_subject(volume, before.map, before.costs)
             self.maps.save(scored)
             return scored
         reset_peak_memory(self.engine.device)
-        result = score_volume(self.detector, volume, self.engine)
+        result = score_volume(self.detector, cropped(volume, box), self.engine)
+        scores = result.map if box is None else map_on_grid(result.map, volume, box)
         costs: dict[str, Any] = {
             "seconds": result.seconds,
             "network_calls": result.network_calls,
             "slices": result.slices,
             "peak_memory_mb": peak_memory_mb(self.engine.device),
         }
-        scored = scored_subject(volume, result.map, costs)
+        scored = scored_subject(volume, scores, costs)
         self.maps.save(scored)
         return scored
 
