@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from andi_bench.errors import UserError
-from andi_bench.randomness import SliceGenerator
+from andi_bench.randomness import VERSION, SliceGenerator
 from andi_bench.registry import register, source_hash
 from datasets.volume import Volume
 
@@ -183,6 +183,8 @@ class AnomalyDetector:
     recipe: ClassVar[int | None] = None
     """A number that is raised by hand when equal settings learn or score otherwise than before. None, and where a class
     does not give its own: the file that defines the class stands for it, so that any edit trains and scores again."""
+    draws: ClassVar[tuple[str, ...]] = ("training", "scoring")
+    """Which stages draw from random streams: what they make is named with the streams' version. Where a class gives none: both."""
 
     config: Any  # each subclass narrows it to its own Config
     calibration: dict[str, float]
@@ -211,6 +213,12 @@ class AnomalyDetector:
         if number is None:
             return {"source": source_hash(cls)}
         return {"recipe": number} if number != 1 else {}
+
+    @classmethod
+    def streams(cls, *stages: str) -> dict[str, int]:
+        """Return the version of the random streams where one of the stages draws from them, {} where none does."""
+        drawn = vars(cls).get("draws", AnomalyDetector.draws)
+        return {"streams_version": VERSION} if set(drawn) & set(stages) else {}
 
     def training_config(self) -> dict[str, Any]:
         """Return the hyper-parameters that a training depends on (see :func:`scoring_field`)."""

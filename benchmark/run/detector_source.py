@@ -222,6 +222,7 @@ class DetectorSource:
             "method": detector.name,
             "plugin": revision.pop("source", ""),
             **revision,
+            **detector.streams("scoring"),
             **({"modality curves": curves} if self._calibrates else {}),
             **({"deviations": scoring.deviations} if one_sided else {}),
             "detector": detector.config.model_dump(mode="json"),

@@ -70,6 +70,7 @@ class AE(AutoencoderDetector):
     """
 
     recipe = 1
+    draws = ()
     signed = True
 
     def network(self) -> nn.Module:

@@ -58,6 +58,7 @@ class VAE(AutoencoderDetector):
 
     Config = VAEConfig
     recipe = 1
+    draws = ("training",)
     signed = True
 
     def label(self) -> str:
