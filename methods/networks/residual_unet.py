@@ -261,10 +261,9 @@ class _TimeEmbedding(nn.Module):
 
 
 def _run(layers: nn.Module, x: torch.Tensor, embedding: torch.Tensor | None) -> torch.Tensor:
-    block, *attention = layers  # type: ignore[misc]
-    x = block(x, embedding)
-    for layer in attention:
-        x = layer(x)
+    """Run a block, and the attention behind it where there is one."""
+    for layer in layers.children():
+        x = layer(x, embedding) if isinstance(layer, ResidualBlock) else layer(x)
     return x
 
 
