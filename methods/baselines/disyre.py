@@ -98,6 +98,7 @@ class DISYRE(SliceDetector):
 
     Config = DISYREConfig
     recipe = 1
+    draws = ("training",)
     signed = True
     config: Any
 

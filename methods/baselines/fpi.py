@@ -103,4 +103,5 @@ class FPI(PatchRegression):
     """Foreign patches as they are (:class:`PatchRegression`)."""
 
     recipe = 1
+    draws = ("training",)
     blend = False

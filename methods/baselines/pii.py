@@ -16,4 +16,5 @@ class PII(PatchRegression):
     """As ``fpi``, with patches blended into the slice: a network cannot find them by their edge."""
 
     recipe = 1
+    draws = ("training",)
     blend = True
