@@ -19,7 +19,7 @@ from methods.andi.detector import SMALLEST_ERROR
 from methods.base import DetectorConfig, Field, SliceDetector, register, scoring_field
 from methods.diffusion.continuous import Flow, LogSNR, Prediction, Process, image_of, noise_of
 from methods.diffusion.noise import NoiseName, draw_noise
-from methods.networks.residual_unet import ResidualUNet
+from methods.networks.residual_unet import ResidualUNet, UNetShape
 
 __all__ = ["ANDiV2", "ANDiV2Config"]
 
@@ -133,13 +133,15 @@ class ANDiV2(SliceDetector):
             self.spec.channels,
             self.spec.channels,
             self.spec.size,
-            base_width=c.base_width,
-            multipliers=c.multipliers,
-            blocks=c.blocks,
-            attention=c.attention,
-            dropout=c.dropout,
-            dropout_from=16,
-            rescale=True,
+            UNetShape(
+                base_width=c.base_width,
+                multipliers=c.multipliers,
+                blocks=c.blocks,
+                attention=c.attention,
+                dropout=c.dropout,
+                dropout_from=16,
+                rescale=True,
+            ),
         )
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

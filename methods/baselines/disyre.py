@@ -28,7 +28,7 @@ from methods.corruptions.coarse_noise import foreground
 from methods.corruptions.synthetic_anomalies import synthetic_anomalies
 from methods.corruptions.texture_bank import TextureBank, texture_bank
 from methods.diffusion.schedule import linear_schedule
-from methods.networks.residual_unet import ResidualUNet
+from methods.networks.residual_unet import ResidualUNet, UNetShape
 
 __all__ = ["DISYRE", "DISYREConfig"]
 
@@ -131,10 +131,12 @@ class DISYRE(SliceDetector):
             self.spec.channels,
             self.spec.channels,
             self.patch,
-            base_width=c.base_width,
-            multipliers=c.multipliers,
-            blocks=c.blocks,
-            attention=c.attention,
+            UNetShape(
+                base_width=c.base_width,
+                multipliers=c.multipliers,
+                blocks=c.blocks,
+                attention=c.attention,
+            ),
         )
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -23,7 +23,7 @@ from methods.base import (
 )
 from methods.corruptions.interpolation import interpolated_patches, matching
 from methods.corruptions.texture_bank import TextureBank, texture_bank
-from methods.networks.residual_unet import ResidualUNet
+from methods.networks.residual_unet import ResidualUNet, UNetShape
 
 __all__ = ["FPI", "FPIConfig", "PatchRegression"]
 
@@ -69,11 +69,13 @@ class PatchRegression(SliceDetector):
             self.spec.channels,
             1,
             self.spec.size,
-            base_width=c.base_width,
-            multipliers=c.multipliers,
-            blocks=c.blocks,
-            attention=c.attention,
-            time=False,
+            UNetShape(
+                base_width=c.base_width,
+                multipliers=c.multipliers,
+                blocks=c.blocks,
+                attention=c.attention,
+                time=False,
+            ),
         )
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -19,7 +19,7 @@ from methods.base import DetectorConfig, Field, ScoreContext, SliceDetector, reg
 from methods.corruptions.block_masks import block_masks
 from methods.corruptions.coarse_noise import foreground
 from methods.corruptions.spectrum import without_low_amplitudes
-from methods.networks.residual_unet import ResidualUNet
+from methods.networks.residual_unet import ResidualUNet, UNetShape
 
 __all__ = ["IterMask", "IterMaskConfig"]
 
@@ -118,11 +118,13 @@ class IterMask(SliceDetector):
                 inputs,
                 channels,
                 self.spec.size,
-                base_width=c.base_width,
-                multipliers=c.multipliers,
-                blocks=c.blocks,
-                attention=c.attention,
-                time=False,
+                UNetShape(
+                    base_width=c.base_width,
+                    multipliers=c.multipliers,
+                    blocks=c.blocks,
+                    attention=c.attention,
+                    time=False,
+                ),
             )
             for inputs in (channels, 2 * channels)
         )

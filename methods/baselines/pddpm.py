@@ -17,7 +17,7 @@ from methods.base import DetectorConfig, Field, SliceDetector, register, scoring
 from methods.corruptions.coarse_noise import foreground
 from methods.diffusion.noise import NoiseName, draw_noise
 from methods.diffusion.schedule import Schedule, cosine_schedule
-from methods.networks.residual_unet import ResidualUNet
+from methods.networks.residual_unet import ResidualUNet, UNetShape
 
 __all__ = ["PDDPM", "PDDPMConfig", "PatchedDetector", "PatchedTraining"]
 
@@ -80,10 +80,12 @@ class PatchedDetector(SliceDetector):
             self.spec.channels,
             self.spec.channels,
             self.spec.size,
-            base_width=c.base_width,
-            multipliers=c.multipliers,
-            blocks=c.blocks,
-            attention=c.attention,
+            UNetShape(
+                base_width=c.base_width,
+                multipliers=c.multipliers,
+                blocks=c.blocks,
+                attention=c.attention,
+            ),
         )
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 import torch
 
-__all__ = ["Flow", "LogSNR", "Prediction", "Process", "image_of", "noise_of", "target_of"]
+__all__ = ["Flow", "LogSNR", "Prediction", "Process", "image_of", "noise_of"]
 
 Prediction = Literal["eps", "x0", "v", "velocity"]
 """What a network returns: the noise, the image, v = a e - s x (Salimans and Ho 2022), or the velocity x - e of a flow."""
@@ -87,22 +87,6 @@ class Flow:
     def weights(self, t: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return a and s at times (N,), float32."""
         return (1 - t.double()).float(), t.float()
-
-
-def target_of(
-    prediction: Prediction,
-    image: torch.Tensor,
-    noise: torch.Tensor,
-    a: torch.Tensor,
-    s: torch.Tensor,
-) -> torch.Tensor:
-    """Return what a network is to predict, all (N, C, H, W); a and s (N,)."""
-    a, s = _wide(a, image), _wide(s, image)
-    if prediction == "eps":
-        return noise
-    if prediction == "x0":
-        return image
-    return a * noise - s * image if prediction == "v" else image - noise
 
 
 def image_of(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -106,22 +107,16 @@ class PixelAttention(nn.Module):
         return out * self.scale if self.scale != 1 else out
 
 
-class ResidualUNet(nn.Module):
-    """U-Net of residual blocks with skip connections from every block (Ho et al., Denoising Diffusion Probabilistic Models, 2020).
-
-    Level k has ``base_width`` * ``multipliers[k]`` channels at 1 / 2^k of the edge; strided convolution down, nearest neighbours
-    and a convolution up. Blocks, attention and the output start at 0.
+@dataclass(frozen=True)
+class UNetShape:
+    """How a :class:`ResidualUNet` is built.
 
     Parameters
     ----------
-    inputs, outputs : int
-        Channels in and out.
-    image_size : (int, int)
-        Edges of the slices, divisible by 2^(levels - 1). Checked only: the parameters fit any such size.
     base_width : int
         Channels at full resolution, even.
     multipliers : sequence of int
-        One a level, the finest first.
+        Width of each level in base widths, the finest first.
     blocks : int or sequence of int
         Residual blocks of a level on the way down (one more on the way up), for all or for each.
     attention : sequence of int
@@ -138,63 +133,112 @@ class ResidualUNet(nn.Module):
     Raises
     ------
     UserError
-        For a size that the levels do not divide, an attention level that does not exist, or numbers of blocks that are not one a
-        level.
+        For an attention level that does not exist, or numbers of blocks that are not one a level.
     """
 
-    frequencies: torch.Tensor
+    base_width: int = 64
+    multipliers: Sequence[int] = (1, 2, 2, 4)
+    blocks: int | Sequence[int] = 2
+    attention: Sequence[int] = ()
+    time: bool = True
+    dropout: float = 0.0
+    dropout_from: int = 1
+    rescale: bool = False
+
+    def __post_init__(self) -> None:
+        levels = len(self.multipliers)
+        if len(self.counts) != levels:
+            raise UserError(
+                f"blocks for {len(self.counts)} levels found: {levels} wanted, one for each multiplier"
+            )
+        known = [2**k for k in range(levels)]
+        unknown = sorted(set(self.attention) - set(known))
+        if unknown:
+            raise UserError(f"attention at the reductions {unknown} found: any of {known} wanted")
+
+    @property
+    def counts(self) -> list[int]:
+        """Blocks of each level."""
+        if isinstance(self.blocks, int):
+            return [self.blocks] * len(self.multipliers)
+        return list(self.blocks)
+
+    @property
+    def widths(self) -> list[int]:
+        """Channels of each level."""
+        return [self.base_width * factor for factor in self.multipliers]
+
+    @property
+    def embedding(self) -> int:
+        """Width of the time embedding; 0 without time."""
+        return 4 * self.base_width if self.time else 0
+
+    def stage(self, level: int, inputs: int) -> nn.ModuleList:
+        """Build a block of a level, and the attention behind it where there is one."""
+        width = self.widths[level]
+        rate = self.dropout if 2**level >= self.dropout_from else 0.0
+        layers: list[nn.Module] = [ResidualBlock(inputs, width, self.embedding, rate, self.rescale)]
+        if 2**level in self.attention:
+            layers.append(PixelAttention(width, self.rescale))
+        return nn.ModuleList(layers)
+
+
+class ResidualUNet(nn.Module):
+    """U-Net of residual blocks with skip connections from every block (Ho et al., Denoising Diffusion Probabilistic Models, 2020).
+
+    Level k stands at 1 / 2^k of the edge; strided convolution down, nearest neighbours and a convolution up. Blocks, attention and
+    the output start at 0.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels in and out.
+    image_size : (int, int)
+        Edges of the slices, divisible by 2^(levels - 1). Checked only: the parameters fit any such size.
+    shape : UNetShape
+        Widths, depths and attention.
+
+    Raises
+    ------
+    UserError
+        For a size that the levels do not divide.
+    """
 
     def __init__(
-        self,
-        inputs: int,
-        outputs: int,
-        image_size: tuple[int, int],
-        *,
-        base_width: int = 64,
-        multipliers: Sequence[int] = (1, 2, 2, 4),
-        blocks: int | Sequence[int] = 2,
-        attention: Sequence[int] = (),
-        time: bool = True,
-        dropout: float = 0.0,
-        dropout_from: int = 1,
-        rescale: bool = False,
+        self, inputs: int, outputs: int, image_size: tuple[int, int], shape: UNetShape
     ) -> None:
         super().__init__()
-        counts = [blocks] * len(multipliers) if isinstance(blocks, int) else list(blocks)
-        _check(image_size, multipliers, counts, attention)
-        embedding = 4 * base_width if time else 0
-        widths = [base_width * factor for factor in multipliers]
-
-        def stage(k: int, inputs: int) -> nn.ModuleList:
-            """Build a block of level k, and its attention."""
-            rate = dropout if 2**k >= dropout_from else 0.0
-            layers: list[nn.Module] = [ResidualBlock(inputs, widths[k], embedding, rate, rescale)]
-            if 2**k in attention:
-                layers.append(PixelAttention(widths[k], rescale))
-            return nn.ModuleList(layers)
-
-        self.embed = _TimeEmbedding(base_width, embedding) if time else None
-        self.first = nn.Conv2d(inputs, base_width, 3, padding=1)
+        levels = len(shape.multipliers)
+        step = 2 ** (levels - 1)
+        if any(edge <= 0 or edge % step for edge in image_size):
+            raise UserError(
+                f"slices of {image_size[0]} x {image_size[1]}: a U-Net of {levels} levels needs edges that are "
+                f"a multiple of {step}"
+            )
+        self.embed = _TimeEmbedding(shape.base_width, shape.embedding) if shape.time else None
+        self.first = nn.Conv2d(inputs, shape.base_width, 3, padding=1)
         self.down, self.shrink = nn.ModuleList(), nn.ModuleList()
-        width, skips = base_width, [base_width]
-        for k, count in enumerate(counts):
+        width, skips = shape.base_width, [shape.base_width]
+        for k, count in enumerate(shape.counts):
             level = nn.ModuleList()
             for _ in range(count):
-                level.append(stage(k, width))
-                width = widths[k]
+                level.append(shape.stage(k, width))
+                width = shape.widths[k]
                 skips.append(width)
             self.down.append(level)
-            if k + 1 < len(counts):
+            if k + 1 < levels:
                 self.shrink.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
                 skips.append(width)
-        deepest = len(counts) - 1
-        self.middle = nn.ModuleList([stage(deepest, width), stage(deepest, width)])
+        deepest = levels - 1
+        middle = [shape.stage(deepest, width), shape.stage(deepest, shape.widths[deepest])]
+        self.middle = nn.ModuleList(middle)
+        width = shape.widths[deepest]
         self.up, self.grow = nn.ModuleList(), nn.ModuleList()
         for k in range(deepest, -1, -1):
             level = nn.ModuleList()
-            for _ in range(counts[k] + 1):
-                level.append(stage(k, width + skips.pop()))
-                width = widths[k]
+            for _ in range(shape.counts[k] + 1):
+                level.append(shape.stage(k, width + skips.pop()))
+                width = shape.widths[k]
             self.up.append(level)
             if k:
                 self.grow.append(nn.Conv2d(width, width, 3, padding=1))
@@ -265,25 +309,3 @@ def _run(layers: nn.Module, x: torch.Tensor, embedding: torch.Tensor | None) -> 
     for layer in layers.children():
         x = layer(x, embedding) if isinstance(layer, ResidualBlock) else layer(x)
     return x
-
-
-def _check(
-    image_size: tuple[int, int],
-    multipliers: Sequence[int],
-    counts: Sequence[int],
-    attention: Sequence[int],
-) -> None:
-    levels = len(multipliers)
-    step = 2 ** (levels - 1)
-    if any(edge <= 0 or edge % step for edge in image_size):
-        raise UserError(
-            f"slices of {image_size[0]} x {image_size[1]}: a U-Net of {levels} levels needs edges that are a multiple of {step}"
-        )
-    if len(counts) != levels:
-        raise UserError(
-            f"blocks for {len(counts)} levels found: {levels} wanted, one for each multiplier"
-        )
-    known = [2**k for k in range(levels)]
-    unknown = sorted(set(attention) - set(known))
-    if unknown:
-        raise UserError(f"attention at the reductions {unknown} found: any of {known} wanted")

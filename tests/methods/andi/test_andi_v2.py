@@ -2,12 +2,12 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
+from support.diffusion_targets import target_of
 
 from andi_bench.config import load_run_config, method_entry, validated
 from andi_bench.randomness import SliceGenerator
 from methods.andi.andi_v2 import ANDiV2, ANDiV2Config
 from methods.base import ImageSpec
-from methods.diffusion.continuous import target_of
 
 SMALL = {"base_width": 8, "multipliers": (1, 2), "blocks": (1, 1), "attention": (2,), "calls": 4}
 

@@ -3,8 +3,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.diffusion_targets import target_of
 
-from methods.diffusion.continuous import Flow, LogSNR, image_of, noise_of, target_of
+from methods.diffusion.continuous import Flow, LogSNR, image_of, noise_of
 
 FITTING = [
     (LogSNR(64), "eps"),

@@ -2,13 +2,13 @@ import pytest
 import torch
 
 from andi_bench.errors import UserError
-from methods.networks.residual_unet import PixelAttention, ResidualUNet, groups
+from methods.networks.residual_unet import PixelAttention, ResidualUNet, UNetShape, groups
 
 
 def net(**values) -> ResidualUNet:
     torch.manual_seed(0)
     options = {"base_width": 8, "multipliers": (1, 2, 3), "blocks": 1, "attention": (4,)} | values
-    return ResidualUNet(2, 3, (16, 24), **options).eval()
+    return ResidualUNet(2, 3, (16, 24), UNetShape(**options)).eval()
 
 
 def awake(network: torch.nn.Module) -> torch.nn.Module:
@@ -77,7 +77,7 @@ def test_groups_have_four_channels_or_more(width, wanted):
 
 def test_impossible_networks_are_refused():
     with pytest.raises(UserError, match="multiple of 4"):
-        ResidualUNet(1, 1, (18, 16), multipliers=(1, 2, 2))
+        ResidualUNet(1, 1, (18, 16), UNetShape(multipliers=(1, 2, 2)))
     with pytest.raises(UserError, match="blocks for 2 levels"):
         net(blocks=(1, 1))
     with pytest.raises(UserError, match=r"\[8\]"):
