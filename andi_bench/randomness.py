@@ -99,4 +99,12 @@ class SliceGenerator:
 
     def fork(self, purpose: str) -> SliceGenerator:
         """Return fresh streams for another purpose, independent of how far these have been drawn."""
-        return SliceGenerator([derive_seed(seed, purpose) for seed in self.seeds], self.device)
+        return self.forks([purpose])
+
+    def forks(self, purposes: Sequence[str]) -> SliceGenerator:
+        """Return fresh streams for several purposes at once, purpose by purpose.
+
+        With N streams, stream d * N + n is that of slice n for ``purposes[d]``, as :meth:`fork` gives it.
+        """
+        seeds = [derive_seed(seed, purpose) for purpose in purposes for seed in self.seeds]
+        return SliceGenerator(seeds, self.device)

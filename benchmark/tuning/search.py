@@ -147,6 +147,7 @@ def _asked(request: SearchRequest, base: Base, space: Space, sealed: Sealed) -> 
     return {
         "method": request.run.method,
         **base.method.revision(),
+        **base.method.scoring_revision(),
         "dataset": request.run.dataset,
         "learnt from": sealed.source,
         "files": sealed.files,

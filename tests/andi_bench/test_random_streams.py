@@ -40,3 +40,10 @@ def test_seeds_are_the_same_on_every_machine_and_parts_do_not_run_together():
     assert derive_seed("a", "bc") != derive_seed("ab", "c")
     assert derive_seed(0, "S01", 3, "score") == 5_050_298_792_011_347_774
     assert all(0 <= derive_seed(k) < 2**63 for k in range(100))
+
+
+def test_streams_for_several_purposes_are_those_of_each_purpose_one_after_the_other():
+    both = SliceGenerator([3, 4, 5]).forks(["a", "b"])
+    alone = [SliceGenerator([3, 4, 5]).fork(purpose).normal(2, 7) for purpose in ("a", "b")]
+    assert len(both) == 6
+    assert torch.equal(both.normal(2, 7), torch.cat(alone))
