@@ -35,7 +35,10 @@ class StandardisedConv2d(nn.Conv2d):
 
     def standardised(self) -> torch.Tensor:
         """Return the filters as they are used, (outputs, inputs, 3, 3); computed once for weights that stay as they are."""
-        if torch.is_grad_enabled() or torch.compiler.is_compiling():
+        varies = (
+            torch.is_grad_enabled() or self.weight.is_inference()
+        )  # the latter count no changes
+        if varies or torch.compiler.is_compiling():
             self._kept = None
             return self._computed()
         of = self.weight.data_ptr(), self.weight._version
