@@ -131,7 +131,7 @@ class ScoreContext(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """Slices scored at once."""
+        """Slices given to ``score_slices`` at once, at most."""
 
     def batches(
         self, volume: Volume, slices: NDArray[np.int64] | None = None
@@ -185,6 +185,10 @@ class AnomalyDetector:
     does not give its own: the file that defines the class stands for it, so that any edit trains and scores again."""
     draws: ClassVar[tuple[str, ...]] = ("training", "scoring")
     """Which stages draw from random streams: what they make is named with the streams' version. Where a class gives none: both."""
+    scoring_recipe: ClassVar[int] = 1
+    """Raised by hand when what was learnt before scores otherwise: maps are made anew, trainings are found again."""
+    inputs_at_once: int = 1
+    """Set by the engine: inputs that the network may be given at once. Of interest where a slice gives several."""
 
     config: Any  # each subclass narrows it to its own Config
     calibration: dict[str, float]
@@ -219,6 +223,11 @@ class AnomalyDetector:
         """Return the version of the random streams where one of the stages draws from them, {} where none does."""
         drawn = vars(cls).get("draws", AnomalyDetector.draws)
         return {"streams_version": VERSION} if set(drawn) & set(stages) else {}
+
+    @classmethod
+    def scoring_revision(cls) -> dict[str, Any]:
+        """Return what identifies how it scores, beside :meth:`revision`; {} for a scoring recipe of 1."""
+        return {"scoring recipe": cls.scoring_recipe} if cls.scoring_recipe != 1 else {}
 
     def training_config(self) -> dict[str, Any]:
         """Return the hyper-parameters that a training depends on (see :func:`scoring_field`)."""

@@ -94,8 +94,8 @@ def locate_training(
         **detector.revision(),
     }
     if isinstance(detector, SliceDetector) and detector.has_network():
-        # How often a checkpoint is written changes nothing in the result.
-        parts["loop"] = training.model_dump(mode="json", exclude={"checkpoint_minutes"})
+        # How often a checkpoint is written, and how the network is run, change nothing in the result.
+        parts["loop"] = training.model_dump(mode="json", exclude={"checkpoint_minutes", "compile"})
         parts |= _revisions(detector, training)
     label = f"{name}__{data['dataset']}__seed{seed}__{identity(parts)[:8]}"
     return Training(folder / label, parts)

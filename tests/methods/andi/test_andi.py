@@ -69,12 +69,13 @@ def by_definition(
     """All deviations (steps, N, C, H, W), by subtraction of the two means, in float64; eps_hat - eps to ``directions``."""
     beta = np.linspace(1e-4, 0.02, 1000)
     alpha_bar = np.cumprod(1 - beta)
-    generator, image = streams(len(batch)), 2 * batch.double() - 1
+    image = 2 * batch.double() - 1
     out = []
     for t in range(config.t_high - 1, config.t_low - 1, -config.stride):
         parts = []
-        for _ in range(config.draws):
-            noise = generator.normal(2, 16, 16).double()
+        for draw in range(config.draws):
+            stream = streams(len(batch)).fork(f"t = {t}, draw {draw}")
+            noise = stream.normal(2, 16, 16).double()
             x_t = np.sqrt(alpha_bar[t]) * image + np.sqrt(1 - alpha_bar[t]) * noise
             steps = torch.full((len(batch),), t)
             predicted = Shrinking()(x_t, steps)
