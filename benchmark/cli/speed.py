@@ -40,6 +40,12 @@ def speed(
             "--reference", help="in turn with a plain loop, written as the publication describes it"
         ),
     ] = False,
+    cpu_time: Annotated[
+        bool,
+        typer.Option(
+            "--cpu-time", help="count what one thread computed, not what passed: on a busy machine"
+        ),
+    ] = False,
     repeats: Annotated[int, typer.Option(min=1, help="measurements; the median counts")] = 3,
     limit: Annotated[
         float,
@@ -82,6 +88,7 @@ def speed(
                 repeats=repeats,
                 limit=limit,
                 reference=reference,
+                cpu_time=cpu_time,
             )
         )
         for name in methods
