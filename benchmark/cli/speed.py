@@ -75,7 +75,7 @@ def speed(
     methods = chosen_methods(method, load_plugins(plugin))
     given = tuple(layers(assignments=set_, config=config, plugin=plugin))
     files = (f"--config {config.name}",) if config else ()
-    presets: list[str | None] = [*(preset or [None])]
+    presets: list[str | None] = [None] if not preset else [*preset]
     measurers = [
         Measurer(
             Asked(

@@ -88,7 +88,7 @@ class Measurer:
     Raises
     ------
     UserError
-        For whatever is wrong in the method's name or the configuration, for a device that is not there, and for a method without
+        For whatever is wrong in the method's name or the configuration, for a network that does not fit the grid, for a device that is not there, and for a method without
         a plain loop where that is asked for: before anything is measured.
     """
 
@@ -102,6 +102,9 @@ class Measurer:
         )
         detector_config(self._cls, self.config.detector)
         require_reducible(self._cls, self.config)
+        spec = ImageSpec(self.config.preprocessing.modalities, self.config.preprocessing.plane)
+        # A network that does not fit the grid is refused here, not after an hour of other measurements.
+        build_detector(self._cls, self.config.detector, spec, SEED, torch.device("cpu"))
         check_device(asked.device, self.config.training.precision, None)
         threads = torch.get_num_threads()
         if asked.cpu_time and (asked.device != "cpu" or threads != 1):
@@ -120,13 +123,7 @@ class Measurer:
         return " ".join((self._asked.method, self.preset, *self._asked.settings))
 
     def measured(self) -> dict[str, Any]:
-        """Measure, and return everything as JSON has it.
-
-        Raises
-        ------
-        UserError
-            When the network does not fit the grid.
-        """
+        """Measure, and return everything as JSON has it."""
         asked, config = self._asked, self.config
         with tempfile.TemporaryDirectory() as folder:
             accelerator = make_accelerator(
