@@ -4,7 +4,8 @@
 validation split with the method's settings of :data:`VARIANTS`, one run after the other, fewest calls first; the training is that of
 the preset (``--preset``, quick), learnt once, and maps that are there are found again. What it finds is added to
 ``docs/speed-calls.json``: means over subjects, no figure of a person. ``python -m perf.calls_curve show`` draws
-``docs/speed-calls.svg`` and prints the tables of ``docs/speed.md`` from these numbers alone.
+``docs/speed-calls.svg`` and prints the tables of ``docs/speed.md`` from these numbers alone. Other settings are compared in the same way:
+``measure dae phantom-quick --print --only preprocessing.crop=none --only preprocessing.crop=brain``.
 
 Test splits are never scored: a preset chosen on them would be chosen on what it is reported on.
 """
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 
 from andi_bench.config import parse_assignments
 from andi_bench.console import Console
+from andi_bench.errors import UserError
 from andi_bench.metrics.histograms.histogram import ScoreHistogram
 from andi_bench.metrics.histograms.pooled import pooled_average_precision
 from andi_bench.metrics.resampling import draws_of
@@ -41,7 +43,7 @@ VARIANTS: dict[str, list[tuple[str, ...]]] = {
         *[(f"stride={n}",) for n in (24, 16, 12, 8, 4, 2, 1)],
     ],
 }
-"""Settings of the detector, beside those of the preset. The last takes every time step: all calls."""
+"""Settings of the detector, beside those of the preset; others by their whole keys. The last takes every time step: all calls."""
 
 
 def run_variant(asked: argparse.Namespace, settings: tuple[str, ...]) -> dict[str, Any]:
@@ -54,7 +56,7 @@ def run_variant(asked: argparse.Namespace, settings: tuple[str, ...]) -> dict[st
     from benchmark.run.detector_source import DetectorSource
     from benchmark.run.request import RunRequest
 
-    chosen = [f"detector.{text}" for text in settings]
+    chosen = [text if "." in text.split("=")[0] else f"detector.{text}" for text in settings]
     request = RunRequest(
         method=asked.method,
         dataset=asked.dataset,
@@ -196,7 +198,11 @@ def _kept() -> dict[str, dict[str, Any]]:
 
 def measure(asked: argparse.Namespace) -> None:
     """Run the variants and keep their summary."""
-    variants = [tuple(text.split(",")) for text in asked.only] or VARIANTS[asked.method]
+    variants = [tuple(text.split(",")) for text in asked.only] or VARIANTS.get(asked.method)
+    if not variants:
+        raise UserError(
+            f"method '{asked.method}': {', '.join(VARIANTS)} wanted, or settings by --only"
+        )
     found = []
     for settings in variants:
         found.append((settings, run_variant(asked, settings)))
@@ -207,8 +213,12 @@ def measure(asked: argparse.Namespace) -> None:
             ", ".join(f"{c} {v['subjects'].mean():.3f}" for c, v in chains.items()),
             flush=True,
         )
+    name, curve = f"{asked.method}, {asked.name or asked.dataset}", summarised(found)
+    if asked.print:
+        print(table(name, curve))
+        return
     kept = _kept()
-    kept[f"{asked.method}, {asked.name or asked.dataset}"] = summarised(found)
+    kept[name] = curve
     NUMBERS.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n", encoding="utf-8")
 
 
@@ -216,7 +226,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     one = commands.add_parser("measure")
-    one.add_argument("method", choices=sorted(VARIANTS))
+    one.add_argument("method")
     one.add_argument("dataset")
     one.add_argument("--name", help="of the data set in tables")
     one.add_argument("--data-root", type=Path)
@@ -228,6 +238,7 @@ def main() -> None:
     one.add_argument(
         "--only", action="append", default=[], help="these settings: stride=8,resampling=1"
     )
+    one.add_argument("--print", action="store_true", help="print the table and keep nothing")
     commands.add_parser("show")
     asked = parser.parse_args()
     if asked.command == "measure":

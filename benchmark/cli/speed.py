@@ -40,6 +40,12 @@ def speed(
             "--reference", help="in turn with a plain loop, written as the publication describes it"
         ),
     ] = False,
+    cpu_time: Annotated[
+        bool,
+        typer.Option(
+            "--cpu-time", help="count what one thread computed, not what passed: on a busy machine"
+        ),
+    ] = False,
     repeats: Annotated[int, typer.Option(min=1, help="measurements; the median counts")] = 3,
     limit: Annotated[
         float,
@@ -69,7 +75,7 @@ def speed(
     methods = chosen_methods(method, load_plugins(plugin))
     given = tuple(layers(assignments=set_, config=config, plugin=plugin))
     files = (f"--config {config.name}",) if config else ()
-    presets: list[str | None] = [*(preset or [None])]
+    presets: list[str | None] = [None] if not preset else [*preset]
     measurers = [
         Measurer(
             Asked(
@@ -82,6 +88,7 @@ def speed(
                 repeats=repeats,
                 limit=limit,
                 reference=reference,
+                cpu_time=cpu_time,
             )
         )
         for name in methods

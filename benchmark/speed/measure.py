@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 from accelerate import Accelerator
 
 from andi_bench import config as configuration
@@ -19,6 +20,7 @@ from benchmark.run.modalities import require_reducible
 from benchmark.scoring.costs import parameter_count
 from benchmark.scoring.engine import ScoreEngine
 from benchmark.speed.machine import machine
+from benchmark.speed.paces import Clock
 from benchmark.speed.plain_loops import TRAINED, PlainLoop
 from benchmark.speed.scoring_pace import ScoringSpeed, measure_scoring, settle
 from benchmark.speed.synthetic_brain import SyntheticStore, filled_slices, synthetic_volume
@@ -59,6 +61,8 @@ class Asked:
         Seconds for scoring, and again for training.
     reference : bool
         Whether a plain loop is measured in turn.
+    cpu_time : bool
+        Whether the seconds count that this process computed in its one thread, not those that passed: on a busy machine.
     """
 
     method: str
@@ -70,6 +74,7 @@ class Asked:
     repeats: int = 3
     limit: float = 60.0
     reference: bool = False
+    cpu_time: bool = False
 
 
 class Measurer:
@@ -83,7 +88,7 @@ class Measurer:
     Raises
     ------
     UserError
-        For whatever is wrong in the method's name or the configuration, for a device that is not there, and for a method without
+        For whatever is wrong in the method's name or the configuration, for a network that does not fit the grid, for a device that is not there, and for a method without
         a plain loop where that is asked for: before anything is measured.
     """
 
@@ -97,7 +102,16 @@ class Measurer:
         )
         detector_config(self._cls, self.config.detector)
         require_reducible(self._cls, self.config)
+        spec = ImageSpec(self.config.preprocessing.modalities, self.config.preprocessing.plane)
+        # A network that does not fit the grid is refused here, not after an hour of other measurements.
+        build_detector(self._cls, self.config.detector, spec, SEED, torch.device("cpu"))
         check_device(asked.device, self.config.training.precision, None)
+        threads = torch.get_num_threads()
+        if asked.cpu_time and (asked.device != "cpu" or threads != 1):
+            raise UserError(
+                f"--cpu-time: device {asked.device}, {threads} threads found; --device cpu and one thread (OMP_NUM_THREADS=1) wanted"
+            )
+        self._clock: Clock = time.process_time if asked.cpu_time else time.perf_counter
         if asked.reference and asked.method not in TRAINED:
             raise UserError(
                 f"--reference: no plain loop is written for '{asked.method}': {', '.join(TRAINED)} wanted"
@@ -109,13 +123,7 @@ class Measurer:
         return " ".join((self._asked.method, self.preset, *self._asked.settings))
 
     def measured(self) -> dict[str, Any]:
-        """Measure, and return everything as JSON has it.
-
-        Raises
-        ------
-        UserError
-            When the network does not fit the grid.
-        """
+        """Measure, and return everything as JSON has it."""
         asked, config = self._asked, self.config
         with tempfile.TemporaryDirectory() as folder:
             accelerator = make_accelerator(
@@ -147,6 +155,7 @@ class Measurer:
                 repeats=asked.repeats,
                 limit=asked.limit,
                 plain=plain,
+                clock=self._clock,
             )
         return {
             "method": asked.method,
@@ -168,6 +177,7 @@ class Measurer:
                 "scoring": config.scoring.batch_size,
             },
             "config": config.described(detector_config(self._cls, config.detector)),
+            "clock": "computed" if asked.cpu_time else "passed",
             "machine": about,
         }
 
@@ -183,9 +193,9 @@ class Measurer:
                 accelerator, self.config.training, SEED, progress, Console(quiet=True)
             )
             store: Any = SyntheticStore(volume, len(filled_slices(volume)))
-            begun = time.perf_counter()
+            begun = self._clock()
             detector.fit(StoredSlices(store), context)
-            seconds = time.perf_counter() - begun
+            seconds = self._clock() - begun
         detector.to(accelerator.device)
         return seconds
 
@@ -209,6 +219,7 @@ class Measurer:
             repeats=self._asked.repeats,
             limit=self._asked.limit,
             plain=(plain, whole) if plain is not None and plain.scores else None,
+            clock=self._clock,
         )
 
 

@@ -6,6 +6,8 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+Clock = Callable[[], float]
+"""Tells seconds: those that pass, or those that this process computes."""
 GROWTH = 4
 """By how much the part that is measured grows while there is time."""
 

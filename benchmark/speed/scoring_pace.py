@@ -14,7 +14,7 @@ from torch import nn
 from benchmark.scoring.costs import peak_memory_mb, reset_peak_memory
 from benchmark.scoring.engine import ScoreEngine, score_volume
 from benchmark.speed.machine import resident_mb, wait_for
-from benchmark.speed.paces import Pace, pace_of, part_within
+from benchmark.speed.paces import Clock, Pace, pace_of, part_within
 from benchmark.speed.plain_loops import PlainLoop
 from benchmark.speed.synthetic_brain import filled_slices, with_slices
 from datasets.volume import Volume
@@ -63,6 +63,8 @@ class _Passes:
         Seconds.
     device : torch.device
         Where it is scored.
+    clock : callable
+        Tells seconds.
     """
 
     score: Callable[[int], object]
@@ -70,6 +72,7 @@ class _Passes:
     calls: float
     share: float
     device: torch.device
+    clock: Clock
     seen: int | None = None
     """Calls of the last pass before it was left; None for a whole one."""
 
@@ -77,12 +80,12 @@ class _Passes:
         """Score so many slices; return seconds, scaled where the pass was left."""
         done, self.seen = 0, None
         wait_for(self.device)
-        begun = time.perf_counter()
+        begun = self.clock()
 
         def watch(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
             nonlocal done
             wait_for(self.device)
-            if done and time.perf_counter() - begun > self.share:
+            if done and self.clock() - begun > self.share:
                 raise _TimeUp
             done += int(inputs[0].shape[0])
 
@@ -97,7 +100,7 @@ class _Passes:
             if handle is not None:
                 handle.remove()
         wait_for(self.device)
-        seconds = time.perf_counter() - begun
+        seconds = self.clock() - begun
         return seconds if self.seen is None else seconds * self.calls / self.seen
 
     def said(self, count: int, whole: int) -> str:
@@ -156,6 +159,7 @@ def measure_scoring(
     repeats: int,
     limit: float,
     plain: tuple[PlainLoop, Volume] | None = None,
+    clock: Clock = time.perf_counter,
 ) -> ScoringSpeed:
     """Measure how long one volume takes, in turn with the plain loop where one is given.
 
@@ -174,12 +178,14 @@ def measure_scoring(
         some of its network calls.
     plain : (PlainLoop, Volume) or None
         What to measure in turn with it, and the volume on the whole grid; slices without brain count there.
+    clock : callable
+        Tells seconds.
     """
     whole, depth, device = len(filled_slices(volume)), volume.shape[2], engine.device
     calls = calls_a_slice(detector, volume, engine)
     share = limit / (repeats + 1) / (1 if plain is None else 2)
     net = getattr(detector, "net", None)
-    ours = _Passes(_scorer(detector, volume, engine), net, calls, share, device)
+    ours = _Passes(_scorer(detector, volume, engine), net, calls, share, device, clock)
     part = part_within(whole, share, ours.timed) if net is not None else whole
     if engine.batch_size < part < whole:  # whole batches: none is smaller than most of a run's
         part -= part % engine.batch_size
@@ -192,7 +198,7 @@ def measure_scoring(
     theirs = None
     if plain is not None:
         loop, uncut = plain
-        theirs = _Passes(lambda n: loop.score(uncut, n), loop.net, calls, share, device)
+        theirs = _Passes(lambda n: loop.score(uncut, n), loop.net, calls, share, device, clock)
     plainly = [theirs.timed(same)] if theirs is not None else []
     for _ in range(repeats - 1):
         found.append(ours.timed(part))

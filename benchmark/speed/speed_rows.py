@@ -70,7 +70,15 @@ def notes(found: Sequence[Mapping[str, Any]]) -> list[str]:
             pace = one[key]
             if pace is not None and pace["measured"]:
                 out.append(f"{name}: {what} was measured on {pace['measured']} and scaled.")
-    loads = [one["machine"]["load"] for one in found if one["machine"]["load"] is not None]
+    if any(one["clock"] == "computed" for one in found):
+        out.append(
+            "Seconds are those that one thread computed; as many pass where nothing else is at work."
+        )
+    loads = [
+        one["machine"]["load"]
+        for one in found
+        if one["clock"] == "passed" and one["machine"]["load"] is not None
+    ]
     if loads and max(loads) >= BUSY:
         out.append(
             f"The machine was busy: {max(loads):.2g} processes a core wanted to run before a measurement. Alone it is faster."

@@ -15,7 +15,7 @@ from andi_bench.config import TrainingConfig
 from andi_bench.console import Console
 from benchmark.scoring.costs import peak_memory_mb, reset_peak_memory
 from benchmark.speed.machine import resident_mb, wait_for
-from benchmark.speed.paces import Pace, pace_of, part_within
+from benchmark.speed.paces import Clock, Pace, pace_of, part_within
 from benchmark.speed.plain_loops import PlainLoop
 from benchmark.speed.synthetic_brain import SyntheticStore
 from benchmark.training.stored_slices import StoredSlices
@@ -55,7 +55,7 @@ class TrainingSpeed:
     reference: Pace | None = None
 
 
-class _Clock:
+class _Stopwatch:
     """Stands in for a detector's loss and reads the clock where a step begins.
 
     Between two readings the plain loop takes as many steps, where one is given, while the clock stands still.
@@ -68,6 +68,7 @@ class _Clock:
         self._together = TOGETHER if device.type == "cuda" else 1
         self._wanted, self._calls, self._begun = wanted, 0, 0.0
         self.plain: PlainLoop | None = None
+        self.now: Clock = time.perf_counter
         self.found: list[float] = []
         self.theirs: list[float] = []
         self.before = 0.0
@@ -77,7 +78,7 @@ class _Clock:
         self._calls += 1
         if steps >= 0 and steps % self._together == 0:
             wait_for(self._device)
-            now = time.perf_counter()
+            now = self.now()
             if steps:
                 self.found.append((now - self._begun) / self._together)
                 if self.plain is not None:
@@ -87,16 +88,16 @@ class _Clock:
                 self.before = resident_mb(self._device)
             if len(self.found) >= self._wanted:
                 raise _Enough
-            self._begun = time.perf_counter()
+            self._begun = self.now()
         return self._loss(images, generator)
 
     def _plain_steps(self, images: torch.Tensor) -> float:
         assert self.plain is not None
-        begun = time.perf_counter()
+        begun = self.now()
         for _ in range(self._together):
             self.plain.step(images, self._training)
         wait_for(self._device)
-        return (time.perf_counter() - begun) / self._together
+        return (self.now() - begun) / self._together
 
 
 def measure_training(
@@ -108,6 +109,7 @@ def measure_training(
     repeats: int,
     limit: float,
     plain: PlainLoop | None = None,
+    clock: Clock = time.perf_counter,
 ) -> TrainingSpeed:
     """Measure how long a training step takes, in turn with the plain loop's where one is given.
 
@@ -127,33 +129,35 @@ def measure_training(
         Seconds for all of it, about: where a step takes longer, one of fewer slices is measured, and scaled.
     plain : PlainLoop or None
         What to measure in turn with it.
+    clock : callable
+        Tells seconds.
     """
     batch = training.batch_size
     share = limit / (repeats + WARM) / (1 if plain is None else 2)
 
-    def clocked(slices: int, wanted: int, loop: PlainLoop | None = None) -> _Clock:
+    def clocked(slices: int, wanted: int, loop: PlainLoop | None = None) -> _Stopwatch:
         settings = training.model_copy(
             update={"batch_size": slices, "steps": 10**6, "epochs": None, "minutes": None}
         )
-        clock = _Clock(detector, training, accelerator.device, wanted)
-        clock.plain = loop
+        watch = _Stopwatch(detector, training, accelerator.device, wanted)
+        watch.plain, watch.now = loop, clock
         store = SyntheticStore(volume, min(MOST_SLICES, max(2 * slices, 64)))
         with tempfile.TemporaryDirectory() as folder:
             progress = Path(folder) / "progress.safetensors"
             trainer = Trainer(accelerator, settings, 0, progress, Console(quiet=True))
-            detector.loss = clock  # type: ignore[method-assign, assignment]
+            detector.loss = watch  # type: ignore[method-assign, assignment]
             try:
                 trainer.train(detector, StoredSlices(cast("SliceStore", store)))
             except _Enough:
                 pass
             finally:
                 del detector.loss
-        return clock
+        return watch
 
     part = part_within(batch, share, lambda slices: clocked(slices, 1).found[0])
     first = clocked(part, 1)
     memory = peak_memory_mb(accelerator.device), first.before
-    clock = clocked(part, repeats, plain)
+    watch = clocked(part, repeats, plain)
     said = "" if part == batch else f"{part} of {batch} slices"
-    theirs = pace_of(clock.theirs, batch / part, said) if clock.theirs else None
-    return TrainingSpeed(pace_of(clock.found, batch / part, said, memory), batch, theirs)
+    theirs = pace_of(watch.theirs, batch / part, said) if watch.theirs else None
+    return TrainingSpeed(pace_of(watch.found, batch / part, said, memory), batch, theirs)

@@ -118,8 +118,17 @@ def test_a_busy_machine_is_told(monkeypatch):
     monkeypatch.setattr(machine.os, "getloadavg", lambda: (30.0, 0, 0))
     about = machine.machine(torch.device("cpu"))
     quiet = dict.fromkeys(("scoring", "training", "scoring_reference", "training_reference"))
-    one = {"method": "m", "preset": "p", "settings": [], "machine": about, **quiet}
+    one = {
+        "method": "m",
+        "preset": "p",
+        "settings": [],
+        "machine": about,
+        "clock": "passed",
+        **quiet,
+    }
     assert "The machine was busy" in speed_rows.notes([one])[0]
+    (told,) = speed_rows.notes([{**one, "clock": "computed"}])
+    assert "one thread computed" in told
     assert machine.resident_mb(torch.device("cpu")) > 10
 
 
@@ -129,6 +138,7 @@ def test_what_was_measured_is_kept_for_the_time_left(cli, tmp_path, monkeypatch)
     about = {"kind": "cpu", "device": "a", "threads": 1, "load": 0.0, "torch": "2"}
     rest = {
         "grid": [16, 16, 155],
+        "clock": "passed",
         "calls": 1.0,
         "batch": {"training": 2},
         "learning_seconds": None,
