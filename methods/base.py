@@ -14,13 +14,13 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from andi_bench.errors import UserError
 from andi_bench.randomness import VERSION, SliceGenerator
 from andi_bench.registry import register, source_hash
 from datasets.volume import Volume
+from methods.hyper_parameters import DetectorConfig, Field, scoring_field
 
 __all__ = [
     "AnomalyDetector",
@@ -36,21 +36,6 @@ __all__ = [
     "register",
     "scoring_field",
 ]
-
-
-class DetectorConfig(BaseModel):
-    """Base of every detector's hyper-parameters: unknown keys are refused, values are fixed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-def scoring_field(default: Any, **constraints: Any) -> Any:
-    """Declare a hyper-parameter that only scoring reads.
-
-    A trained checkpoint is shared by all runs whose training agrees; a field declared so does not take part in
-    what identifies the training. Arguments as for ``pydantic.Field``.
-    """
-    return Field(default, json_schema_extra={"affects": "scoring"}, **constraints)
 
 
 @dataclass(frozen=True)

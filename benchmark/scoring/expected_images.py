@@ -82,14 +82,7 @@ def expected_image(
         raise UserError(f"{whose}: no expected image: {type(error).__name__}: {reason}") from error
     if image is None:
         return None
-    shape = (*lent.image.shape[:3], len(wanted))
-    if image.shape != shape:
-        raise UserError(f"{whose}: expected image of shape {image.shape}, {shape} wanted")
-    bad = int(np.count_nonzero(~np.isfinite(image)))
-    if bad:
-        raise UserError(
-            f"{whose}: {bad} non-finite values in the expected image, finite ones wanted"
-        )
+    _check(image, (*lent.image.shape[:3], len(wanted)), whose)
     image = image_on_grid(image, volume, crop)
     how = engine.config.reduction
     channel = volume.modalities.index(how) if how in volume.modalities else 0
@@ -97,6 +90,16 @@ def expected_image(
     levels = np.zeros(scan[box].shape, dtype=np.uint8)
     levels[..., wanted] = gray_levels(image[channel][box], scan, volume.brain)
     return ExpectedImage(volume.modalities[channel], levels)
+
+
+def _check(image: NDArray[np.float32], shape: tuple[int, ...], whose: str) -> None:
+    if image.shape != shape:
+        raise UserError(f"{whose}: expected image of shape {image.shape}, {shape} wanted")
+    bad = int(np.count_nonzero(~np.isfinite(image)))
+    if bad:
+        raise UserError(
+            f"{whose}: {bad} non-finite values in the expected image, finite ones wanted"
+        )
 
 
 @dataclass(frozen=True)

@@ -117,12 +117,8 @@ def measure_training(
     ----------
     detector : SliceDetector
         With its network; left with other weights.
-    volume : Volume
-        Gives the slices.
-    training : TrainingConfig
-        Batch size, optimiser, augmentation.
-    accelerator : Accelerator
-        Device and precision.
+    volume, training, accelerator
+        Slices; batch size, optimiser and augmentation; device and precision.
     repeats : int
         How often; the median counts.
     limit : float
@@ -132,7 +128,6 @@ def measure_training(
     clock : callable
         Tells seconds.
     """
-    batch = training.batch_size
     share = limit / (repeats + WARM) / (1 if plain is None else 2)
 
     def clocked(slices: int, wanted: int, loop: PlainLoop | None = None) -> _Stopwatch:
@@ -154,6 +149,7 @@ def measure_training(
                 del detector.loss
         return watch
 
+    batch = training.batch_size
     part = part_within(batch, share, lambda slices: clocked(slices, 1).found[0])
     first = clocked(part, 1)
     memory = peak_memory_mb(accelerator.device), first.before
