@@ -14,9 +14,7 @@ from benchmark.cli.finished.show import show
 from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.listing import datasets, methods
 from benchmark.cli.prepare import prepare_app
-from benchmark.cli.publish import publish
 from benchmark.cli.run import run
-from benchmark.cli.show import show
 from benchmark.cli.speed import speed
 from benchmark.cli.test import conformance
 from benchmark.cli.train import train
