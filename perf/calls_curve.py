@@ -63,6 +63,7 @@ def run_variant(asked: argparse.Namespace, settings: tuple[str, ...]) -> dict[st
         workspace=Workspace.at(asked.workspace),
         train_on=asked.train_on,
         preset=asked.preset,
+        seed=asked.seed,
         split="val",
         data_root=asked.data_root,
         splits=asked.splits,
@@ -234,6 +235,7 @@ def main() -> None:
     one.add_argument("--train-on")
     one.add_argument("--workspace", type=Path)
     one.add_argument("--preset", default="quick")
+    one.add_argument("--seed", type=int, default=0)
     one.add_argument("--set", action="append", default=[], help="as of run")
     one.add_argument(
         "--only", action="append", default=[], help="these settings: stride=8,resampling=1"
