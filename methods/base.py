@@ -1,8 +1,7 @@
 """The contract a detector fulfils.
 
-A detector is one class. It never opens a file, never chooses a device and never prints: the engine hands it
-slices or volumes, random streams and a place to show progress, and owns everything else (training loop,
-checkpoints, batching, post-processing, timing, records).
+A detector is one class. It never opens a file, never chooses a device and never prints: the engine hands it slices or volumes,
+random streams and a place to show progress, and owns everything else (training loop, checkpoints, batching, timing, records).
 """
 
 from __future__ import annotations
@@ -205,7 +204,7 @@ class AnomalyDetector:
 
     @classmethod
     def streams(cls, *stages: str) -> dict[str, int]:
-        """Return the version of the random streams where one of the stages draws from them, {} where none does."""
+        """Return the version of the random streams where one of the stages draws, {} where none does."""
         drawn = vars(cls).get("draws", AnomalyDetector.draws)
         return {"streams_version": VERSION} if set(drawn) & set(stages) else {}
 
@@ -300,8 +299,7 @@ class AnomalyDetector:
 class SliceDetector(AnomalyDetector):
     """A detector that looks at axial slices one by one.
 
-    A subclass gives either ``network`` and ``loss`` (trained by the engine) or its own ``fit``, and always
-    ``score_slices``.
+    A subclass gives either ``network`` and ``loss`` (trained by the engine) or its own ``fit``, and always ``score_slices``.
     """
 
     net: nn.Module

@@ -24,9 +24,10 @@ from andi_bench.records.store import identity
 from benchmark.scoring.costs import device_name, peak_memory_mb, reset_peak_memory
 from benchmark.training import slice_order
 from benchmark.training.augmentation import pipeline as augmentation
+from benchmark.training.loss_log import CURVE_COLUMNS
 from benchmark.training.state import load_tensors, save_tensors
 from benchmark.training.stored_slices import StoredSlices
-from benchmark.training.trainer import CURVE_COLUMNS, Trainer
+from benchmark.training.trainer import Trainer
 from methods.base import AnomalyDetector, SliceDetector
 from methods.networks.unet import load_published
 
@@ -94,8 +95,9 @@ def locate_training(
         **detector.revision(),
     }
     if isinstance(detector, SliceDetector) and detector.has_network():
-        # How often a checkpoint is written, and how the network is run, change nothing in the result.
-        parts["loop"] = training.model_dump(mode="json", exclude={"checkpoint_minutes", "compile"})
+        # How often a checkpoint is written, how the network is run and where slices are kept change nothing in the result.
+        left_out = {"checkpoint_minutes", "compile", "cache"}
+        parts["loop"] = training.model_dump(mode="json", exclude=left_out)
         parts |= _revisions(detector, training)
     label = f"{name}__{data['dataset']}__seed{seed}__{identity(parts)[:8]}"
     return Training(folder / label, parts)

@@ -33,7 +33,7 @@ _FAILURES = 5
 """So many failed trials and none that came to a figure end a search."""
 _REPEATS = 25
 """So many proposals in a row that were tried before end a search."""
-_NO_EFFECT = {"training": {"checkpoint_minutes"}, "scoring": {"batch_size"}}
+_NO_EFFECT = {"training": {"checkpoint_minutes", "cache"}, "scoring": {"batch_size"}}
 
 
 @dataclass(frozen=True)
