@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 
 from andi_bench.randomness import SliceGenerator
 from methods.diffusion.simplex import simplex_noise
@@ -122,3 +124,28 @@ def _resize_weights(sizes: torch.Tensor, largest: int, edge: int) -> torch.Tenso
     source = torch.minimum(source, sizes - 1)
     columns = torch.arange(largest, device=sizes.device)
     return (1 - (source[:, :, None] - columns).abs()).clamp(min=0)
+
+
+def turned(images: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
+    """Turn each image by a random multiple of 15 degrees and mirror it at random along either axis, as AnoDDPM's published chain does.
+
+    Nearest neighbours; what is turned in from beyond the edge is 0.
+
+    Parameters
+    ----------
+    images : float32 tensor (N, C, H, W)
+        Images.
+    generator : SliceGenerator
+        One stream per image.
+    """
+    angle = generator.integers(0, 24).float() * (math.pi / 12)
+    mirrored = torch.where(generator.integers(0, 2, 2) == 0, 1.0, -1.0)
+    height, width = images.shape[-2:]
+    cos, sin = angle.cos(), angle.sin()
+    # In pixels a turn is a turn; grid_sample counts both axes from -1 to 1.
+    rows = torch.stack([cos, -sin * height / width, sin * width / height, cos], dim=1).view(
+        -1, 2, 2
+    )
+    matrix = torch.cat([mirrored[:, :, None] * rows, torch.zeros_like(rows[..., :1])], dim=2)
+    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    return F.grid_sample(images.contiguous(), grid, mode="nearest", align_corners=False)
