@@ -85,3 +85,11 @@ def test_the_packages_are_found_in_a_checkout_and_in_an_installation(tmp_path, m
     monkeypatch.setattr(place, "__file__", str(tmp_path / "andi_bench" / "place.py"))
     assert place.rooms() == installed
     assert place.package_data("splits") == installed / "splits"
+
+
+@pytest.mark.slow
+def test_two_builds_of_one_commit_give_the_same_bytes(tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    first, second = build_wheel(tmp_path / "a"), build_wheel(tmp_path / "elsewhere" / "b")
+    assert first.name == second.name
+    assert first.read_bytes() == second.read_bytes()
