@@ -171,6 +171,7 @@ class Trainer:
             lr=self.config.learning_rate,
             weight_decay=self.config.weight_decay,
             amsgrad=self.config.amsgrad,
+            fused=self.device.type in ("cpu", "cuda"),  # one pass over the memory of each tensor
         )
         return optimizer
 
