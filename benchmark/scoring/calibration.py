@@ -53,7 +53,12 @@ def calibrate(
                 yield cropped(volume, preprocessing.crop_box)
                 advance(1, volume.subject)
 
-        found = {key: float(value) for key, value in detector.calibrate(volumes(), engine).items()}
+        figures = engine.fitted(
+            detector,
+            f"method '{detector.name}'",
+            lambda: detector.calibrate(volumes(), engine),
+        )
+        found = {key: float(value) for key, value in figures.items()}
     bad = sorted(key for key, value in found.items() if not math.isfinite(value))
     if bad:
         raise UserError(

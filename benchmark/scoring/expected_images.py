@@ -76,7 +76,7 @@ def expected_image(
         return None
     whose = f"method '{detector.name}', subject {volume.subject}"
     try:
-        image = detector.expected(lent, wanted, engine)
+        image = engine.fitted(detector, whose, lambda: detector.expected(lent, wanted, engine))
     except Exception as error:  # a detector of anyone's: scored well, it still is measured
         reason = (str(error).splitlines() or [""])[0]
         raise UserError(f"{whose}: no expected image: {type(error).__name__}: {reason}") from error

@@ -19,6 +19,7 @@ from benchmark.run.accelerator import check_device, default_preset, make_acceler
 from benchmark.run.modalities import require_reducible
 from benchmark.scoring.costs import parameter_count
 from benchmark.scoring.engine import ScoreEngine
+from benchmark.scoring.input_limit import InputLimit
 from benchmark.speed.machine import machine
 from benchmark.speed.paces import Clock
 from benchmark.speed.plain_loops import TRAINED, PlainLoop
@@ -140,7 +141,8 @@ class Measurer:
         detector = build_detector(self._cls, config.detector, spec, SEED, accelerator.device)
         plain = None
         if asked.reference:
-            plain = PlainLoop(detector, config.scoring.batch_size, accelerator.device)
+            inputs = InputLimit(config.scoring.batch_size, accelerator.device).value
+            plain = PlainLoop(detector, inputs, accelerator.device)
         learnt = self._learnt(detector, volume, accelerator)
         scoring = training = None
         if asked.what != "training":
