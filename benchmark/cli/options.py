@@ -26,7 +26,8 @@ TrainOn = Annotated[
 Preset = Annotated[
     str | None,
     typer.Option(
-        help="quick, standard (quick with a training four times as long) or paper; default: quick on a CPU, paper on a GPU"
+        help="quick, fast (quick with fewer network calls), standard (quick with a training four times as long) or paper; default: "
+        "quick on a CPU, paper on a GPU"
     ),
 ]
 Seed = Annotated[list[int], typer.Option("--seed", help="seed; may be repeated")]
