@@ -100,12 +100,12 @@ class TimeLeft:
 
     def seconds(self) -> float | None:
         """Return how long the runs of which something is known will take; None where nothing is known of any."""
-        return _known(self._each())
+        return _known(self.each())
 
     def in_words(self) -> str:
         """Return how many runs are left, and how long they will take."""
         number = f"{len(self.runs)} run{'s' if len(self.runs) != 1 else ''} left"
-        each = self._each()
+        each = self.each()
         seconds = _known(each)
         return number if seconds is None or seconds < SHORT else f"{number}, {_some(seconds, each)}"
 
@@ -117,14 +117,14 @@ class TimeLeft:
         stage : float
             Seconds that the running stage still needs, by its own pace.
         """
-        each = self._each()
+        each = self.each()
         if _known(each) is None:
             return ""
         here = max((each[0] or 0.0) - (time.monotonic() - self._begun), stage, 0.0)
         whole = here + (_known(each[1:]) or 0.0)
         return f"all of it: {_some(whole, each)} left" if whole >= SHORT else ""
 
-    def _each(self) -> list[float | None]:
+    def each(self) -> list[float | None]:
         """Return what each run to come will take; None where nothing is known of its method.
 
         One method's time says nothing of another's: a training of minutes would be expected of thresholding.
@@ -132,11 +132,16 @@ class TimeLeft:
         trained, found = set(self._trained), []
         for run in self.runs:
             key = run.method, run.seed
-            found.append(0.0 if run.found else self._one(run, key not in trained))
+            found.append(0.0 if run.found else self.expected(run, key not in trained))
             trained.add(key)
         return found
 
-    def _one(self, run: Planned, trains: bool) -> float | None:
+    def has_learnt(self, run: Planned) -> bool:
+        """Whether a record tells of an equal method and seed, whose training is found again."""
+        return (run.method, run.seed) in self._trained
+
+    def expected(self, run: Planned, trains: bool) -> float | None:
+        """Return the seconds that a run takes, with its training or without; None where nothing is known of its method."""
         for training in (trains, not trains):
             here = self._took.get((run.method, run.dataset, training))
             if here is not None:
