@@ -9,6 +9,7 @@ import typer
 from benchmark.cli.compare import compare_command
 from benchmark.cli.datasets import datasets
 from benchmark.cli.evaluate import evaluate
+from benchmark.cli.gather import gather
 from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.methods import methods
 from benchmark.cli.prepare import prepare_app
@@ -35,6 +36,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
     "compare": compare_command(),
     "show": show,
+    "gather": gather,
     "publish": publish,
     "leaderboard": leaderboard,
     "methods": methods,
