@@ -32,10 +32,10 @@ pytestmark = [
 SETTINGS = (
     *("--set", "preprocessing.size=16", "--set", "preprocessing.bias=none"),
     *("--set", "evaluation.median=3", "--set", "evaluation.bootstraps=10"),
-    *("--set", "training.batch_size=4", "--set", "training.checkpoint_minutes=0.001"),
+    *("--set", "training.batch_size=4", "--set", "training.checkpoint_minutes=0.02"),
     *("--preset", "quick", "--device", "cpu"),
 )
-FEW, MANY = ("--set", "training.steps=4"), ("--set", "training.steps=3000")
+FEW, MANY = ("--set", "training.steps=4"), ("--set", "training.steps=1200")
 SMALL = ("--executor", "slurm", "--cpus", "1", "--memory", "2G", "--time", "20m")
 
 
@@ -151,14 +151,19 @@ def test_a_killed_process_and_a_killed_command_lose_nothing(place):
     folder, number = place.learning("ae")
     command.send_signal(signal.SIGKILL)  # the command alone: the job stays with Slurm
     command.communicate(timeout=60)
-    follows = place.begin("-m", "ae", *MANY)
     ours = f"benchmark.sweeps.job_process {folder}"
     found = subprocess.run(["pgrep", "-f", ours], capture_output=True, text=True).stdout.split()
+    assert found
+    for pid in found:
+        os.kill(int(pid), signal.SIGSTOP)  # until the second command has found it
+    follows = place.begin("-m", "ae", *MANY)
+    first = follows.stderr.readline()
+    while first and "there already" not in first:
+        first = follows.stderr.readline()
+    assert f"there already ae, seed 0: job {number}" in first
     for pid in found:
         os.kill(int(pid), signal.SIGKILL)
-    said = follows.communicate(timeout=120)[1]
-    assert found
-    assert f"there already ae, seed 0: job {number}" in said
+    said = follows.communicate(timeout=180)[1]
     assert "killed (SIGKILL" in said
     assert f"log: {folder}" in said
     again = place.run("-m", "ae", *MANY)

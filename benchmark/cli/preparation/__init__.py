@@ -1,0 +1,1 @@
+"""``prepare`` and its kinds: from a download to a data set."""
