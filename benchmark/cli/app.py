@@ -12,7 +12,7 @@ from benchmark.cli.evaluate import evaluate
 from benchmark.cli.gather import gather
 from benchmark.cli.leaderboard import leaderboard
 from benchmark.cli.methods import methods
-from benchmark.cli.preparation.prepare import prepare_app
+from benchmark.cli.prepare import prepare_app
 from benchmark.cli.publish import publish
 from benchmark.cli.run import run
 from benchmark.cli.show import show

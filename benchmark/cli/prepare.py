@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from benchmark.cli.options import Debug, Workers, WorkspaceFolder
-from benchmark.cli.preparation.prepare_scans import brats21, folder
-from benchmark.cli.preparation.prepare_shifts import shifts_app
+from benchmark.cli.prepare_scans import brats21, folder
+from benchmark.cli.prepare_shifts import shifts_app
 
 prepare_app = typer.Typer(
     help="Make or bring in data.", no_args_is_help=True, rich_markup_mode=None

@@ -1,1 +1,0 @@
-"""``prepare`` and its kinds: from a download to a data set."""
