@@ -98,10 +98,21 @@ class TrainingConfig(Section):
     precision: Literal["auto", "float32", "bf16", "fp16"] = Field(
         "auto", description="auto: bf16 where an accelerator has it, float32 elsewhere"
     )
+    compile: bool = Field(False, description="torch.compile the network; needs a compiler")
     flip: bool = Field(False, description="random left-right flips")
     sampling: Literal["slices", "balanced"] = Field(
         "slices",
         description="slices: each once a pass; balanced: subjects with equal weight, and heights in the brain too",
+    )
+    cache: Literal["auto", "device", "none"] = Field(
+        "auto",
+        description="keep all slices in the device's memory; auto: on an accelerator, where they take at most half of what is "
+        "free; none: read ahead of each step",
+    )
+    accumulate: int = Field(
+        1,
+        gt=0,
+        description="parts that a batch is computed in, one after the other; more need less memory",
     )
     checkpoint_minutes: float = Field(2.0, gt=0, description="time between checkpoints")
     augmentation: AugmentationConfig = Field(
@@ -116,4 +127,10 @@ class TrainingConfig(Section):
             dumped.pop("augmentation", None)
         if self.sampling == "slices":
             dumped.pop("sampling", None)
+        if not self.compile:
+            dumped.pop("compile", None)
+        if self.accumulate == 1:
+            dumped.pop("accumulate", None)
+        if self.cache == "auto":
+            dumped.pop("cache", None)
         return dumped

@@ -1,8 +1,7 @@
 """The contract a detector fulfils.
 
-A detector is one class. It never opens a file, never chooses a device and never prints: the engine hands it
-slices or volumes, random streams and a place to show progress, and owns everything else (training loop,
-checkpoints, batching, post-processing, timing, records).
+A detector is one class. It never opens a file, never chooses a device and never prints: the engine hands it slices or volumes,
+random streams and a place to show progress, and owns everything else (training loop, checkpoints, batching, timing, records).
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from andi_bench.errors import UserError
-from andi_bench.randomness import SliceGenerator
+from andi_bench.randomness import VERSION, SliceGenerator
 from andi_bench.registry import register, source_hash
 from datasets.volume import Volume
+from methods.hyper_parameters import DetectorConfig, Field, scoring_field
 
 __all__ = [
     "AnomalyDetector",
@@ -36,21 +35,6 @@ __all__ = [
     "register",
     "scoring_field",
 ]
-
-
-class DetectorConfig(BaseModel):
-    """Base of every detector's hyper-parameters: unknown keys are refused, values are fixed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-def scoring_field(default: Any, **constraints: Any) -> Any:
-    """Declare a hyper-parameter that only scoring reads.
-
-    A trained checkpoint is shared by all runs whose training agrees; a field declared so does not take part in
-    what identifies the training. Arguments as for ``pydantic.Field``.
-    """
-    return Field(default, json_schema_extra={"affects": "scoring"}, **constraints)
 
 
 @dataclass(frozen=True)
@@ -131,7 +115,7 @@ class ScoreContext(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """Slices scored at once."""
+        """Slices given to ``score_slices`` at once, at most."""
 
     def batches(
         self, volume: Volume, slices: NDArray[np.int64] | None = None
@@ -183,6 +167,12 @@ class AnomalyDetector:
     recipe: ClassVar[int | None] = None
     """A number that is raised by hand when equal settings learn or score otherwise than before. None, and where a class
     does not give its own: the file that defines the class stands for it, so that any edit trains and scores again."""
+    draws: ClassVar[tuple[str, ...]] = ("training", "scoring")
+    """Which stages draw from random streams: what they make is named with the streams' version. Where a class gives none: both."""
+    scoring_recipe: ClassVar[int] = 1
+    """Raised by hand when what was learnt before scores otherwise: maps are made anew, trainings are found again."""
+    inputs_at_once: int = 1
+    """Set by the engine: inputs that the network may be given at once. Of interest where a slice gives several."""
 
     config: Any  # each subclass narrows it to its own Config
     calibration: dict[str, float]
@@ -211,6 +201,17 @@ class AnomalyDetector:
         if number is None:
             return {"source": source_hash(cls)}
         return {"recipe": number} if number != 1 else {}
+
+    @classmethod
+    def streams(cls, *stages: str) -> dict[str, int]:
+        """Return the version of the random streams where one of the stages draws, {} where none does."""
+        drawn = vars(cls).get("draws", AnomalyDetector.draws)
+        return {"streams_version": VERSION} if set(drawn) & set(stages) else {}
+
+    @classmethod
+    def scoring_revision(cls) -> dict[str, Any]:
+        """Return what identifies how it scores, beside :meth:`revision`; {} for a scoring recipe of 1."""
+        return {"scoring recipe": cls.scoring_recipe} if cls.scoring_recipe != 1 else {}
 
     def training_config(self) -> dict[str, Any]:
         """Return the hyper-parameters that a training depends on (see :func:`scoring_field`)."""
@@ -298,8 +299,7 @@ class AnomalyDetector:
 class SliceDetector(AnomalyDetector):
     """A detector that looks at axial slices one by one.
 
-    A subclass gives either ``network`` and ``loss`` (trained by the engine) or its own ``fit``, and always
-    ``score_slices``.
+    A subclass gives either ``network`` and ``loss`` (trained by the engine) or its own ``fit``, and always ``score_slices``.
     """
 
     net: nn.Module

@@ -17,14 +17,13 @@ from support.places import ROOT
 
 PACKAGES = ("andi_bench", "benchmark", "datasets", "leaderboard", "methods")
 SHELVES = (
-    "benchmark.cli",
     "methods.baselines",
     "datasets.adapters",
     "andi_bench.metrics",
     "leaderboard.exports",
     "leaderboard.figures",
 )
-"""Folders with a file a command, a plug-in, a formula, a figure or an export: these may grow."""
+"""Folders with a file a plug-in, a formula, a figure or an export: these may grow."""
 
 MOST_MODULES, MOST_LINES, MOST_FUNCTION_LINES, MOST_PARAMETERS, MOST_SKIPS = 16, 400, 60, 8, 15
 

@@ -16,8 +16,14 @@ from andi_bench.locks import exclusive
 from andi_bench.records.loss_curve import LOSSES
 from andi_bench.records.store import Costs, identity
 from benchmark.recording.facts import LearningFacts, MethodFacts
-from benchmark.run.accelerator import check_device, default_preset, make_accelerator
-from benchmark.run.data import DataSets, RunData, labelled, settled
+from benchmark.run.accelerator import check_run, default_preset, make_accelerator
+from benchmark.run.data import (
+    DataSets,
+    RunData,
+    labelled,
+    learns_before_reading,
+    settled,
+)
 from benchmark.run.identity import Evaluated, Identity, Naming, maps_identity, name_run
 from benchmark.run.learnt import Learner, Learnt
 from benchmark.run.modalities import require_reducible
@@ -31,10 +37,10 @@ from benchmark.scoring.engine import ScoreEngine
 from benchmark.scoring.expected_images import Expecter
 from benchmark.scoring.export_folder import ExportFolder
 from benchmark.scoring.modality_curves import Curve
+from benchmark.scoring.network_form import arithmetic, shape_network
 from benchmark.scoring.subjects import SubjectScorer, export_names, stamp
 from benchmark.training.stored_slices import StoredSlices
 from benchmark.training.trainings import learn, load_checkpoint
-from datasets.adapters.landmarks import wants_landmarks
 from methods.catalogue import detector_class, detector_config
 
 
@@ -69,10 +75,10 @@ class DetectorSource:
         if request.checkpoint is not None and not request.checkpoint.is_file():
             raise UserError(f"checkpoint {request.checkpoint}: no such file")
         if here:
-            check_device(request.device, self.config.training.precision, request.tracker)
+            check_run(request.device, self.config, request.tracker)
         self.request = replace(request, preset=self.preset)
         learns = self._cls.learns() and request.checkpoint is None
-        learns = learns or wants_landmarks(self.config.preprocessing)
+        learns = learns or learns_before_reading(self.config.preprocessing)
         self.data_sets = DataSets.find(self.request, learns=learns)
         self._console = console
         self._curves: tuple[Curve, ...] = ()
@@ -123,6 +129,11 @@ class DetectorSource:
         return data
 
     @property
+    def _arithmetic(self) -> str:
+        """What the network computes in."""
+        return arithmetic(self._learnt.detector, self.config.scoring, self._accelerator.device)
+
+    @property
     def _calibrates(self) -> bool:
         """Whether scores of the modalities are brought into line before they are reduced."""
         return self.config.scoring.calibration != "none"
@@ -150,13 +161,7 @@ class DetectorSource:
         return self._learnt.training.folder if self._learnt.training else None
 
     def prepare(self) -> None:
-        """Prepare and check the data, cut the training slices, and nothing else.
-
-        Raises
-        ------
-        UserError
-            As :meth:`open`; when a scan cannot be read.
-        """
+        """Prepare and check the data, cut the training slices, and nothing else; raises as :meth:`open`."""
         self.request.workspace.check_writable()
         data = self.open()
         if self.learner.learns:
@@ -220,11 +225,15 @@ class DetectorSource:
         revision = detector.revision()
         scoring = self.config.scoring
         curves = {"calibration": scoring.calibration, "version": modality_curves.VERSION}
+        in_bf16 = {"precision": "bf16"} if self._arithmetic.startswith("bf16") else {}
         one_sided = detector.signed and scoring.deviations != "both"
         return {
             "method": detector.name,
             "plugin": revision.pop("source", ""),
             **revision,
+            **detector.scoring_revision(),
+            **detector.streams("scoring"),
+            **in_bf16,
             **({"modality curves": curves} if self._calibrates else {}),
             **({"deviations": scoring.deviations} if one_sided else {}),
             "detector": detector.config.model_dump(mode="json"),
@@ -259,6 +268,7 @@ class DetectorSource:
         accelerator, detector = self._accelerator, self._learnt.detector
         if self._exports is not None and self.writes:
             self._exports.claim()
+        shape_network(detector, self.config.scoring, accelerator.device)
         engine = ScoreEngine(
             self.request.seed,
             accelerator.device,
@@ -351,6 +361,7 @@ class DetectorSource:
             trained_on=learnt.subjects,
             fingerprints=data.fingerprints,
             notes=(ONE_SCORE,) if self._calibrates and not self._curves else (),
+            arithmetic=self._arithmetic,
         )
 
     def _ready(self, data: RunData) -> Learnt:

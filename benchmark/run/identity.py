@@ -194,8 +194,8 @@ def name_run(
     what the values of a mask mean, what a missing one means      ``options``; an adapter's file: ``adapter``
     working grid, modalities, normalisation                       ``preprocessing``, :func:`revisions`
     method, hyper-parameters, deviations that count, reduction    ``method``, ``detector``, ``deviations``, ``reduction``
-    code                                                          ``recipe`` or ``source`` of the detector,
-                                                                  :func:`revisions`, ``measurement``
+    code                                                          ``recipe`` or ``source`` and ``streams_version`` of the
+                                                                  detector, :func:`revisions`, ``measurement``
     training: slices (files of the training split), loop, seed    ``training``; weights from elsewhere: their hash
     whether modalities are brought into line                      ``modality curves``
     whom either is calibrated on, and all their files             ``calibrated on``, ``calibration files``

@@ -84,8 +84,8 @@ class Learner:
     @property
     def spec(self) -> ImageSpec:
         """What the detector sees."""
-        size = self.config.preprocessing.size
-        return ImageSpec(self.config.preprocessing.modalities, (size, size))
+        preprocessing = self.config.preprocessing
+        return ImageSpec(preprocessing.modalities, preprocessing.plane)
 
     def detector(self, device: torch.device) -> AnomalyDetector:
         """Return the untrained detector."""

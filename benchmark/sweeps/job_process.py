@@ -31,7 +31,7 @@ def do(folder: Path) -> None:
         load_plugin(path)
     console = Console()
     if task.stage == "data":
-        DetectorSource(_without_accelerator(task.request), console).prepare()
+        DetectorSource(_without_accelerator(task.request), console, here=False).prepare()
         return
     source = DetectorSource(task.request, console)
     if task.stage == "training":

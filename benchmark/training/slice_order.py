@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, Protocol
 
 import numpy as np
@@ -48,11 +49,16 @@ def sample_order(seed: int, count: int, start: int, stop: int) -> NDArray[np.int
     position = start
     while position < stop:
         epoch, offset = divmod(position, count)
-        rng = np.random.default_rng(derive_seed(seed, "order", epoch))
-        part = rng.permutation(count)[offset : offset + stop - position]
+        part = _pass(seed, count, epoch)[offset : offset + stop - position]
         parts.append(part)
         position += len(part)
     return np.concatenate(parts)
+
+
+@lru_cache(maxsize=2)
+def _pass(seed: int, count: int, epoch: int) -> NDArray[np.int64]:
+    """Return the order of one pass; kept from step to step."""
+    return np.random.default_rng(derive_seed(seed, "order", epoch)).permutation(count)
 
 
 class BalancedOrder:

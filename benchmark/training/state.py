@@ -35,21 +35,41 @@ class MovingAverage:
     def __init__(self, network: nn.Module, decay: float, start: int) -> None:
         self.decay = decay
         self.start = start
-        self.values = {key: value.detach().clone() for key, value in network.state_dict().items()}
+        self._values = {key: value.detach().clone() for key, value in network.state_dict().items()}
+        self._followed = network.state_dict()
+        floating = [key for key, value in self._values.items() if value.is_floating_point()]
+        self._averaged = (
+            [self._values[key] for key in floating],
+            [self._followed[k] for k in floating],
+        )
+        self._copied = [key for key in self._values if key not in set(floating)]
+        self._behind = False
+
+    @property
+    def values(self) -> dict[str, torch.Tensor]:
+        """The average by name; to be read or written in place."""
+        if self._behind:
+            self._copy()
+        return self._values
 
     @torch.no_grad()
-    def update(self, network: nn.Module, step: int) -> None:
+    def _copy(self) -> None:
+        for key, value in self._followed.items():
+            self._values[key].copy_(value)
+        self._behind = False
+
+    @torch.no_grad()
+    def update(self, step: int) -> None:
         """Follow the network after optimiser step number ``step`` (the first is 1)."""
-        weight = 1.0 if step <= self.start else 1.0 - self.decay
-        averaged, followed = [], []
-        for key, value in network.state_dict().items():
-            if weight < 1.0 and value.is_floating_point():
-                averaged.append(self.values[key])
-                followed.append(value)
-            else:
-                self.values[key].copy_(value)
-        if averaged:
-            torch._foreach_lerp_(averaged, followed, weight)
+        if step <= self.start:
+            # A copy is made when it is read, or when the average begins.
+            self._behind = True
+            if step == self.start:
+                self._copy()
+            return
+        for key in self._copied:
+            self._values[key].copy_(self._followed[key])
+        torch._foreach_lerp_(*self._averaged, 1.0 - self.decay)
 
 
 @dataclass

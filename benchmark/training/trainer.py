@@ -11,28 +11,30 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast
 
 from andi_bench.config import TrainingConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
-from andi_bench.randomness import SliceGenerator, derive_seed
+from andi_bench.randomness import SliceGenerator
 from benchmark.training.augmentation.pipeline import augment
-from benchmark.training.slice_order import slice_order
+from benchmark.training.batches import Batches
+from benchmark.training.loss_log import LossLog
 from benchmark.training.state import MovingAverage, Progress, load_progress, save_progress
 from benchmark.training.stored_slices import StoredSlices
 from methods.base import SliceDetector, Slices
 
-CURVE_COLUMNS = ("step", "epoch", "loss", "learning_rate", "seconds")
+_AGREE_EVERY = 10
+"""Steps after which several processes agree on the time and on whether to stop."""
 
 
 class Interrupted(Exception):
@@ -58,45 +60,6 @@ def learning_rate(config: TrainingConfig, done: float, span: float) -> float:
         return peak
     angle = math.pi * min(1.0, (done - config.warmup) / max(span - config.warmup, 1e-12))
     return low + (peak - low) * (1 + math.cos(angle)) / 2
-
-
-class _Stream:
-    """The share of each batch that falls to one process, read while the last one trains."""
-
-    def __init__(
-        self,
-        slices: StoredSlices,
-        seed: int,
-        config: TrainingConfig,
-        accelerator: Accelerator,
-        step: int,
-    ) -> None:
-        self._store = slices.store
-        self._seed, self._batch = seed, config.batch_size
-        self._order = slice_order(config.sampling, slices.store, seed)
-        self._rank, self._world = accelerator.process_index, accelerator.num_processes
-        self._pool = ThreadPoolExecutor(1)
-        self._next = self._submit(step)
-
-    def _submit(self, step: int) -> Future[tuple[list[int], torch.Tensor]]:
-        return self._pool.submit(self._read, step)
-
-    def _read(self, step: int) -> tuple[list[int], torch.Tensor]:
-        first = step * self._batch
-        order = self._order(first, first + self._batch)
-        places = range(self._rank, self._batch, self._world)
-        seeds = [derive_seed(self._seed, "training", first + place) for place in places]
-        images = self._store.read(order[self._rank :: self._world])
-        return seeds, torch.from_numpy(images)
-
-    def take(self, step: int) -> tuple[list[int], torch.Tensor]:
-        """Return seeds and slices of a step; steps must be asked for in order."""
-        batch = self._next.result()
-        self._next = self._submit(step + 1)
-        return batch
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager
@@ -172,8 +135,15 @@ class Trainer:
                 f"training.batch_size = {batch}: a multiple of the "
                 f"{self.accelerator.num_processes} processes wanted"
             )
+        if self.config.accumulate > batch // self.accelerator.num_processes:
+            raise UserError(
+                f"training.accumulate = {self.config.accumulate}: at most the "
+                f"{batch // self.accelerator.num_processes} slices of a step of a process wanted"
+            )
         network = detector.net
         prepared, optimizer = self.accelerator.prepare(network, self._optimizer(network))
+        if self.config.compile:
+            prepared.compile()
         average = None
         if self.config.ema_decay is not None:
             average = MovingAverage(network, self.config.ema_decay, self.config.ema_start)
@@ -188,6 +158,7 @@ class Trainer:
         finally:
             # accelerate's autocast stays on the network itself, and would be on for scoring too.
             self.accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
+            network._compiled_call_impl = None
             detector.net = network
         if average is not None:
             network.load_state_dict(average.values)
@@ -229,45 +200,45 @@ class Trainer:
         if config.schedule_epochs is not None and total is not None:
             span = config.schedule_epochs * per_epoch / total
         every = max(1, min(50, total // 100)) if total else 20
-        stream = _Stream(slices, self.seed, config, self.accelerator, state.step)
+        losses = LossLog(self.accelerator, every, state.curve, self.tracker)
+        rank, world = self.accelerator.process_index, self.accelerator.num_processes
+        batches = Batches(slices.store, self.seed, config, self.device, rank, world, state.step)
         started = saved = time.monotonic()
         before = state.seconds
-        losses: list[torch.Tensor] = []
-        with _stop_requests() as stopped, self._bar(total) as advance:
+        devices = [self.device] if self.device.type == "cuda" else []
+        # What a network draws of its own, such as dropout, comes from the global generator, seeded at every step.
+        with (
+            torch.random.fork_rng(devices=devices),
+            _stop_requests() as stopped,
+            self._bar(total) as advance,
+        ):
             advance(state.step, "")
-            done = self._done(state.step, total, before)
-            note = ""
+            spent = self._time_spent()
+            done = max(state.step / total if total else 0.0, spent)
             while done < 1.0:
                 rate = learning_rate(config, done, span)
                 for group in optimizer.param_groups:
                     group["lr"] = rate
-                seeds, images = stream.take(state.step)
-                losses.append(self._step(detector, seeds, images, optimizer, network))
+                seeds, images = batches.take(state.step)
+                loss = self._step(detector, seeds, images, optimizer, network)
                 state.step += 1
                 if average is not None:
-                    average.update(network, state.step)
+                    average.update(state.step)
                 state.seconds = before + time.monotonic() - started
-                done = self._done(state.step, total, state.seconds)
-                if state.step % every == 0 or done >= 1.0:
-                    mean = self._mean(losses)
-                    losses.clear()
-                    note = f"loss {mean:.4f}"
-                    row = [state.step, state.step / per_epoch, mean, rate, state.seconds]
-                    state.curve.append(row)
-                    if self.tracker:
-                        values = {"loss": mean, "learning_rate": rate}
-                        self.accelerator.log(values, step=state.step)
-                advance(1, note)
-                stop = self._agreed(stopped())
-                # Losses of a half-finished interval are not kept: save where one ends.
-                due = not losses and time.monotonic() - saved > 60 * config.checkpoint_minutes
+                spent, stop = self._agreed(spent, stopped())
+                done = max(state.step / total if total else 0.0, spent)
+                row = [state.step, state.step / per_epoch, rate, state.seconds]
+                losses.add(loss, row, last=done >= 1.0, stop=stop)
+                advance(1, losses.note)
+                # Losses that are not read yet are not kept: save where they are.
+                due = losses.read and time.monotonic() - saved > 60 * config.checkpoint_minutes
                 if stop or due:
                     self._save(network, optimizer, average)
                     saved = time.monotonic()
                 if stop and done < 1.0:
-                    stream.close()
+                    batches.close()
                     raise Interrupted(f"stopped at step {state.step}; the same command goes on")
-        stream.close()
+        batches.close()
 
     def _step(
         self,
@@ -277,48 +248,63 @@ class Trainer:
         optimizer: Any,
         network: torch.nn.Module,
     ) -> torch.Tensor:
-        images = images.to(self.device, non_blocking=True)
+        """Take one step of the optimiser; return the loss, a scalar on the device that nobody waits for."""
         generator = SliceGenerator(seeds, self.device)
         if self.config.flip:
             flipped = generator.fork("flip").uniform() < 0.5
             images = torch.where(flipped[:, None, None, None], images.flip(-2), images)
         if self.config.augmentation.active:
             images = augment(images, generator, self.config.augmentation)
-        devices = [self.device] if self.device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices):
-            torch.manual_seed(seeds[0])  # dropout, where a network has it, draws from here
-            with self.accelerator.autocast():
-                loss = detector.loss(images, generator)
-            self.accelerator.backward(loss)
+        torch.manual_seed(seeds[0])
+        loss = self._gradients(detector, images, generator)
         if self.config.gradient_clip is not None:
             self.accelerator.clip_grad_norm_(network.parameters(), self.config.gradient_clip)
         optimizer.step()
         optimizer.zero_grad()
-        return loss.detach()
+        return loss
 
-    def _done(self, step: int, total: int | None, seconds: float) -> float:
-        """Share of the budget spent, the same on all processes."""
-        done = step / total if total else 0.0
-        if self.config.minutes is not None:
-            done = max(done, seconds / (60 * self.config.minutes))
-            if self.accelerator.num_processes > 1:
-                done = float(broadcast(torch.tensor(done, device=self.device)))
-        return done
+    def _gradients(
+        self, detector: SliceDetector, images: torch.Tensor, generator: SliceGenerator
+    ) -> torch.Tensor:
+        """Add up the gradients of a batch, part by part; return its loss, a scalar."""
+        edges = np.linspace(0, len(images), self.config.accumulate + 1).round().astype(int).tolist()
+        parts = [range(*edge) for edge in pairwise(edges)]
+        total: torch.Tensor | None = None
+        for number, part in enumerate(parts):
+            last = number == len(parts) - 1
+            # Processes exchange gradients once a step.
+            waits = nullcontext() if last else self.accelerator.no_sync(detector.net)
+            whole = len(parts) == 1
+            with waits:
+                with self.accelerator.autocast():
+                    loss = detector.loss(
+                        images if whole else images[part.start : part.stop],
+                        generator if whole else generator.chosen(part),
+                    )
+                if not whole:
+                    loss = loss * (len(part) / len(images))
+                self.accelerator.backward(loss)
+            total = loss.detach() if total is None else total + loss.detach()
+        assert total is not None
+        return total
 
-    def _agreed(self, stop: bool) -> bool:
+    def _time_spent(self) -> float:
+        """Share of the minutes spent, by this process's clock; 0 where they are not limited."""
+        return self.state.seconds / (60 * self.config.minutes) if self.config.minutes else 0.0
+
+    def _agreed(self, spent: float, stop: bool) -> tuple[float, bool]:
+        """Return the share of the minutes spent and whether to stop, the same on all processes.
+
+        Several processes ask one another every few steps, for each answer is waited for; between, they go on with the last.
+        """
         if self.accelerator.num_processes == 1:
-            return stop
-        votes = self.accelerator.reduce(torch.tensor(float(stop), device=self.device), "sum")
-        return bool(votes > 0)
-
-    def _mean(self, losses: list[torch.Tensor]) -> float:
-        mean = self.accelerator.reduce(torch.stack(losses).mean(), "mean")
-        if not torch.isfinite(mean):
-            raise UserError(
-                f"training: the loss is not finite at step {self.state.step}; "
-                "lower training.learning_rate or set training.gradient_clip"
-            )
-        return float(mean)
+            return self._time_spent(), stop
+        if self.state.step % _AGREE_EVERY:
+            return spent, False
+        own = self._time_spent() if self.accelerator.is_main_process else 0.0
+        votes = torch.tensor([own, float(stop)], device=self.device)
+        clock, stops = self.accelerator.reduce(votes, "sum").tolist()
+        return clock, stops > 0
 
     def _save(
         self, network: torch.nn.Module, optimizer: Any, average: MovingAverage | None

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from andi_bench import randomness
 from andi_bench.config import RunConfig, TrainingConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
@@ -23,9 +24,10 @@ from andi_bench.records.store import identity
 from benchmark.scoring.costs import device_name, peak_memory_mb, reset_peak_memory
 from benchmark.training import slice_order
 from benchmark.training.augmentation import pipeline as augmentation
+from benchmark.training.loss_log import CURVE_COLUMNS
 from benchmark.training.state import load_tensors, save_tensors
 from benchmark.training.stored_slices import StoredSlices
-from benchmark.training.trainer import CURVE_COLUMNS, Trainer
+from benchmark.training.trainer import Trainer
 from methods.base import AnomalyDetector, SliceDetector
 from methods.networks.unet import load_published
 
@@ -93,16 +95,19 @@ def locate_training(
         **detector.revision(),
     }
     if isinstance(detector, SliceDetector) and detector.has_network():
-        # How often a checkpoint is written changes nothing in the result.
-        parts["loop"] = training.model_dump(mode="json", exclude={"checkpoint_minutes"})
-        parts |= _revisions(training)
+        # How often a checkpoint is written, how the network is run and where slices are kept change nothing in the result.
+        left_out = {"checkpoint_minutes", "compile", "cache"}
+        parts["loop"] = training.model_dump(mode="json", exclude=left_out)
+        parts |= _revisions(detector, training)
     label = f"{name}__{data['dataset']}__seed{seed}__{identity(parts)[:8]}"
     return Training(folder / label, parts)
 
 
-def _revisions(training: TrainingConfig) -> dict[str, Any]:
-    """Return the versions of what a training uses; {} for the first ones, as :func:`benchmark.run.identity.revisions`."""
-    out: dict[str, Any] = {}
+def _revisions(detector: SliceDetector, training: TrainingConfig) -> dict[str, Any]:
+    """Return the versions of what a training uses; of the first ones nothing, as :func:`benchmark.run.identity.revisions`."""
+    out: dict[str, Any] = dict(detector.streams("training"))
+    if training.flip or training.augmentation.active:
+        out["streams_version"] = randomness.VERSION
     if training.augmentation.active and augmentation.VERSION != 1:
         out["augmentation_version"] = augmentation.VERSION
     if training.sampling != "slices" and slice_order.VERSION != 1:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from andi_bench import randomness
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.locks import exclusive
@@ -32,7 +33,7 @@ _FAILURES = 5
 """So many failed trials and none that came to a figure end a search."""
 _REPEATS = 25
 """So many proposals in a row that were tried before end a search."""
-_NO_EFFECT = {"training": {"checkpoint_minutes"}, "scoring": {"batch_size"}}
+_NO_EFFECT = {"training": {"checkpoint_minutes", "cache"}, "scoring": {"batch_size"}}
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,15 @@ def _learns(base: Base, space: Space) -> bool:
     return base.method.learns() or "landmarks" in ways
 
 
+def _streams(base: Base, space: Space) -> dict[str, int]:
+    """Return the version of the random streams where some trial draws from them."""
+    training = base.plain.run.training
+    searched = (key.removeprefix("training.").partition(".")[0] for key in space.parameters)
+    if training.flip or training.augmentation.active or {"flip", "augmentation"} & set(searched):
+        return {"streams_version": randomness.VERSION} if base.method.learns() else {}
+    return base.method.streams("training", "scoring")
+
+
 def _asked(request: SearchRequest, base: Base, space: Space, sealed: Sealed) -> dict[str, Any]:
     """Return everything that the trials depend on."""
     config = base.plain.run.model_dump(mode="json")
@@ -147,6 +157,8 @@ def _asked(request: SearchRequest, base: Base, space: Space, sealed: Sealed) -> 
     return {
         "method": request.run.method,
         **base.method.revision(),
+        **base.method.scoring_revision(),
+        **_streams(base, space),
         "dataset": request.run.dataset,
         "learnt from": sealed.source,
         "files": sealed.files,

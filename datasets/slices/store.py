@@ -37,6 +37,8 @@ class SliceStore:
         Where it lies.
     shape : (int, int, int)
         (C, H, W) of every slice; H and W are the working grid's X and Y.
+    dtype : numpy.dtype
+        Of every slice as it is stored, float16 or float32; read, it is float32.
     fingerprint : str
         Hash of what the store was made from: data set, part, subjects' files, options, preprocessing.
     identity : dict
@@ -57,6 +59,7 @@ class SliceStore:
             self.fingerprint: str = manifest["fingerprint"]
             channels, height, width = (int(extent) for extent in manifest["shape"])
             self._least = store_format.packed_size(manifest["shape"], manifest["dtype"])
+            self.dtype = np.dtype(manifest["dtype"])
             self._rows: list[dict[str, Any]] = manifest["subjects"]
             counts = [len(row["slices"]) for row in self._rows]
             self.subject_ids: list[str] = [row["id"] for row in self._rows]

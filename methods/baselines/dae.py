@@ -47,6 +47,7 @@ class DAE(SliceDetector):
 
     Config = DAEConfig
     recipe = 1
+    draws = ("training",)
     signed = True
     config: Any
 

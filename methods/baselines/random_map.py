@@ -21,6 +21,7 @@ class RandomMap(SliceDetector):
 
     Config = DetectorConfig
     recipe = 1
+    draws = ("scoring",)
     reduces = False
     config: Any
 

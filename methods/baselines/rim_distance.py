@@ -25,6 +25,7 @@ class RimDistance(AnomalyDetector):
 
     Config = DetectorConfig
     recipe = 1
+    draws = ()
     reduces = False
     config: Any
 

@@ -16,4 +16,5 @@ class T2Intensity(Thresholding):
     """
 
     recipe = 1
+    draws = ()
     requires = ("t2",)

@@ -29,6 +29,7 @@ class Thresholding(AnomalyDetector):
 
     Config = ThresholdingConfig
     recipe = 1
+    draws = ()
     requires = ("flair",)
     reduces = False
     config: Any

@@ -76,6 +76,7 @@ class VoxelStatistics(AnomalyDetector):
 
     Config = VoxelStatisticsConfig
     recipe = 1
+    draws = ()
     config: Any
     average: torch.Tensor
     deviation: torch.Tensor

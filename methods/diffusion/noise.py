@@ -53,16 +53,16 @@ def pyramid_noise(
 ) -> torch.Tensor:
     """Draw pyramid noise: white noise plus white noise of ever smaller sizes, resized bilinearly to full size.
 
-    Octave 0 has full size. Octave i >= 1 has the size of octave i - 1 divided by r^i, r ~ U(2, 4), and the
-    amplitude discount^i; the octave of size 1 is the last. At 128 x 128 the sizes are thus 128, 32..64, 2..16
+    Octave 0 has full size. Octave i >= 1 has the size of octave i - 1 with both edges divided by r^i, r ~ U(2, 4), and the
+    amplitude discount^i; the first octave with an edge of 1 is the last. At 128 x 128 the sizes are thus 128, 32..64, 2..16
     and 1. The sum is divided by its own standard deviation over channels and pixels.
 
     Parameters
     ----------
     generator : SliceGenerator
         One stream per slice.
-    shape : (C, S, S)
-        Of one slice, square.
+    shape : (C, H, W)
+        Of one slice.
     discount : float
         Amplitude of an octave in units of the last one's.
     published : bool
@@ -72,21 +72,13 @@ def pyramid_noise(
 
     Returns
     -------
-    float32 tensor (N, C, S, S)
+    float32 tensor (N, C, H, W)
         Standard deviation 1 for each slice, or for the whole batch where ``published``.
-
-    Raises
-    ------
-    ValueError
-        For slices that are not square.
 
     References
     ----------
     Frotscher et al., arXiv 2312.01904.
     """
-    _, edge, width = shape
-    if edge != width:
-        raise ValueError(f"pyramid noise is drawn for square slices, {edge} x {width} found")
     # The published sum has two white layers of full size; one of variance 2 is the same.
     out = generator.normal(*shape) * 2.0**0.5
     _add_octaves(out, generator, discount, published)
@@ -96,25 +88,27 @@ def pyramid_noise(
 def _add_octaves(
     out: torch.Tensor, generator: SliceGenerator, discount: float, published: bool
 ) -> None:
-    """Add the octaves below full size to white noise (N, C, S, S), in place."""
-    channels, edge = out.shape[1:3]
-    sizes = torch.full((len(generator), 1), float(edge), device=out.device)
-    largest, octave = edge, 0
-    while largest > 1:
+    """Add the octaves below full size to white noise (N, C, H, W), in place."""
+    channels, *edges = out.shape[1:]
+    sizes = [torch.full((len(generator), 1), float(edge), device=out.device) for edge in edges]
+    largest, octave = edges, 0
+    while min(largest) > 1:
         octave += 1
-        # Drawn on the largest grid that r = 2 allows, so that a stream's further numbers do not
-        # depend on r; a smaller octave reads the corner of its size.
-        largest = max(1, largest // 2**octave)
+        # Drawn on the largest grid that r = 2 allows; a smaller octave reads the corner of its size.
+        largest = [max(1, edge // 2**octave) for edge in largest]
         ratio = generator.uniform(1, low=2.0, high=4.0)
         if published:
             ratio = ratio[:1].expand_as(ratio)
-        amplitude = torch.where(sizes > 1, discount**octave, 0.0)  # 0: ended an octave ago
-        sizes = (sizes / ratio**octave).floor().clamp(min=1)
-        rows = _resize_weights(sizes, largest, edge)
-        layer = generator.normal(channels, largest, largest)
-        rows = rows[:, None]
+        goes_on = torch.minimum(*sizes) > 1
+        amplitude = torch.where(goes_on, discount**octave, 0.0)
+        sizes = [(size / ratio**octave).floor().clamp(min=1) for size in sizes]
+        rows, columns = (
+            _resize_weights(*of_axis)[:, None]
+            for of_axis in zip(sizes, largest, edges, strict=True)
+        )
+        layer = generator.normal(channels, *largest)
         with torch.autocast(out.device.type, enabled=False):  # noise is float32 in any precision
-            out += amplitude[:, :, None, None] * (rows @ layer @ rows.mT)
+            out += amplitude[:, :, None, None] * (rows @ layer @ columns.mT)
 
 
 def _resize_weights(sizes: torch.Tensor, largest: int, edge: int) -> torch.Tensor:

@@ -88,7 +88,8 @@ def simplex_noise(generator: SliceGenerator, shape: tuple[int, int, int]) -> tor
     Wyatt et al., AnoDDPM: Anomaly Detection with Denoising Diffusion Probabilistic Models using Simplex Noise, 2022.
     """
     channels, height, width = shape
-    permutation = generator.uniform(channels, 256).argsort(dim=-1)
+    # Stable: two equal numbers then stand in the same order on every device.
+    permutation = generator.uniform(channels, 256).argsort(dim=-1, stable=True)
     return from_permutations(permutation, height, width)
 
 

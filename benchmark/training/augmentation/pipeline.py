@@ -51,7 +51,7 @@ def augment(
         strength = getattr(config, name)
         chosen = _chosen(generator, name, config) if strength else []
         if chosen:
-            out[chosen] = change(out[chosen], _streams_of(generator, chosen), strength)
+            out[chosen] = change(out[chosen], generator.chosen(chosen), strength)
     if config.modality_dropout:
         out = modality_dropout(out, generator, config.modality_dropout)
     return out
@@ -65,7 +65,7 @@ def _reshape(images: torch.Tensor, generator: SliceGenerator, config: Augmentati
     chosen = sorted(turned | bent)
     if not chosen:
         return
-    streams, device = _streams_of(generator, chosen), images.device
+    streams, device = generator.chosen(chosen), images.device
     matrices, shifts = torch.eye(2, 3, device=device).expand(len(chosen), 2, 3), None
     if turned:
         here = torch.tensor([place in turned for place in chosen], device=device)
@@ -82,9 +82,6 @@ def _reshape(images: torch.Tensor, generator: SliceGenerator, config: Augmentati
 
 def _chosen(generator: SliceGenerator, kind: str, config: AugmentationConfig) -> list[int]:
     """Draw to which slices of the batch a kind of change is made."""
+    # On the CPU, where they are read: a GPU is not waited for.
     draws = SliceGenerator(generator.seeds).counted(f"augmentation {kind}: made")
     return torch.nonzero(draws < config.probability).flatten().tolist()
-
-
-def _streams_of(generator: SliceGenerator, places: list[int]) -> SliceGenerator:
-    return SliceGenerator([generator.seeds[place] for place in places], generator.device)

@@ -50,6 +50,8 @@ class Memory:
     def __init__(self, count=37, channels=2, size=16):
         rng = np.random.default_rng(5)
         self.images = rng.random((count, channels, size, size), dtype=np.float32)
+        self.images = self.images.astype(np.float16).astype(np.float32)
+        self.shape, self.dtype = self.images.shape[1:], np.dtype(np.float16)
         parts = np.array_split(np.arange(count), 5)
         self.subjects = np.repeat([f"s{k}" for k in range(5)], [len(part) for part in parts])
         self.z = np.concatenate([3 + np.arange(len(part)) for part in parts])
@@ -189,9 +191,63 @@ def test_the_average_copies_up_to_its_start_and_then_follows_slowly():
     for step, value in enumerate([1.0, 2.0, 3.0, 4.0], start=1):
         with torch.no_grad():
             network.weight.fill_(value)
-        average.update(network, step)
+        average.update(step)
         expected = value if step <= 2 else 0.9 * expected + 0.1 * value
         assert float(average.values["weight"]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("cache", ["none", "device"])
+def test_where_slices_are_kept_changes_nothing(tmp_path, cache):
+    (tmp_path / "auto").mkdir()
+    (tmp_path / "other").mkdir()
+    plain, _ = trained(tmp_path / "auto", steps=8)
+    other, _ = trained(tmp_path / "other", steps=8, cache=cache)
+    assert_equal_weights(plain, other)
+
+
+class Plain(Denoiser):
+    """Without dropout and batch statistics, which a part of a batch has of its own."""
+
+    def network(self):
+        c = self.spec.channels
+        return nn.Sequential(
+            nn.Conv2d(c, 4, 3, padding=1), nn.SiLU(), nn.Conv2d(4, c, 3, padding=1)
+        )
+
+
+@pytest.mark.parametrize("parts", [3, 8])
+def test_gradients_added_up_over_parts_are_those_of_the_batch(tmp_path, monkeypatch, parts):
+    """To rounding, with parts of 2 and 3 slices too; the loss is that of the batch."""
+    monkeypatch.setitem(globals(), "Denoiser", Plain)
+    for name in ("whole", "parts"):
+        (tmp_path / name).mkdir()
+    settings = {"steps": 10, "learning_rate": 1e-3}
+    whole, first = trained(tmp_path / "whole", **settings)
+    added, second = trained(tmp_path / "parts", accumulate=parts, **settings)
+    for key, value in whole.net.state_dict().items():
+        assert torch.allclose(value, added.net.state_dict()[key], rtol=1e-4, atol=1e-6), key
+    losses = [[row[2] for row in trainer.state.curve] for trainer in (first, second)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_several_processes_ask_one_another_every_ten_steps(tmp_path):
+    asked = []
+
+    class Two:
+        device, num_processes, is_main_process = torch.device("cpu"), 2, True
+
+        def reduce(self, votes, how):
+            asked.append(trainer.state.step)
+            return votes + torch.tensor([0.0, 1.0])  # the other one was asked to stop
+
+    config = TrainingConfig(minutes=1)
+    trainer = Trainer(Two(), config, 3, tmp_path / "p", Console(quiet=True))
+    trainer.state.seconds, answers = 6.0, []
+    for trainer.state.step in range(1, 11):
+        answers.append(trainer._agreed(0.05, False))
+    assert asked == [10]
+    assert answers[:9] == [(0.05, False)] * 9
+    assert answers[9] == (pytest.approx(0.1), True)
 
 
 def test_learning_rate_warms_up_peaks_and_returns_to_its_start():
@@ -217,6 +273,7 @@ def test_a_budget_in_minutes_ends_the_training_and_finishes_its_schedule(tmp_pat
     ("settings", "words"),
     [
         ({"steps": None}, "one of steps, epochs and minutes"),
+        ({"accumulate": 9}, "at most the 8 slices"),
         ({"learning_rate": 1e30, "gradient_clip": None, "optimizer": "adam"}, "not finite"),
     ],
 )

@@ -20,7 +20,7 @@ def folder(tmp_path, *, training=None, data=DATA, seed=0, spec=SPEC, values=None
 
 
 def test_equal_trainings_share_a_folder_however_often_they_save(tmp_path):
-    often = TrainingConfig(steps=5, checkpoint_minutes=0.1)
+    often = TrainingConfig(steps=5, checkpoint_minutes=0.1, cache="device")
     assert folder(tmp_path) == folder(tmp_path, training=often)
 
 
@@ -38,11 +38,12 @@ def test_options_that_are_off_leave_a_training_the_name_it_had(tmp_path):
         {"training": TrainingConfig(steps=5, sampling="balanced")},
         {"training": TrainingConfig(steps=5, augmentation={"gamma": 0.1})},
         {"training": TrainingConfig(steps=5, augmentation={"gamma": 0.1, "probability": 0.1})},
+        {"training": TrainingConfig(steps=5, accumulate=2)},
         {"data": {**DATA, "slices": "abd"}},
         {"seed": 1},
         {"spec": ImageSpec(("flair", "t2"), (32, 32))},
     ],
-    ids=["steps", "sampling", "gamma", "probability", "slices", "seed", "modalities"],
+    ids=["steps", "sampling", "gamma", "probability", "accumulate", "slices", "seed", "modalities"],
 )
 def test_whatever_changes_what_is_learnt_has_a_folder_of_its_own(tmp_path, change):
     assert folder(tmp_path) != folder(tmp_path, **change)

@@ -128,6 +128,18 @@ def test_reduced_precision_of_the_network_leaves_the_noise_in_float32():
     assert torch.equal(plain, cast)
 
 
-def test_pyramid_noise_of_an_oblong_slice_is_refused():
-    with pytest.raises(ValueError, match="square"):
-        pyramid_noise(streams(1), (1, 16, 32))
+@pytest.mark.parametrize("shape", [(112, 96), (24, 64), (30, 1)])
+def test_octaves_of_an_oblong_slice_shrink_along_both_edges_until_the_shorter_is_one(shape):
+    stream, edges, octave = streams(1, 3), list(shape), 0
+    wanted = stream.normal(2, *shape) * 2**0.5
+    largest = edges
+    while min(largest) > 1:
+        octave += 1
+        largest = [max(1, edge // 2**octave) for edge in largest]
+        ratio, ended = stream.uniform(1, low=2, high=4).item(), min(edges) == 1
+        edges = [max(1, int(edge / ratio**octave)) for edge in edges]
+        layer = stream.normal(2, *largest)[..., : edges[0], : edges[1]]
+        if not ended:
+            wanted += 0.8**octave * F.interpolate(layer, shape, mode="bilinear")
+    found = pyramid_noise(streams(1, 3), (2, *shape))
+    assert torch.allclose(found, wanted / wanted.std(), atol=1e-4)

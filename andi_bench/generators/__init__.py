@@ -1,0 +1,1 @@
+"""Counter-based generators: random words as a function of key and place."""

@@ -1,0 +1,91 @@
+"""Philox4x64-10, a counter-based random generator: on the CPU numpy's, elsewhere the same in tensor operations.
+
+A block of four 64-bit words is a function of a key (128 bits) and a counter (256 bits) alone, so that any number of any
+stream is found without those before it. Both ways give the same integers.
+
+References
+----------
+Salmon, Moraes, Dror and Shaw, Parallel random numbers: as easy as 1, 2, 3, SC 2011. It passes BigCrush.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+Counters = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
+LANES = 4
+"""Words of a block."""
+ROUNDS = 10
+_FACTORS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
+_KEY_STEPS = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
+_LOW = 0xFFFFFFFF
+
+
+def numpy_words(keys: NDArray[np.uint64], draw: int, out: NDArray[np.uint64]) -> None:
+    """Fill ``out`` (N, W) with words, each row by its key (N, 2).
+
+    Word j of a row is word j % 4 of the block with the counter (1 + j // 4, draw, 0, 0): numpy counts before it
+    computes, so its first block is that of 1.
+    """
+    stream = np.random.Philox(key=0)
+    state: Any = stream.state
+    counter = np.array([0, draw, 0, 0], dtype=np.uint64)
+    for key, row in zip(keys, out, strict=True):
+        state["state"] = {"counter": counter, "key": key}
+        stream.state = state
+        row[:] = stream.random_raw(row.size)
+
+
+def tensor_words(keys: torch.Tensor, draw: int, count: int) -> torch.Tensor:
+    """Return the words of :func:`numpy_words` on the keys' device: int64 (N, ``count``), the bits those of the unsigned words.
+
+    Parameters
+    ----------
+    keys : int64 tensor (N, 2)
+        Their bits are the keys.
+    draw : int
+        Second word of the counter.
+    count : int
+        Words to a row.
+    """
+    blocks = -(-count // LANES)
+    places = torch.arange(1, blocks + 1, device=keys.device).expand(len(keys), blocks)
+    zeros = torch.zeros_like(places)
+    words = philox_blocks(keys, (places, zeros + draw, zeros, zeros))
+    return words.reshape(len(keys), blocks * LANES)[:, :count]
+
+
+def philox_blocks(keys: torch.Tensor, counters: Counters) -> torch.Tensor:
+    """Compute blocks, int64 (N, B, 4), of ``keys`` (N, 2) and the four words (N, B) of the counters."""
+    factors = [_signed(factor) for factor in _FACTORS]
+    a, b, c, d = counters
+    first, second = keys[:, :1], keys[:, 1:]
+    for _ in range(ROUNDS):
+        high_a, high_c = _high_word(a, _FACTORS[0]), _high_word(c, _FACTORS[1])
+        low_a, low_c = a * factors[0], c * factors[1]
+        a, b, c, d = high_c ^ b ^ first, low_c, high_a ^ d ^ second, low_a
+        first, second = first + _signed(_KEY_STEPS[0]), second + _signed(_KEY_STEPS[1])
+    return torch.stack([a, b, c, d], dim=-1)
+
+
+def _high_word(words: torch.Tensor, factor: int) -> torch.Tensor:
+    """Return the upper 64 bits of the unsigned product, by halves: sums of 32-bit products fit 64 bits."""
+    low, high = words & _LOW, _upper(words)
+    factor_low, factor_high = factor & _LOW, factor >> 32
+    cross = high * factor_low + _upper(low * factor_low)
+    other = low * factor_high + (cross & _LOW)
+    return high * factor_high + _upper(cross) + _upper(other)
+
+
+def _upper(words: torch.Tensor) -> torch.Tensor:
+    """Return the upper 32 bits, without the sign that a shift brings in."""
+    return (words >> 32) & _LOW
+
+
+def _signed(word: int) -> int:
+    """Return the int64 of the same bits."""
+    return word - (1 << 64) if word >> 63 else word
