@@ -140,9 +140,11 @@ def measure_training(
         with tempfile.TemporaryDirectory() as folder:
             progress = Path(folder) / "progress.safetensors"
             trainer = Trainer(accelerator, settings, 0, progress, Console(quiet=True))
+            seen = StoredSlices(cast("SliceStore", store))
+            detector.gather(seen, trainer)
             detector.loss = watch  # type: ignore[method-assign, assignment]
             try:
-                trainer.train(detector, StoredSlices(cast("SliceStore", store)))
+                trainer.train(detector, seen)
             except _Enough:
                 pass
             finally:
