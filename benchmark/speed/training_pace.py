@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -143,12 +144,9 @@ def measure_training(
             seen = StoredSlices(cast("SliceStore", store))
             detector.gather(seen, trainer)
             detector.loss = watch  # type: ignore[method-assign, assignment]
-            try:
+            with suppress(_Enough):
                 trainer.train(detector, seen)
-            except _Enough:
-                pass
-            finally:
-                del detector.loss
+            del detector.loss
         return watch
 
     batch = training.batch_size
