@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 
 from andi_bench import config as configuration
-from andi_bench.config import RunConfig
+from andi_bench.config import PreprocessingConfig, RunConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from benchmark.run.accelerator import check_run, default_preset, make_accelerator
@@ -132,11 +132,7 @@ class Measurer:
                 asked.device, config.training.precision, None, Path(folder)
             )
         about = machine(accelerator.device)  # the load is that of before
-        whole = synthetic_volume(config.preprocessing)
-        box = config.preprocessing.crop_box
-        if wants_box(config.preprocessing):
-            box = box_around([whole.brain], config.preprocessing.size)
-        volume = cropped(whole, box)
+        volume, whole = _volumes(config.preprocessing)
         x, y = volume.shape[:2]
         spec = ImageSpec(config.preprocessing.modalities, (x, y))
         detector = build_detector(self._cls, config.detector, spec, SEED, accelerator.device)
@@ -227,6 +223,13 @@ class Measurer:
             plain=(plain, whole) if plain is not None and plain.scores else None,
             clock=self._clock,
         )
+
+
+def _volumes(config: PreprocessingConfig) -> tuple[Volume, Volume]:
+    """Return a synthetic volume as detectors are given it, cropped where that is asked for, and on the whole grid."""
+    whole = synthetic_volume(config)
+    box = box_around([whole.brain], config.size) if wants_box(config) else config.crop_box
+    return cropped(whole, box), whole
 
 
 def _trains(detector: AnomalyDetector) -> bool:
