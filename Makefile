@@ -1,10 +1,11 @@
 # make run: the benchmark on the small built-in phantom, from nothing.   make test: tests and lint (ruff, mypy, import floors, sizes).
+# make docs: the site, in site/.   make lowest: quick tests with the lowest versions allowed.   make coverage, make wheel.
 # make leaderboard: what the table of the phantoms lacks (days; stops and goes on).   make leaderboard-tables: all tables, from leaderboard/results.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install run leaderboard leaderboard-tables test slow lint
+.PHONY: install run leaderboard leaderboard-tables test slow lint docs notebooks lowest coverage wheel
 
 install: $(VENV)/.installed
 
@@ -35,3 +36,22 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest tests/test_architecture.py
+
+docs: install
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+notebooks: install
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
+	$(BIN)/python -m scripts.notebooks
+
+lowest: install
+	$(BIN)/python -m scripts.lowest .venv-lowest
+
+coverage: install
+	$(BIN)/python -m pip install --quiet coverage
+	$(BIN)/python -m coverage run -m pytest -q -n 0 -m 'not slow'
+	$(BIN)/python -m coverage report | tee coverage.txt
+
+wheel: install
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -19,6 +19,7 @@ from pydantic import (
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.place import package_data
 from andi_bench.preprocessing import PreprocessingConfig as PreprocessingConfig
+from andi_bench.publications.publication import Cited
 from andi_bench.section import PUBLISHED_MM, MedianSize
 from andi_bench.section import Section as Section
 from andi_bench.training_config import TrainingConfig as TrainingConfig
@@ -27,16 +28,28 @@ M = TypeVar("M", bound=BaseModel)
 
 SECTIONS = ("preprocessing", "detector", "training", "scoring", "evaluation")
 _LENGTHS = ("steps", "epochs", "minutes")
+_TOGETHER: dict[str, Any] = {"separates_tables": False}
+_APART: dict[str, Any] = {"separates_tables": True}
 
 
 class ScoringConfig(Section):
     """How volumes are scored. The batch size changes speed, never a map."""
 
-    batch_size: int = Field(
-        64,
-        gt=0,
-        description="slices scored at once",
-        json_schema_extra={"separates_tables": False},
+    batch_size: Annotated[int, Field(gt=0)] | Literal["auto"] = Field(
+        "auto",
+        description="inputs given to the network at once: slices, of ANDi also their time steps and draws; auto: as many as "
+        "the accelerator's memory holds, few on a CPU. Halved where memory does not suffice",
+        json_schema_extra=_TOGETHER,
+    )
+    precision: Literal["auto", "float32", "bf16"] = Field(
+        "auto",
+        description="of the network's arithmetic; auto: bf16 where an accelerator has it, float32 elsewhere",
+        json_schema_extra=_TOGETHER,
+    )
+    compile: bool = Field(
+        False,
+        description="torch.compile the network; needs a compiler",
+        json_schema_extra=_TOGETHER,
     )
     reduction: Literal["max", "mean", "first", "flair", "t1", "t1ce", "t2"] = Field(
         "max",
@@ -57,9 +70,10 @@ class ScoringConfig(Section):
     @model_serializer(mode="wrap")
     def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what is off: records made before it was there stay as they are."""
-        off = {"calibration": "none", "deviations": "both"}
+        off = ("calibration", "deviations", "precision", "compile")
         dumped: dict[str, Any] = handler(self)
-        return {k: v for k, v in dumped.items() if off.get(k) != v}
+        fields = type(self).model_fields
+        return {k: v for k, v in dumped.items() if k not in off or v != fields[k].default}
 
 
 class EvaluationConfig(Section):
@@ -72,59 +86,52 @@ class EvaluationConfig(Section):
         PUBLISHED_MM,
         description="3-D median filter: three edges in mm, which become the nearest odd numbers of voxels, or one edge in "
         "voxels; 1: none",
-        json_schema_extra={"separates_tables": True},
+        json_schema_extra=_APART,
     )
     erosion: int = Field(
         0,
         ge=0,
         le=10,
         description="voxels taken off the brain mask, for all",
-        json_schema_extra={"separates_tables": True},
+        json_schema_extra=_APART,
     )
     min_component_ml: float = Field(
-        0.0,
-        ge=0,
-        description="smaller detections are removed",
-        json_schema_extra={"separates_tables": True},
+        0.0, ge=0, description="smaller detections are removed", json_schema_extra=_APART
     )
     bootstraps: int = Field(
-        1000,
-        ge=0,
-        le=100_000,
-        description="resamples of the subjects",
-        json_schema_extra={"separates_tables": False},
+        1000, ge=0, le=100_000, description="resamples of the subjects", json_schema_extra=_TOGETHER
     )
     grid: Literal["working", "native"] = Field(
         "working",
         description="native: measure also on each scan's own grid, against its untouched mask",
-        json_schema_extra={"separates_tables": False},
+        json_schema_extra=_TOGETHER,
     )
     exact: bool = Field(
         False,
         description="count pooled AP and AUROC exactly, in two more passes over the maps",
-        json_schema_extra={"separates_tables": False},
+        json_schema_extra=_TOGETHER,
     )
     protocol: Literal["standard", "paper"] = Field(
         "standard",
         description="paper: also by the protocol of the ANDi publication's code",
-        json_schema_extra={"separates_tables": False},
+        json_schema_extra=_TOGETHER,
     )
     paper_window: tuple[float, float] | None = Field(
         None,
         description="threshold sweep of the paper's protocol; null: the method's published one",
-        json_schema_extra={"separates_tables": False},
+        json_schema_extra=_TOGETHER,
     )
     paper_min_max: bool | None = Field(
         None,
         description="scale all maps to [0, 1] in the paper's protocol; null: as published",
-        json_schema_extra={"separates_tables": False},
+        json_schema_extra=_TOGETHER,
     )
     previews: int = Field(
         8,
         ge=0,
         le=1000,
         description="subjects whose reduced scan, maps and lesion the record keeps for viewers; 0: none",
-        json_schema_extra={"separates_tables": False},
+        json_schema_extra=_TOGETHER,
     )
 
     @field_validator("paper_window")
@@ -160,7 +167,7 @@ class RunConfig(Section):
         }
 
 
-class MethodEntry(Section):
+class MethodEntry(Cited, Section):
     """What ``configs/methods/<name>.yaml`` says of a method."""
 
     class_: str = Field("", alias="class", description="module:Class; '' for plug-ins")
@@ -183,7 +190,7 @@ class MethodEntry(Section):
     presets: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
 
 
-class DatasetEntry(Section):
+class DatasetEntry(Cited, Section):
     """What ``configs/datasets/<name>.yaml`` says of a data set."""
 
     class_: str = Field(

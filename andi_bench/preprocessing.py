@@ -25,6 +25,7 @@ _PARAMETERS = {
     "landmarks": {"landmarks"},
     "white-matter": {"centre"},
 }
+_CROP = {"crop", "crop_box"}
 _PUBLISHED = {"quantile", "clip"}
 _OTHERS = {"normalisation", "floor", "ceiling"}
 _STEPS = {"bias", "centre", "spread", "landmarks"} | _PUBLISHED | _OTHERS
@@ -85,6 +86,15 @@ class PreprocessingConfig(Section):
     store_dtype: Literal["float32", "float16"] = Field(
         "float32", description="number format of the slice store"
     )
+    crop: Literal["none", "brain"] = Field(
+        "none",
+        description="brain: detectors learn from and score a box of the working grid that holds the brains of the training "
+        "split; maps come back on the whole grid",
+    )
+    crop_box: tuple[tuple[int, int], tuple[int, int]] | None = Field(
+        None,
+        description="crop: first voxel and the one after the last, along x and y; null: found from the training split",
+    )
 
     @field_validator("modalities")
     @classmethod
@@ -107,6 +117,7 @@ class PreprocessingConfig(Section):
     def _agree(self) -> PreprocessingConfig:
         if self.ceiling <= self.floor:
             raise ValueError(f"ceiling = {self.ceiling:g}: more than floor = {self.floor:g} wanted")
+        self._check_box()
         if self.landmarks is None:
             return self
         if len(self.landmarks) != len(self.modalities):
@@ -120,12 +131,25 @@ class PreprocessingConfig(Section):
                 )
         return self
 
+    def _check_box(self) -> None:
+        if self.crop_box is None:
+            return
+        if self.crop == "none":
+            raise ValueError("crop_box without crop = brain: both or neither wanted")
+        for axis, (low, high) in zip("xy", self.crop_box, strict=True):
+            if not 0 <= low < high <= self.size:
+                raise ValueError(
+                    f"crop_box along {axis} = {low} to {high}: within 0 to {self.size} wanted"
+                )
+
     @model_serializer(mode="wrap")
     def _named_as_before(
         self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
     ) -> dict[str, Any]:
         """Leave out what is not used: what was made before a field was there keeps its name."""
         out: dict[str, Any] = handler(self)
+        if self.crop == "none":  # in records of before, too
+            out = {key: value for key, value in out.items() if key not in _CROP}
         if info.context == EVERY_FIELD:
             return out
         used = _PUBLISHED if self.published else _OTHERS | _PARAMETERS[self.normalisation]
@@ -142,6 +166,14 @@ class PreprocessingConfig(Section):
     def published(self) -> bool:
         """Whether intensities are divided by a quantile, as the ANDi publication does."""
         return self.normalisation in ("p99", "p99-off-lesion")
+
+    @property
+    def plane(self) -> tuple[int, int]:
+        """Edges of the slices that detectors are given, voxels along x and y: of the box, where one is cut out."""
+        if self.crop_box is None:
+            return self.size, self.size
+        (left, right), (front, back) = self.crop_box
+        return right - left, back - front
 
     def intensities(self) -> str:
         """Return bias field and normalisation in words, with the parameters that are used."""

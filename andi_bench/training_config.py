@@ -98,6 +98,7 @@ class TrainingConfig(Section):
     precision: Literal["auto", "float32", "bf16", "fp16"] = Field(
         "auto", description="auto: bf16 where an accelerator has it, float32 elsewhere"
     )
+    compile: bool = Field(False, description="torch.compile the network; needs a compiler")
     flip: bool = Field(False, description="random left-right flips")
     sampling: Literal["slices", "balanced"] = Field(
         "slices",
@@ -126,6 +127,8 @@ class TrainingConfig(Section):
             dumped.pop("augmentation", None)
         if self.sampling == "slices":
             dumped.pop("sampling", None)
+        if not self.compile:
+            dumped.pop("compile", None)
         if self.accumulate == 1:
             dumped.pop("accumulate", None)
         if self.cache == "auto":

@@ -44,6 +44,11 @@ class Workspace:
         return self.root / "landmarks"
 
     @property
+    def boxes(self) -> Path:
+        """Brain boxes of training splits, for the crop."""
+        return self.root / "boxes"
+
+    @property
     def trainings(self) -> Path:
         """Trained detectors."""
         return self.root / "trainings"
@@ -62,6 +67,11 @@ class Workspace:
     def records(self) -> Path:
         """Run records."""
         return self.root / "records"
+
+    @property
+    def speeds(self) -> Path:
+        """What methods cost on this machine."""
+        return self.root / "speed"
 
     @property
     def tuning(self) -> Path:

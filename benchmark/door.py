@@ -12,7 +12,7 @@ from typing import Any
 
 from andi_bench.errors import UserError, unknown_name
 from benchmark.cli.app import app
-from benchmark.cli.options import switch_tracebacks, tracebacks
+from benchmark.cli.shared.every_command import switch_tracebacks, tracebacks
 
 
 def main(arguments: list[str] | None = None) -> None:

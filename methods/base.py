@@ -13,13 +13,13 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
 from torch import nn
 
 from andi_bench.errors import UserError
 from andi_bench.randomness import VERSION, SliceGenerator
 from andi_bench.registry import register, source_hash
 from datasets.volume import Volume
+from methods.hyper_parameters import DetectorConfig, Field, scoring_field
 
 __all__ = [
     "AnomalyDetector",
@@ -35,20 +35,6 @@ __all__ = [
     "register",
     "scoring_field",
 ]
-
-
-class DetectorConfig(BaseModel):
-    """Base of every detector's hyper-parameters: unknown keys are refused, values are fixed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-def scoring_field(default: Any, **constraints: Any) -> Any:
-    """Declare a hyper-parameter that only scoring reads.
-
-    A training is shared by all runs that agree in the other fields. Arguments as for ``pydantic.Field``.
-    """
-    return Field(default, json_schema_extra={"affects": "scoring"}, **constraints)
 
 
 @dataclass(frozen=True)
@@ -129,7 +115,7 @@ class ScoreContext(Protocol):
 
     @property
     def batch_size(self) -> int:
-        """Slices scored at once."""
+        """Slices given to ``score_slices`` at once, at most."""
 
     def batches(
         self, volume: Volume, slices: NDArray[np.int64] | None = None
@@ -183,6 +169,10 @@ class AnomalyDetector:
     does not give its own: the file that defines the class stands for it, so that any edit trains and scores again."""
     draws: ClassVar[tuple[str, ...]] = ("training", "scoring")
     """Which stages draw from random streams: what they make is named with the streams' version. Where a class gives none: both."""
+    scoring_recipe: ClassVar[int] = 1
+    """Raised by hand when what was learnt before scores otherwise: maps are made anew, trainings are found again."""
+    inputs_at_once: int = 1
+    """Set by the engine: inputs that the network may be given at once. Of interest where a slice gives several."""
 
     config: Any  # each subclass narrows it to its own Config
     calibration: dict[str, float]
@@ -217,6 +207,11 @@ class AnomalyDetector:
         """Return the version of the random streams where one of the stages draws, {} where none does."""
         drawn = vars(cls).get("draws", AnomalyDetector.draws)
         return {"streams_version": VERSION} if set(drawn) & set(stages) else {}
+
+    @classmethod
+    def scoring_revision(cls) -> dict[str, Any]:
+        """Return what identifies how it scores, beside :meth:`revision`; {} for a scoring recipe of 1."""
+        return {"scoring recipe": cls.scoring_recipe} if cls.scoring_recipe != 1 else {}
 
     def training_config(self) -> dict[str, Any]:
         """Return the hyper-parameters that a training depends on (see :func:`scoring_field`)."""

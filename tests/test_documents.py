@@ -9,7 +9,10 @@ from support.places import ROOT
 from benchmark.cli.app import app
 
 DOCUMENTS = [
-    ROOT / "README.md",
+    *(
+        ROOT / f"{name}.md"
+        for name in ("README", "CHANGELOG", "CODE_OF_CONDUCT", "CONTRIBUTING", "SECURITY")
+    ),
     *sorted((ROOT / "docs").glob("*.md")),
     ROOT / "splits" / "README.md",
 ]

@@ -17,7 +17,7 @@ from andi_bench.workspace import Workspace
 from benchmark.run.detector_source import DetectorSource
 from benchmark.run.request import DeviceName, RunRequest
 from benchmark.run.stages import Run
-from benchmark.run.time_left import Planned, TimeLeft
+from benchmark.run.time_left import Planned, TimeLeft, speeds_of
 from benchmark.training.trainer import Interrupted
 from leaderboard.publishing.boards import Board
 from leaderboard.publishing.missing import Expected, note_failure
@@ -89,7 +89,8 @@ def fill(name: str, board: Board, place: Place, console: Console) -> int:
         run for run in runs.records if (run.run.dataset, run.run.method, run.run.seed) not in again
     ]
     planned = [Planned(run.method, run.data.shown, run.seed) for run in wanted]
-    left, failed = TimeLeft(planned, stand, board.preset), 0
+    speeds = speeds_of(place.workspace, place.device)
+    left, failed = TimeLeft(planned, stand, board.preset, speeds=speeds), 0
     _require_data(board, wanted, place)
     drawn = _Drawn(name, board, place)
     for run in wanted:

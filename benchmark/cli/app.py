@@ -7,14 +7,15 @@ from collections.abc import Callable
 import typer
 
 from benchmark.cli.compare import compare_command
-from benchmark.cli.datasets import datasets
 from benchmark.cli.evaluate import evaluate
+from benchmark.cli.finished.cite import cite
+from benchmark.cli.finished.publish import publish
+from benchmark.cli.finished.show import show
 from benchmark.cli.leaderboard import leaderboard
-from benchmark.cli.methods import methods
+from benchmark.cli.listing import datasets, methods
 from benchmark.cli.prepare import prepare_app
-from benchmark.cli.publish import publish
 from benchmark.cli.run import run
-from benchmark.cli.show import show
+from benchmark.cli.speed import speed
 from benchmark.cli.test import conformance
 from benchmark.cli.train import train
 from benchmark.cli.tune import tune
@@ -35,11 +36,13 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "evaluate": evaluate,
     "compare": compare_command(),
     "show": show,
+    "cite": cite,
     "publish": publish,
     "leaderboard": leaderboard,
     "methods": methods,
     "datasets": datasets,
     "test": conformance,
+    "speed": speed,
 }
 for name, command in COMMANDS.items():
     app.command(name)(command)

@@ -7,23 +7,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from benchmark.cli.shared.every_command import Debug as Debug
+from benchmark.cli.shared.every_command import Json as Json
+from benchmark.cli.shared.every_command import WorkspaceFolder as WorkspaceFolder
 from benchmark.run.request import DeviceName, Tracker
 from benchmark.run.request import Split as SplitName
-
-_tracebacks = False
-
-
-def switch_tracebacks(value: bool) -> bool:
-    """Remember what ``--debug`` says; the option's callback."""
-    global _tracebacks
-    _tracebacks = value
-    return value
-
-
-def tracebacks() -> bool:
-    """Return whether the command that runs was given ``--debug``, so that tracebacks are to be shown."""
-    return _tracebacks
-
 
 Method = Annotated[
     list[str] | None,
@@ -38,17 +26,14 @@ TrainOn = Annotated[
 Preset = Annotated[
     str | None,
     typer.Option(
-        help="quick, standard (quick with a training four times as long) or paper; default: quick on a CPU, paper on a GPU"
+        help="quick, fast (quick with fewer network calls), standard (quick with a training four times as long) or paper; default: "
+        "quick on a CPU, paper on a GPU"
     ),
 ]
 Seed = Annotated[list[int], typer.Option("--seed", help="seed; may be repeated")]
 DataRoot = Annotated[Path | None, typer.Option(help="folder of the data set")]
 TrainRoot = Annotated[Path | None, typer.Option(help="folder of the training data set")]
 Splits = Annotated[Path | None, typer.Option(help="folder with scans_{train,val,test}.csv")]
-WorkspaceFolder = Annotated[
-    Path | None,
-    typer.Option(help="where all is kept; default: $ANDI_BENCH_WORKSPACE or ./workspace"),
-]
 Set = Annotated[
     list[str] | None, typer.Option("--set", help="any field, such as training.steps=500; repeated")
 ]
@@ -63,11 +48,6 @@ Checkpoint = Annotated[
 Device = Annotated[DeviceName, typer.Option(help="where to compute")]
 Workers = Annotated[int | None, typer.Option(min=1, help="processes; default: one a core")]
 Track = Annotated[Tracker | None, typer.Option(help="follow trainings with a tracker")]
-Json = Annotated[bool, typer.Option("--json", help="print JSON on stdout, for scripts")]
-Debug = Annotated[
-    bool,
-    typer.Option("--debug", callback=switch_tracebacks, help="show the traceback of an error"),
-]
 Split = Annotated[SplitName, typer.Option(help="what is reported on")]
 Subjects = Annotated[
     list[str] | None, typer.Option("--subject", help="only this subject of the split; repeated")

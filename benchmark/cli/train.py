@@ -48,7 +48,7 @@ def train(
     from andi_bench.workspace import Workspace
     from benchmark.run.detector_source import DetectorSource
     from benchmark.run.request import RunRequest
-    from benchmark.run.time_left import Planned, TimeLeft, records_of
+    from benchmark.run.time_left import Planned, TimeLeft, records_of, speeds_of
 
     console = Console()
     methods = chosen_methods(method, load_plugins(plugin))
@@ -76,6 +76,7 @@ def train(
         records_of(requests[0].workspace),
         sources[0].preset,
         scores=False,
+        speeds=speeds_of(requests[0].workspace, device),
     )
     console.outlook = left.outlook
     while sources:

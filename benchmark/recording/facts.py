@@ -104,6 +104,8 @@ class RunFacts:
         What a reader must know.
     unfrozen : str or None
         Why there is nothing to freeze thresholds on, where that is not for lack of labelled validation subjects.
+    arithmetic : str
+        What the network that scored computed in; "" without one.
     """
 
     info: RunInfo
@@ -115,6 +117,7 @@ class RunFacts:
     costs: Costs
     notes: tuple[str, ...] = ()
     unfrozen: str | None = None
+    arithmetic: str = ""
 
     def resolved_config(self) -> dict[str, Any]:
         """Return the configuration as it was used, every default filled in; fit for ``--config``."""

@@ -58,7 +58,11 @@ def run_record(facts: RunFacts, results: Results) -> RunRecord:
         costs=facts.costs.model_copy(update=result.costs),
         training=facts.learning.report,
         config=facts.resolved_config(),
-        provenance={**provenance(), "data": facts.cohorts.place},
+        provenance={
+            **provenance(),
+            "data": facts.cohorts.place,
+            **({"arithmetic": facts.arithmetic} if facts.arithmetic else {}),
+        },
         notes=(*result.notes, *shared),
         unranked=result.unranked,
     )

@@ -9,7 +9,10 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
+from andi_bench.config import RunConfig
 from andi_bench.errors import UserError
+from benchmark.run.allocator import keep_freed_memory
+from benchmark.scoring.network_form import precision_on, require_compiler
 
 _PRECISIONS = {"float32": "no", "bf16": "bf16", "fp16": "fp16"}
 
@@ -36,6 +39,25 @@ def check_device(device: str, precision: str, tracker: str | None) -> None:
         raise UserError(f"--track {tracker}: not installed; pip install {tracker}")
 
 
+def check_run(device: str, config: RunConfig, tracker: str | None) -> None:
+    """Find out before any work whether a run's device, precisions, compiler and tracker are there.
+
+    Raises
+    ------
+    UserError
+        As :func:`check_device`; when the network cannot be scored in ``scoring.precision``, or not be compiled.
+    """
+    check_device(device, config.training.precision, tracker)
+    chosen = torch.device("cpu" if _on_cpu(device) else "cuda")
+    precision_on(config.scoring.precision, chosen)
+    for setting, asked in (
+        ("scoring.compile", config.scoring.compile),
+        ("training.compile", config.training.compile),
+    ):
+        if asked:
+            require_compiler(f"{setting} = true", chosen)
+
+
 def make_accelerator(device: str, precision: str, tracker: str | None, folder: Path) -> Accelerator:
     """Build the accelerator: device, processes, precision and, if asked for, a tracker.
 
@@ -57,6 +79,8 @@ def make_accelerator(device: str, precision: str, tracker: str | None, folder: P
     """
     check_device(device, precision, tracker)
     on_cpu = _on_cpu(device)
+    if on_cpu:
+        keep_freed_memory()
     if precision == "auto":
         chosen = "bf16" if not on_cpu and torch.cuda.is_bf16_supported() else "no"
     else:

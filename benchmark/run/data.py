@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from andi_bench.config import RunConfig
+from andi_bench.config import PreprocessingConfig, RunConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.locks import exclusive
@@ -21,6 +21,7 @@ from benchmark.recording.guards import (
 from benchmark.run.modalities import require_modalities
 from benchmark.run.request import RunRequest
 from datasets.adapters.base import DatasetAdapter, Subject
+from datasets.adapters.brain_box import wants_box, with_box
 from datasets.adapters.catalogue import find_entry, open_dataset
 from datasets.adapters.landmarks import wants_landmarks, with_landmarks
 from datasets.slices.store import SliceStore
@@ -220,20 +221,29 @@ def prepare_adapter(adapter: DatasetAdapter, request: RunRequest, console: Conso
         adapter.prepare(report, request.workers)
 
 
+def learns_before_reading(config: PreprocessingConfig) -> bool:
+    """Whether something of the training split is to be known before scans are read, so that even a method that learns nothing needs it."""
+    return wants_landmarks(config) or wants_box(config)
+
+
 def settled(run: RunConfig, data: RunData, request: RunRequest, console: Console) -> RunConfig:
-    """Return the configuration with what is learnt before scans are read: the landmarks of the training split.
+    """Return the configuration with what is learnt before scans are read: landmarks and brain box of the training split.
 
     Raises
     ------
     UserError
-        As :func:`datasets.adapters.landmarks.with_landmarks`.
+        As :func:`datasets.adapters.landmarks.with_landmarks` and :func:`datasets.adapters.brain_box.with_box`.
     """
-    if not wants_landmarks(run.preprocessing):
-        return run
-    folder = request.workspace.landmarks
-    with exclusive(folder, console), console.reporting() as report:
-        learnt = with_landmarks(run.preprocessing, data.source, folder, request.workers, report)
-    return run.model_copy(update={"preprocessing": learnt})
+    learnt, workspace = run.preprocessing, request.workspace
+    if wants_landmarks(learnt):
+        with exclusive(workspace.landmarks, console), console.reporting() as report:
+            learnt = with_landmarks(
+                learnt, data.source, workspace.landmarks, request.workers, report
+            )
+    if wants_box(learnt):
+        with exclusive(workspace.boxes, console), console.reporting() as report:
+            learnt = with_box(learnt, data.source, workspace.boxes, request.workers, report)
+    return run if learnt is run.preprocessing else run.model_copy(update={"preprocessing": learnt})
 
 
 def build_store(data: RunData, run: RunConfig, request: RunRequest, console: Console) -> SliceStore:

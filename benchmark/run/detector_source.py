@@ -16,8 +16,15 @@ from andi_bench.locks import exclusive
 from andi_bench.records.loss_curve import LOSSES
 from andi_bench.records.store import Costs, identity
 from benchmark.recording.facts import LearningFacts, MethodFacts, Origin
-from benchmark.run.accelerator import check_device, default_preset, make_accelerator
-from benchmark.run.data import DataSets, RunData, build_store, labelled, settled
+from benchmark.run.accelerator import check_run, default_preset, make_accelerator
+from benchmark.run.data import (
+    DataSets,
+    RunData,
+    build_store,
+    labelled,
+    learns_before_reading,
+    settled,
+)
 from benchmark.run.identity import Evaluated, Identity, Naming, maps_identity, name_run
 from benchmark.run.modalities import require_reducible
 from benchmark.run.request import RunRequest
@@ -30,10 +37,10 @@ from benchmark.scoring.engine import ScoreEngine
 from benchmark.scoring.expected_images import Expecter
 from benchmark.scoring.export_folder import ExportFolder
 from benchmark.scoring.modality_curves import Curve
+from benchmark.scoring.network_form import arithmetic, shape_network
 from benchmark.scoring.subjects import SubjectScorer, export_names, stamp
 from benchmark.training.stored_slices import StoredSlices
 from benchmark.training.trainings import Training, learn, load_checkpoint, locate_training
-from datasets.adapters.landmarks import wants_landmarks
 from methods.base import AnomalyDetector, ImageSpec
 from methods.catalogue import build_detector, detector_class, detector_config
 
@@ -78,10 +85,10 @@ class DetectorSource:
         require_reducible(self._cls, self.config)
         if request.checkpoint is not None and not request.checkpoint.is_file():
             raise UserError(f"checkpoint {request.checkpoint}: no such file")
-        check_device(request.device, self.config.training.precision, request.tracker)
+        check_run(request.device, self.config, request.tracker)
         self.request = replace(request, preset=self.preset)
         learns = self._cls.learns() and request.checkpoint is None
-        learns = learns or wants_landmarks(self.config.preprocessing)
+        learns = learns or learns_before_reading(self.config.preprocessing)
         self._data_sets = DataSets.find(self.request, learns=learns)
         self._console = console
         self._curves: tuple[Curve, ...] = ()
@@ -130,6 +137,11 @@ class DetectorSource:
         if exports is not None:
             exports.require_free(name for s in data.test for name in export_names(s))
         return data
+
+    @property
+    def _arithmetic(self) -> str:
+        """What the network computes in."""
+        return arithmetic(self._learnt.detector, self.config.scoring, self._accelerator.device)
 
     @property
     def _calibrates(self) -> bool:
@@ -211,12 +223,15 @@ class DetectorSource:
         revision = detector.revision()
         scoring = self.config.scoring
         curves = {"calibration": scoring.calibration, "version": modality_curves.VERSION}
+        in_bf16 = {"precision": "bf16"} if self._arithmetic.startswith("bf16") else {}
         one_sided = detector.signed and scoring.deviations != "both"
         return {
             "method": detector.name,
             "plugin": revision.pop("source", ""),
             **revision,
+            **detector.scoring_revision(),
             **detector.streams("scoring"),
+            **in_bf16,
             **({"modality curves": curves} if self._calibrates else {}),
             **({"deviations": scoring.deviations} if one_sided else {}),
             "detector": detector.config.model_dump(mode="json"),
@@ -251,6 +266,7 @@ class DetectorSource:
         accelerator, detector = self._accelerator, self._learnt.detector
         if self._exports is not None and self.writes:
             self._exports.claim()
+        shape_network(detector, self.config.scoring, accelerator.device)
         engine = ScoreEngine(
             self.request.seed,
             accelerator.device,
@@ -343,12 +359,12 @@ class DetectorSource:
             trained_on=learnt.subjects,
             fingerprints=data.fingerprints,
             notes=(ONE_SCORE,) if self._calibrates and not self._curves else (),
+            arithmetic=self._arithmetic,
         )
 
     def _ready(self, data: RunData) -> _Learnt:
         request, accelerator, config = self.request, self._accelerator, self.config
-        size = config.preprocessing.size
-        spec = ImageSpec(config.preprocessing.modalities, (size, size))
+        spec = ImageSpec(config.preprocessing.modalities, config.preprocessing.plane)
         detector = build_detector(
             self._cls, config.detector, spec, request.seed, accelerator.device
         )

@@ -104,6 +104,9 @@ class GivenSource:
         self.config: RunConfig = configuration.load_run_config(
             None, self.preset, request.overrides, given.name
         )
+        # Maps that were made elsewhere are measured on the whole grid: what a detector is given says nothing of them.
+        whole = self.config.preprocessing.model_copy(update={"crop": "none", "crop_box": None})
+        self.config = self.config.model_copy(update={"preprocessing": whole})
         for folder in (given.maps, given.val_maps):
             if folder is not None and not folder.is_dir():
                 raise UserError(f"{folder}: no such folder of maps")

@@ -17,7 +17,7 @@ from benchmark.run.detector_source import DetectorSource
 from benchmark.run.request import Outcome, RunRequest
 from benchmark.run.stages import Run
 from benchmark.run.summary import summarise
-from benchmark.run.time_left import SHORT, Planned, TimeLeft, records_of
+from benchmark.run.time_left import SHORT, Planned, TimeLeft, records_of, speeds_of
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def _time_left(plan: RunPlan, sources: Sequence[DetectorSource]) -> TimeLeft:
         )
         for source in sources
     ]
-    return TimeLeft(runs, known, sources[0].preset if sources else "")
+    speeds = speeds_of(request.workspace, request.device)
+    return TimeLeft(runs, known, sources[0].preset if sources else "", speeds=speeds)
 
 
 def _same(run: RunRecord, source: DetectorSource) -> bool:

@@ -36,6 +36,8 @@ class Facts:
         What a reader must know.
     unfrozen : str or None
         Why there is nothing to freeze thresholds on.
+    arithmetic : str
+        What the network that scored computed in; "" without one.
     """
 
     method: MethodFacts
@@ -45,6 +47,7 @@ class Facts:
     fingerprints: dict[str, str]
     notes: tuple[str, ...] = ()
     unfrozen: str | None = None
+    arithmetic: str = ""
 
 
 class MapSource(Protocol):

@@ -127,6 +127,7 @@ class Run:
             costs=origin.costs,
             notes=(*data.notes, *origin.notes),
             unfrozen=origin.unfrozen,
+            arithmetic=origin.arithmetic,
         )
 
     def _truths(self, data: RunData, subjects: Evaluated) -> TruthStore | None:

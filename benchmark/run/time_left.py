@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from andi_bench.console import in_words
 from andi_bench.records.schema import RunRecord
 from andi_bench.records.search import find_records
+from andi_bench.records.speeds import KeptSpeed, kept_speeds
 from andi_bench.records.times import MEASURING, SCORING, read_times
 from andi_bench.workspace import Workspace
 
@@ -39,12 +40,21 @@ class Planned:
     found: bool = False
 
 
+@dataclass(frozen=True)
+class _Expected:
+    """Seconds that a run will take; ``whole``: no part of it is left out because nothing is known of it."""
+
+    seconds: float
+    whole: bool = True
+
+
 class TimeLeft:
     """The runs to come, and how long they will take.
 
     A run is expected to take what the last one of its method on its data set took in this command; else what earlier runs of its
-    method say: training, where that is still to be done, scoring, a volume at a time, and measuring. Of a method without a run
-    nothing is said.
+    method say: training, where that is still to be done, scoring, a volume at a time, and measuring. Of a method without a run it is
+    what ``speed`` measured on this machine, if it was asked to; where the number of volumes or of training steps is not known yet,
+    that part is left out, and the whole told as "more than". Of a method without either nothing is said.
 
     Parameters
     ----------
@@ -56,6 +66,8 @@ class TimeLeft:
         Of all these runs: others tell nothing of them.
     scores : bool
         Whether they are scored and measured too, or trained alone.
+    speeds : iterable of KeptSpeed
+        What ``speed`` measured on this machine; see :func:`speeds_of`.
     """
 
     def __init__(
@@ -65,6 +77,7 @@ class TimeLeft:
         preset: str,
         *,
         scores: bool = True,
+        speeds: Iterable[KeptSpeed] = (),
     ) -> None:
         self.runs = list(runs)
         self._scores = scores
@@ -84,6 +97,11 @@ class TimeLeft:
             method = run.run.method
             if method in self._volume:
                 self._volume[method] = max(self._volume[method], paced)
+        self._speeds = {
+            speed.method: speed
+            for speed in speeds
+            if speed.preset == preset and speed.method not in self._volume
+        }
         self._begun = time.monotonic()
 
     def begin(self) -> None:
@@ -120,37 +138,53 @@ class TimeLeft:
         each = self._each()
         if _known(each) is None:
             return ""
-        here = max((each[0] or 0.0) - (time.monotonic() - self._begun), stage, 0.0)
+        here = max(
+            (each[0].seconds if each[0] else 0.0) - (time.monotonic() - self._begun), stage, 0.0
+        )
         whole = here + (_known(each[1:]) or 0.0)
         return f"all of it: {_some(whole, each)} left" if whole >= SHORT else ""
 
-    def _each(self) -> list[float | None]:
+    def _each(self) -> list[_Expected | None]:
         """Return what each run to come will take; None where nothing is known of its method.
 
         One method's time says nothing of another's: a training of minutes would be expected of thresholding.
         """
-        trained, found = set(self._trained), []
+        trained = set(self._trained)
+        found: list[_Expected | None] = []
         for run in self.runs:
             key = run.method, run.seed
-            found.append(0.0 if run.found else self._one(run, key not in trained))
+            found.append(_Expected(0.0) if run.found else self._one(run, key not in trained))
             trained.add(key)
         return found
 
-    def _one(self, run: Planned, trains: bool) -> float | None:
+    def _one(self, run: Planned, trains: bool) -> _Expected | None:
         for training in (trains, not trains):
             here = self._took.get((run.method, run.dataset, training))
             if here is not None:
-                return here
-        scoring = self._volume.get(run.method)
-        if scoring is None:
-            return None
+                return _Expected(here)
         volumes = self._volumes.get(run.dataset)
         if volumes is None and self._volumes:
             volumes = max(self._volumes.values())
+        speed = self._speeds.get(run.method)
+        if speed is not None:
+            return self._by_speed(speed, trains, volumes)
+        scoring = self._volume.get(run.method)
+        if scoring is None:
+            return None
         training_seconds = self._training.get(run.method, 0.0) if trains else 0.0
         if not self._scores:
-            return training_seconds
-        return training_seconds + (scoring + self._beside) * (volumes or 0)
+            return _Expected(training_seconds)
+        return _Expected(training_seconds + (scoring + self._beside) * (volumes or 0))
+
+    def _by_speed(self, speed: KeptSpeed, trains: bool, volumes: int | None) -> _Expected | None:
+        """Return what a run takes by what was measured without data."""
+        parts: list[float | None] = [speed.training_seconds if trains else 0.0]
+        if self._scores:
+            each = speed.volume_seconds
+            known = each is not None and volumes is not None
+            parts.append((each + self._beside) * volumes if known else None)  # type: ignore[operator]
+        told = [part for part in parts if part is not None]
+        return _Expected(sum(told), whole=len(told) == len(parts)) if any(told) else None
 
 
 def records_of(workspace: Workspace) -> list[RunRecord]:
@@ -158,15 +192,23 @@ def records_of(workspace: Workspace) -> list[RunRecord]:
     return find_records(workspace.records).records if workspace.records.is_dir() else []
 
 
-def _known(each: Sequence[float | None]) -> float | None:
+def speeds_of(workspace: Workspace, device: str) -> list[KeptSpeed]:
+    """Return what ``speed`` measured on the kind of device that runs will take ("auto", "cpu" or "cuda")."""
+    import torch
+
+    cuda = device != "cpu" and torch.cuda.is_available()
+    return kept_speeds(workspace.speeds, "cuda" if cuda else "cpu")
+
+
+def _known(each: Sequence[_Expected | None]) -> float | None:
     """Return the sum of what is known; None where nothing is."""
-    known = [value for value in each if value is not None]
+    known = [value.seconds for value in each if value is not None]
     return sum(known) if known else None
 
 
-def _some(seconds: float, each: Sequence[float | None]) -> str:
-    """Return an estimate in words, two digits, for it is no more exact; of how much, where a run is unknown."""
-    how = "more than" if None in each else "some"
+def _some(seconds: float, each: Sequence[_Expected | None]) -> str:
+    """Return an estimate in words, two digits, for it is no more exact; of how much, where a run or a part of one is unknown."""
+    how = "some" if all(value is not None and value.whole for value in each) else "more than"
     return f"{how} {in_words(float(f'{seconds:.2g}'))}"
 
 

@@ -14,6 +14,7 @@ from andi_bench.files import write_atomically
 from benchmark.scoring.engine import ScoreEngine
 from benchmark.scoring.subjects import read_ahead
 from datasets.adapters.base import DatasetAdapter, Subject
+from datasets.scans.crop import cropped
 from datasets.volume import Volume
 from methods.base import AnomalyDetector
 
@@ -49,10 +50,15 @@ def calibrate(
 
         def volumes() -> Iterator[Volume]:
             for volume in read_ahead(adapter, subjects, preprocessing):
-                yield volume
+                yield cropped(volume, preprocessing.crop_box)
                 advance(1, volume.subject)
 
-        found = {key: float(value) for key, value in detector.calibrate(volumes(), engine).items()}
+        figures = engine.fitted(
+            detector,
+            f"method '{detector.name}'",
+            lambda: detector.calibrate(volumes(), engine),
+        )
+        found = {key: float(value) for key, value in figures.items()}
     bad = sorted(key for key, value in found.items() if not math.isfinite(value))
     if bad:
         raise UserError(

@@ -55,10 +55,11 @@ def parameter_count(module: nn.Module | None) -> int:
 
 
 class CallCounter:
-    """Counts how many slices a network has been given."""
+    """Counts how many slices a network has been given, and the most at once."""
 
     def __init__(self) -> None:
         self.slices = 0
+        self.largest = 0
 
     @contextlib.contextmanager
     def counting(self, module: nn.Module | None) -> Iterator[CallCounter]:
@@ -68,7 +69,9 @@ class CallCounter:
             return
 
         def count(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-            self.slices += int(inputs[0].shape[0])
+            rows = int(inputs[0].shape[0])
+            self.slices += rows
+            self.largest = max(self.largest, rows)
 
         handle = module.register_forward_pre_hook(count)
         try:

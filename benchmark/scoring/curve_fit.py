@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from benchmark.scoring.engine import ScoreEngine, does_not_reduce
 from benchmark.scoring.modality_curves import Curve, ScoreCounts
 from benchmark.scoring.subjects import read_ahead
 from datasets.adapters.base import DatasetAdapter, Subject
+from datasets.scans.crop import cropped
 from datasets.volume import Volume
 from methods.base import AnomalyDetector
 
@@ -155,19 +157,25 @@ class CurveFitter:
         name, channels = self.detector.name, 0
         self.console.note(f"bringing the modalities of {name} into line on {total} subjects")
         with self.console.progress(f"modality curves ({name})", len(subjects)) as advance:
-            for volume in read_ahead(self.adapter, subjects, self.preprocessing):
-                listener = _Listener(
-                    **vars(self.engine),
-                    volume=volume,
-                    where=f"method '{name}', subject {volume.subject}",
-                    counts=counts,
-                )
-                self.detector.score(volume, listener)
+            for whole in read_ahead(self.adapter, subjects, self.preprocessing):
+                volume = cropped(whole, self.preprocessing.crop_box)
+                where = f"method '{name}', subject {volume.subject}"
+                attempt = partial(self._listened, volume, where)
+                listener = self.engine.fitted(self.detector, where, attempt)
                 if not listener.seen:
                     raise does_not_reduce(name, "scoring.calibration = quantile")
+                for kept, found in zip(counts, listener.counts, strict=True):
+                    kept.values += found.values
                 channels = max(channels, *listener.seen)
                 advance(1, volume.subject)
         return channels > 1
+
+    def _listened(self, volume: Volume, where: str) -> _Listener:
+        """Score a volume and count what is handed to ``reduce``."""
+        counts = [ScoreCounts() for _ in self.engine.modalities]
+        listener = _Listener(**vars(self.engine), volume=volume, where=where, counts=counts)
+        self.detector.score(volume, listener)
+        return listener
 
 
 def load_curves(folder: Path, modalities: Sequence[str]) -> tuple[Curve, ...]:

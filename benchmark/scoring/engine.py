@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -14,9 +15,12 @@ from andi_bench.config import ScoringConfig
 from andi_bench.errors import UserError
 from andi_bench.randomness import SliceGenerator, derive_seed
 from benchmark.scoring.costs import CallCounter
+from benchmark.scoring.input_limit import InputLimit, MemoryWatch
 from benchmark.scoring.modality_curves import Curve
 from datasets.volume import MODALITIES, Volume
 from methods.base import AnomalyDetector
+
+T = TypeVar("T")
 
 VERSION = 1
 """Raised when the same scores of slices would give another map: what was scored before is then not found again."""
@@ -38,6 +42,8 @@ class ScoreEngine:
         Names of the channels; needed where one of them is reduced to, or curves are given.
     curves : tuple of Curve
         For each modality what its scores are mapped by before the reduction; () for no mapping.
+    limit : InputLimit, optional
+        How many inputs the network is given at once; shared by the engines made from this one.
     """
 
     seed: int
@@ -45,21 +51,52 @@ class ScoreEngine:
     config: ScoringConfig
     modalities: tuple[str, ...] = ()
     curves: tuple[Curve, ...] = ()
+    limit: InputLimit = None  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        if self.limit is None:
+            limit = InputLimit(self.config.batch_size, self.device)
+            object.__setattr__(self, "limit", limit)
 
     @property
     def batch_size(self) -> int:
-        """Slices scored at once."""
-        return self.config.batch_size
+        """Slices scored at once, at most."""
+        return self.limit.value
+
+    def fitted(self, detector: AnomalyDetector, whose: str, work: Callable[[], T]) -> T:
+        """Do work with a detector; where memory runs out, do it again with half as many inputs at once.
+
+        Parameters
+        ----------
+        detector : AnomalyDetector
+            Is told how many inputs its network may be given.
+        whose : str
+            Named in the error.
+        work : callable
+            Gives the same however many inputs are given at once.
+
+        Raises
+        ------
+        UserError
+            When memory does not suffice for one input.
+        """
+        while True:
+            detector.inputs_at_once = self.limit.value
+            try:
+                return work()
+            except (torch.OutOfMemoryError, MemoryError):
+                pass  # left before the next attempt, so that the failed one's tensors are free
+            self.limit.halve(whose)
 
     def batches(
         self, volume: Volume, slices: NDArray[np.int64] | None = None
     ) -> Iterator[tuple[NDArray[np.int64], torch.Tensor, SliceGenerator]]:
-        """Cut a volume into batches of the slices that hold brain, lowest first; of ``slices`` alone where they are given."""
+        """Cut a volume into even batches of the slices that hold brain, lowest first; of ``slices`` alone where they are given."""
         filled = np.flatnonzero(volume.brain.any(axis=(0, 1)))
         if slices is not None:
             filled = np.intersect1d(filled, slices)
-        for start in range(0, len(filled), self.batch_size):
-            z = filled[start : start + self.batch_size]
+        count = -(-len(filled) // self.batch_size)
+        for z in np.array_split(filled, count) if count else ():
             images = np.ascontiguousarray(volume.image[..., z].transpose(3, 0, 1, 2))
             seeds = [derive_seed(self.seed, volume.subject, int(k), "score") for k in z]
             yield (
@@ -146,29 +183,30 @@ def score_volume(detector: AnomalyDetector, volume: Volume, engine: ScoreEngine)
         When the map has another shape than the volume, or non-finite values in the brain; names the method, the
         subject and the count; when a single modality is asked for and the detector does not reduce over modalities.
     """
-    counter = CallCounter()
+    counter, memory = CallCounter(), MemoryWatch(engine.device)
     asked = engine.config.reduction in MODALITIES
     watched = _Watched(**vars(engine)) if asked else engine
     started = time.perf_counter()
+    whose = f"method '{detector.name}', subject {volume.subject}"
+
+    def attempt() -> NDArray[np.float32]:
+        counter.slices = 0
+        return np.asarray(detector.score(volume, watched))
+
     with counter.counting(getattr(detector, "net", None)):
-        scores = np.asarray(detector.score(volume, watched))
+        scores = engine.fitted(detector, whose, attempt)
+    memory.tell(engine.limit, counter.largest)
     if isinstance(watched, _Watched) and volume.brain.any() and not watched.asked:
         raise does_not_reduce(detector.name, f"scoring.reduction = {engine.config.reduction}")
     if engine.device.type == "cuda":
         torch.cuda.synchronize(engine.device)
     seconds = time.perf_counter() - started
     if scores.shape != volume.shape:
-        raise UserError(
-            f"method '{detector.name}', subject {volume.subject}: "
-            f"map of shape {scores.shape}, {volume.shape} wanted"
-        )
+        raise UserError(f"{whose}: map of shape {scores.shape}, {volume.shape} wanted")
     out = np.where(volume.brain, scores, 0).astype(np.float32)
     bad = int(np.count_nonzero(~np.isfinite(out)))
     if bad:
-        raise UserError(
-            f"method '{detector.name}', subject {volume.subject}: "
-            f"{bad} non-finite scores in the brain, finite ones wanted"
-        )
+        raise UserError(f"{whose}: {bad} non-finite scores in the brain, finite ones wanted")
     slices = int(np.count_nonzero(volume.brain.any(axis=(0, 1))))
     return ScoredVolume(out, seconds, counter.slices, slices)
 

@@ -13,6 +13,7 @@ from andi_bench.errors import UserError
 from benchmark.scoring.engine import ScoreEngine
 from benchmark.scoring.scan_views import gray_levels, plane_box
 from datasets.adapters.base import DatasetAdapter, Subject
+from datasets.scans.crop import PlaneBox, cropped, image_on_grid
 from datasets.volume import Volume
 from methods.base import AnomalyDetector
 
@@ -35,7 +36,11 @@ class ExpectedImage:
 
 
 def expected_image(
-    detector: AnomalyDetector, volume: Volume, slices: Iterable[int], engine: ScoreEngine
+    detector: AnomalyDetector,
+    volume: Volume,
+    slices: Iterable[int],
+    engine: ScoreEngine,
+    crop: PlaneBox | None = None,
 ) -> ExpectedImage | None:
     """Ask a detector for what it compared some slices of a volume with.
 
@@ -51,6 +56,8 @@ def expected_image(
         Those without brain are left black.
     engine : ScoreEngine
         As the volume was scored with, so that random streams are the same.
+    crop : box or None
+        Part of the plane that the detector scored.
 
     Returns
     -------
@@ -62,19 +69,30 @@ def expected_image(
     UserError
         When the detector fails, or the image has another shape than was asked for or non-finite values.
     """
-    filled = np.flatnonzero(volume.brain.any(axis=(0, 1)))
+    lent = cropped(volume, crop)
+    filled = np.flatnonzero(lent.brain.any(axis=(0, 1)))
     wanted = np.intersect1d(filled, np.fromiter(slices, dtype=np.int64))
     if not len(wanted):
         return None
     whose = f"method '{detector.name}', subject {volume.subject}"
     try:
-        image = detector.expected(volume, wanted, engine)
+        image = engine.fitted(detector, whose, lambda: detector.expected(lent, wanted, engine))
     except Exception as error:  # a detector of anyone's: scored well, it still is measured
         reason = (str(error).splitlines() or [""])[0]
         raise UserError(f"{whose}: no expected image: {type(error).__name__}: {reason}") from error
     if image is None:
         return None
-    shape = (*volume.image.shape[:3], len(wanted))
+    _check(image, (*lent.image.shape[:3], len(wanted)), whose)
+    image = image_on_grid(image, volume, crop)
+    how = engine.config.reduction
+    channel = volume.modalities.index(how) if how in volume.modalities else 0
+    box, scan = plane_box(volume.brain), volume.image[channel]
+    levels = np.zeros(scan[box].shape, dtype=np.uint8)
+    levels[..., wanted] = gray_levels(image[channel][box], scan, volume.brain)
+    return ExpectedImage(volume.modalities[channel], levels)
+
+
+def _check(image: NDArray[np.float32], shape: tuple[int, ...], whose: str) -> None:
     if image.shape != shape:
         raise UserError(f"{whose}: expected image of shape {image.shape}, {shape} wanted")
     bad = int(np.count_nonzero(~np.isfinite(image)))
@@ -82,12 +100,6 @@ def expected_image(
         raise UserError(
             f"{whose}: {bad} non-finite values in the expected image, finite ones wanted"
         )
-    how = engine.config.reduction
-    channel = volume.modalities.index(how) if how in volume.modalities else 0
-    box, scan = plane_box(volume.brain), volume.image[channel]
-    levels = np.zeros(scan[box].shape, dtype=np.uint8)
-    levels[..., wanted] = gray_levels(image[channel][box], scan, volume.brain)
-    return ExpectedImage(volume.modalities[channel], levels)
 
 
 @dataclass(frozen=True)
@@ -123,4 +135,5 @@ class Expecter:
             As :func:`expected_image`, and when the scan cannot be read.
         """
         volume = self.adapter.read(self.subjects[subject], self.preprocessing)
-        return expected_image(self.detector, volume, slices, self.engine)
+        box = self.preprocessing.crop_box
+        return expected_image(self.detector, volume, slices, self.engine, box)

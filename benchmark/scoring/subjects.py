@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ from datasets.prepare.register.original_grid import (
     save_on_original,
 )
 from datasets.prepare.sidecar import Preparation
+from datasets.scans.crop import cropped, map_on_grid, with_crop_note
 from datasets.scans.preprocess import save_map
 from datasets.volume import Volume
 from methods.base import AnomalyDetector
@@ -120,13 +121,30 @@ class SubjectScorer:
         if rank == 0 and unscored:
             self.console.note(f"scoring {unscored} of {len(subjects)} subjects with {name}")
         with self.console.progress(f"scoring ({name})", len(share)) as advance:
-            for volume in read_ahead(self.adapter, list(share.values()), self.preprocessing):
-                scored = self._scored(volume)
-                if reported:
-                    self.views.keep(volume)
-                if reported and self.export is not None:
-                    self._exported(scored, volume, share[volume.subject], self.export)
-                advance(1, volume.subject)
+            volumes = read_ahead(self.adapter, list(share.values()), self.preprocessing)
+            with ThreadPoolExecutor(1) as pool:  # writes while the next volume is scored
+                written: Future[None] | None = None
+                for volume in volumes:
+                    scored = self._scored(volume)
+                    if written is not None:
+                        written.result()
+                    subject = share[volume.subject]
+                    written = pool.submit(self._write, scored, volume, subject, reported)
+                    advance(1, volume.subject)
+                if written is not None:
+                    written.result()
+
+    def _write(
+        self, scored: ScoredSubject, volume: Volume, subject: Subject, reported: bool
+    ) -> None:
+        """Keep a map, and of a reported subject what figures show and what is exported."""
+        if volume.subject not in self.maps:
+            self.maps.save(scored)
+        if not reported:
+            return
+        self.views.keep(volume)
+        if self.export is not None:
+            self._exported(scored, volume, subject, self.export)
 
     def _wanted(self, subject: Subject, reported: bool) -> bool:
         if subject.id not in self.maps:
@@ -158,22 +176,21 @@ class SubjectScorer:
     def _scored(self, volume: Volume) -> ScoredSubject:
         if volume.subject in self.maps:
             return self.maps.load(volume.subject)
+        box = self.preprocessing.crop_box
+        volume = with_crop_note(volume, box)
         before = self.maps.of_the_images(volume.subject)
         if before is not None:  # the mask was corrected, the images are the same: so is the map
-            scored = scored_subject(volume, before.map, before.costs)
-            self.maps.save(scored)
-            return scored
+            return scored_subject(volume, before.map, before.costs)
         reset_peak_memory(self.engine.device)
-        result = score_volume(self.detector, volume, self.engine)
+        result = score_volume(self.detector, cropped(volume, box), self.engine)
+        scores = result.map if box is None else map_on_grid(result.map, volume, box)
         costs: dict[str, Any] = {
             "seconds": result.seconds,
             "network_calls": result.network_calls,
             "slices": result.slices,
             "peak_memory_mb": peak_memory_mb(self.engine.device),
         }
-        scored = scored_subject(volume, result.map, costs)
-        self.maps.save(scored)
-        return scored
+        return scored_subject(volume, scores, costs)
 
 
 def scored_subject(

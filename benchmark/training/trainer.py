@@ -142,6 +142,8 @@ class Trainer:
             )
         network = detector.net
         prepared, optimizer = self.accelerator.prepare(network, self._optimizer(network))
+        if self.config.compile:
+            prepared.compile()
         average = None
         if self.config.ema_decay is not None:
             average = MovingAverage(network, self.config.ema_decay, self.config.ema_start)
@@ -156,6 +158,7 @@ class Trainer:
         finally:
             # accelerate's autocast stays on the network itself, and would be on for scoring too.
             self.accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
+            network._compiled_call_impl = None
             detector.net = network
         if average is not None:
             network.load_state_dict(average.values)

@@ -95,8 +95,9 @@ def locate_training(
         **detector.revision(),
     }
     if isinstance(detector, SliceDetector) and detector.has_network():
-        # How often a checkpoint is written, and where slices are kept, change nothing in the result.
-        parts["loop"] = training.model_dump(mode="json", exclude={"checkpoint_minutes", "cache"})
+        # How often a checkpoint is written, how the network is run and where slices are kept change nothing in the result.
+        left_out = {"checkpoint_minutes", "compile", "cache"}
+        parts["loop"] = training.model_dump(mode="json", exclude=left_out)
         parts |= _revisions(detector, training)
     label = f"{name}__{data['dataset']}__seed{seed}__{identity(parts)[:8]}"
     return Training(folder / label, parts)

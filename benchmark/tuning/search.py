@@ -157,6 +157,7 @@ def _asked(request: SearchRequest, base: Base, space: Space, sealed: Sealed) -> 
     return {
         "method": request.run.method,
         **base.method.revision(),
+        **base.method.scoring_revision(),
         **_streams(base, space),
         "dataset": request.run.dataset,
         "learnt from": sealed.source,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from andi_bench.config import PreprocessingConfig
 from andi_bench.errors import UserError
 from andi_bench.geometry import voxel_sizes
-from datasets.scans import bias_field, grid
+from datasets.scans import bias_field, crop, grid
 from datasets.scans.brain import BRAIN_QUANTILE
 from datasets.scans.lost_lesions import lesion_loss
 from datasets.scans.nifti import write_nifti
@@ -42,6 +42,8 @@ def preprocessing_revision(config: PreprocessingConfig) -> dict[str, Any]:
         out["brain_quantile"] = BRAIN_QUANTILE
     if config.bias != "none" and bias_field.VERSION != 1:
         out["bias_version"] = bias_field.VERSION
+    if config.crop != "none" and crop.VERSION != 1:
+        out["crop_version"] = crop.VERSION
     return out
 
 
@@ -125,6 +127,17 @@ def preprocess(scan: Scan, config: PreprocessingConfig, *, training: bool = Fals
     )
 
 
+def working_brain(scan: Scan, config: PreprocessingConfig) -> NDArray[np.bool_]:
+    """Return a scan's brain mask on the working grid, bool (X, Y, Z), as :func:`preprocess` has it.
+
+    Raises
+    ------
+    UserError
+        When no brain is found.
+    """
+    return _grid_of(scan, config)[2]
+
+
 def _wider(scan: Scan, placed: _Placed, config: PreprocessingConfig) -> list[str]:
     """Say that a brain is larger than the field of view, so that its voxels are larger than those of others."""
     if config.field_of_view is None:
@@ -146,12 +159,19 @@ def _ignored(scan: Scan, native: NativeGrid, size: int) -> NDArray[np.bool_] | N
 
 
 def _placed(scan: Scan, config: PreprocessingConfig, training: bool) -> _Placed:
+    native, affine, small = _grid_of(scan, config)
+    return _Placed(_intensities(scan, config, training), native, affine, small)
+
+
+def _grid_of(
+    scan: Scan, config: PreprocessingConfig
+) -> tuple[NativeGrid, NDArray[np.float64], NDArray[np.bool_]]:
+    """Return where a scan comes to lie on the working grid, that grid's affine, and its brain there."""
     brain = scan.brain()
     if not brain.any():
         raise UserError(
             f"subject {scan.subject.id}: no brain found in {', '.join(scan.modalities)}"
         )
-    intensities = _intensities(scan, config, training)
     x, y, z = scan.images[0].shape
     native, affine = grid.plan((x, y, z), scan.affine, config.size, config.field_of_view, brain)
     small = grid.mask_to_working(brain, native, config.size)
@@ -160,7 +180,7 @@ def _placed(scan: Scan, config: PreprocessingConfig, training: bool) -> _Placed:
             f"subject {scan.subject.id}: its brain of {np.count_nonzero(brain)} voxels has none on the working grid "
             f"({config.size}x{config.size}x{small.shape[2]}): 1 or more wanted"
         )
-    return _Placed(intensities, native, affine, small)
+    return native, affine, small
 
 
 def _intensities(scan: Scan, config: PreprocessingConfig, training: bool) -> _Intensities:

@@ -165,9 +165,12 @@ def pack_subject(adapter: DatasetAdapter, subject: Subject, config: Preprocessin
     """
     scan = adapter.scan_for(subject, config)
     slices = preprocessing.training_slices(scan, config)
+    images = slices.images
+    if config.crop_box is not None:
+        images = images[(slice(None), *(slice(*part) for part in config.crop_box))]
     try:
         values = [
-            store_format.pack(slices.images[..., place], config.store_dtype)
+            store_format.pack(images[..., place], config.store_dtype)
             for place in range(len(slices.numbers))
         ]
     except ValueError as error:
@@ -270,7 +273,7 @@ def _finish(
     manifest = {
         "version": store_format.VERSION,
         "fingerprint": store_format.identity_hash(identity),
-        "shape": [len(config.modalities), config.size, config.size],
+        "shape": [len(config.modalities), *config.plane],
         "dtype": config.store_dtype,
         "modalities": list(config.modalities),
         "slices": int(np.sum([len(row["slices"]) for row in rows])),

@@ -9,6 +9,7 @@ from pathlib import Path
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from leaderboard.compare import Comparison
+from leaderboard.exports.bibtex import bibliography_of
 from leaderboard.exports.latex_text import breakable, escaped
 from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.cells import DASH
@@ -21,12 +22,12 @@ from leaderboard.words.across_text import (
     cross_listing,
     ranks_listing,
 )
+from leaderboard.words.citing.papers import papers_of
 from leaderboard.words.headline import headline
 from leaderboard.words.how import how_tested
 from leaderboard.words.main_table import Figure, MainColumn, main_columns
 from leaderboard.words.methods_text import dated, methods_paragraph
 from leaderboard.words.notes import first_notes
-from leaderboard.words.papers import Paper, papers_of
 from leaderboard.words.pipeline_text import title_in_words
 from leaderboard.words.verdicts import bold_rows, power_sentences
 
@@ -61,7 +62,7 @@ def write_latex(comparison: Comparison, path: Path, drawn: Sequence[Path] = ()) 
     write_atomically(path, to_latex(comparison))
     if not papers:
         return str(path)
-    write_atomically(bibliography, to_bibtex(papers))
+    write_atomically(bibliography, bibliography_of(papers))
     return f"{path}, publications in {bibliography}"
 
 
@@ -69,7 +70,7 @@ def to_latex(comparison: Comparison) -> str:
     """Return the tables of a comparison as LaTeX, with a paragraph for the methods section below each.
 
     How differences are tested stands in comments. Compiles with the packages ``booktabs`` and ``siunitx``; references to
-    the methods' publications are to :func:`to_bibtex`.
+    the methods' publications are to :func:`leaderboard.exports.bibtex.bibliography_of`.
     """
     parts = [HEADER + "".join(f"% {text}\n" for text in how_tested())]
     for table in comparison.tables:
@@ -83,25 +84,6 @@ def to_latex(comparison: Comparison) -> str:
         text = rf"\paragraph{{Methods compared.}} {'; '.join(cited)}."
         parts.append(rf"{{\sloppy {text}\par}}" + "\n")
     return "\n".join([*parts, *_across(comparison)])
-
-
-def to_bibtex(papers: Sequence[Paper]) -> str:
-    """Return publications as BibTeX, as far as the records tell: a misc entry each, which any style prints."""
-    return "\n".join(_entry(paper) for paper in papers)
-
-
-def _entry(paper: Paper) -> str:
-    authors, title, where = paper.parts
-    fields = {
-        "author": escaped(re.sub(r" et al\.$", " and others", authors)),
-        "title": f"{{{escaped(title)}}}",
-        "howpublished": escaped(where),
-        "eprint": paper.arxiv,
-        "archiveprefix": "arXiv" if paper.arxiv else "",
-        "year": str(paper.year or ""),
-    }
-    lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value]
-    return "\n".join([f"@misc{{{paper.key},", *lines, "}", ""])
 
 
 def _rows(comparison: Comparison) -> list[Row]:

@@ -14,12 +14,12 @@ from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.row import Row
 from leaderboard.tables.table import Table
 from leaderboard.words.across_text import agreement_sentence
+from leaderboard.words.citing.papers import address_of
 from leaderboard.words.group_text import contrast_sentences
 from leaderboard.words.headline import headline
 from leaderboard.words.main_table import Figure, MainColumn, main_columns
 from leaderboard.words.methods_text import dated, methods_paragraph
 from leaderboard.words.notes import first_notes, in_short
-from leaderboard.words.papers import address_of
 from leaderboard.words.pipeline_text import title_in_words
 from leaderboard.words.verdicts import bold_rows, power_sentences
 

@@ -15,7 +15,7 @@ from leaderboard.publishing.missing import Expected
 from leaderboard.publishing.rebuild import PublishedRuns
 from leaderboard.tables.comparability import changes_maps
 
-_SETTLED = ("preprocessing", "landmarks")
+_SETTLED = {("preprocessing", "landmarks"), ("preprocessing", "crop_box")}
 """Learnt from the data, where it is asked for."""
 
 
@@ -72,7 +72,7 @@ def former_settings(board: Board, data: BoardData, record: RunRecord) -> str:
         return "published with settings that are no more"
     found = dict(_fields(made.model_dump(mode="json")))
     for path, value in _fields(wanted.model_dump(mode="json")):
-        if not changes_maps(path) or path == _SETTLED:
+        if not changes_maps(path) or path in _SETTLED:
             continue
         if path[0] == "training" and not record.training:
             continue  # nothing was learnt

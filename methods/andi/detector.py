@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import torch
@@ -14,6 +15,9 @@ from methods.diffusion.noise import NoiseName
 
 SMALLEST_ERROR = 2.0**-24
 """Noise errors below half a unit in the last place of a float32 near one are rounding, not agreement."""
+
+MOST_BYTES = 2**28
+"""Of the states x_t that are computed together; noise and prediction take as much each."""
 
 
 class ANDiConfig(DDPMConfig):
@@ -71,6 +75,7 @@ class ANDi(DDPMDetector):
 
     Config = ANDiConfig
     recipe = 1
+    scoring_recipe = 2  # 1: noise drawn in the order of the time steps
     signed = True
 
     def time_steps(self) -> range:
@@ -84,49 +89,99 @@ class ANDi(DDPMDetector):
         noise, that is, where the image is brighter than it expects.
         """
         image = 2 * batch - 1
-        total = torch.zeros_like(image, dtype=torch.float32)
-        direction = torch.zeros_like(total)
-        steps = self.time_steps()
-        for t in steps:
-            total += self._term(self.deviation(image, t, generator, direction), t)
-        total /= len(steps)
-        if self.config.aggregation == "gmean":
-            total.exp_()
-        return total.copysign_(direction)
+        aggregate = _Aggregate(self, image)
+        pairs = [(t, draw) for t in self.time_steps() for draw in range(self.config.draws)]
+        for some in self._filled(pairs, image):
+            self._add(some, image, generator, aggregate)
+        return aggregate.scores()
 
-    def deviation(
-        self,
-        image: torch.Tensor,
-        t: int,
-        generator: SliceGenerator,
-        direction: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Return d_t (N, C, H, W), the mean over the draws, for slices on [-1, 1] scale.
+    def _filled(
+        self, pairs: list[tuple[int, int]], image: torch.Tensor
+    ) -> Iterator[list[tuple[int, int]]]:
+        """Cut time steps and draws so that the network is filled with slices (N, C, H, W) at several of them.
 
-        Adds eps_hat - eps of each draw to ``direction`` (N, C, H, W), where one is given.
+        The states x_t of a slice do not depend on each other, and each has random numbers of its own: how many are computed
+        together changes nothing.
         """
-        total: torch.Tensor | None = None
-        for _ in range(self.config.draws):
-            noise = self.noise(self.config.scoring_noise, generator, image)
-            x_t = self.schedule.q_sample(image, t, noise)
-            predicted = self.predict_noise(x_t, t)
-            if direction is not None:
-                direction += predicted
-                direction -= noise
-            if self.config.published_zeros:
-                means = self.schedule.mean(x_t, t, noise), self.schedule.mean(x_t, t, predicted)
-                part = (means[0] - means[1]).square_()
-            else:
-                error = (noise - predicted).abs_().clamp_(min=SMALLEST_ERROR)
-                part = error.square_().mul_(float(self.schedule.deviation_weight[t]))
-            total = part if total is None else total.add_(part)
-        assert total is not None
-        return total.div_(self.config.draws)
+        inputs = min(self.inputs_at_once, MOST_BYTES // max(1, image[0].nbytes))
+        together = max(1, inputs // len(image))
+        for start in range(0, len(pairs), together):
+            yield pairs[start : start + together]
 
-    def _term(self, deviation: torch.Tensor, t: int) -> torch.Tensor:
-        """Return what a deviation adds to the running sum."""
+    def _add(
+        self,
+        pairs: list[tuple[int, int]],
+        image: torch.Tensor,
+        generator: SliceGenerator,
+        aggregate: _Aggregate,
+    ) -> None:
+        """Add what slices (N, C, H, W) on [-1, 1] scale deviate by at some time steps and draws, in one network call."""
+        purposes = [f"t = {t}, draw {draw}" for t, draw in pairs]
+        noise = self.noise(self.config.scoring_noise, generator.forks(purposes), image)
+        noises = noise.unflatten(0, (len(pairs), len(image)))
+        if len(pairs) == 1:
+            x_t = self.schedule.q_sample(image, pairs[0][0], noise)
+            predicted = self.predict_noise(x_t, pairs[0][0])
+        else:
+            x_t = torch.empty_like(noise)
+            for (t, _), state, eps in zip(pairs, x_t.split(len(image)), noises, strict=True):
+                state.copy_(self.schedule.q_sample(image, t, eps))
+            steps = torch.tensor([t for t, _ in pairs], device=image.device)
+            predicted = self.net(x_t, steps.repeat_interleave(len(image))).float()
+        states = zip(x_t.split(len(image)), noises, predicted.split(len(image)), strict=True)
+        for (t, draw), (state, eps, found) in zip(pairs, states, strict=True):
+            error = found - eps
+            aggregate.direct(error)
+            aggregate.add(t, draw, self._deviation(state, t, eps, found, error))
+
+    def _deviation(
+        self,
+        x_t: torch.Tensor,
+        t: int,
+        noise: torch.Tensor,
+        predicted: torch.Tensor,
+        error: torch.Tensor,
+    ) -> torch.Tensor:
+        """Return d_t (N, C, H, W) of one draw; takes the memory of the error, eps_hat - eps."""
+        if self.config.published_zeros:
+            means = self.schedule.mean(x_t, t, noise), self.schedule.mean(x_t, t, predicted)
+            return (means[0] - means[1]).square_()
+        error = error.abs_().clamp_(min=SMALLEST_ERROR)
+        return error.square_().mul_(float(self.schedule.deviation_weight[t]))
+
+    def term(self, deviation: torch.Tensor, t: int) -> torch.Tensor:
+        """Return what d_t (N, C, H, W), the mean over the draws, adds to the running sum; takes its memory."""
         if self.config.aggregation == "gmean":
             return deviation.log_()
         if self.config.aggregation == "prob":
             return deviation.div_(2 * float(self.schedule.posterior_variance[t]))
         return deviation
+
+
+class _Aggregate:
+    """The running sums over time steps and draws, of slices (N, C, H, W)."""
+
+    def __init__(self, andi: ANDi, image: torch.Tensor) -> None:
+        self._andi, self._draws = andi, andi.config.draws
+        self._total = torch.zeros_like(image, dtype=torch.float32)
+        self._direction = torch.zeros_like(self._total)
+        self._of_step: torch.Tensor | None = None
+
+    def direct(self, error: torch.Tensor) -> None:
+        """Add eps_hat - eps of a draw to what gives the scores their sign."""
+        self._direction += error
+
+    def add(self, t: int, draw: int, deviation: torch.Tensor) -> None:
+        """Add a draw's deviation; all draws of a time step one after the other."""
+        sofar = self._of_step
+        self._of_step = deviation if sofar is None else sofar.add_(deviation)
+        if draw == self._draws - 1:
+            self._total += self._andi.term(self._of_step.div_(self._draws), t)
+            self._of_step = None
+
+    def scores(self) -> torch.Tensor:
+        """Return the aggregated deviations with the sign of their direction."""
+        total = self._total.div_(len(self._andi.time_steps()))
+        if self._andi.config.aggregation == "gmean":
+            total.exp_()
+        return total.copysign_(self._direction)

@@ -66,8 +66,9 @@ class VAE(AutoencoderDetector):
         return f"{self.name} (restoration)" if self.config.restoration else self.name
 
     def network(self) -> nn.Module:
-        """Build the variational autoencoder."""
-        return VariationalAutoencoder(self.shape())
+        """Build the variational autoencoder; its memory format is the faster one for convolutions."""
+        net = VariationalAutoencoder(self.shape())
+        return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def loss(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Negative evidence lower bound per value, for slices (N, C, H, W) of about [0, 1]."""

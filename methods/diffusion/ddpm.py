@@ -125,8 +125,7 @@ class DDPMDetector(SliceDetector):
 
     def predict_noise(self, x_t: torch.Tensor, t: int) -> torch.Tensor:
         """Predict the noise in x_t (N, C, H, W), all slices at time step t; float32."""
-        steps = torch.full((len(x_t),), t, device=x_t.device)
-        out: torch.Tensor = self.net(x_t, steps)
+        out: torch.Tensor = self.net(x_t, torch.full((1,), t, device=x_t.device))
         return out.float()
 
     def predict_image(self, x_t: torch.Tensor, t: int, clamp: bool = True) -> torch.Tensor:

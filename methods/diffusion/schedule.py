@@ -1,4 +1,4 @@
-"""The Gaussian diffusion process with a linear schedule (Ho et al., Denoising Diffusion Probabilistic Models, 2020)."""
+"""The Gaussian diffusion process in steps (Ho et al., Denoising Diffusion Probabilistic Models, 2020), linear or cosine."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ class Schedule:
 
     Parameters
     ----------
-    steps : int
-        T, published 1000.
-    beta_start, beta_end : float
-        Noise variance added at t = 0 and at t = T - 1; linear between.
+    beta : float64 (T,)
+        Noise variance added at each time step, in (0, 1); see :func:`linear_schedule` and :func:`cosine_schedule`.
 
     Attributes
     ----------
@@ -32,9 +30,9 @@ class Schedule:
         c_t = beta_t^2 / (alpha_t (1 - alpha_bar_t)); see :meth:`mean`.
     """
 
-    def __init__(self, steps: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02) -> None:
-        self.steps = steps
-        self.beta: NDArray[np.float64] = np.linspace(beta_start, beta_end, steps, dtype=np.float64)
+    def __init__(self, beta: NDArray[np.float64]) -> None:
+        self.steps = len(beta)
+        self.beta: NDArray[np.float64] = beta
         self.alpha: NDArray[np.float64] = 1.0 - self.beta
         self.alpha_bar: NDArray[np.float64] = np.cumprod(self.alpha, dtype=np.float64)
         self.alpha_bar_before: NDArray[np.float64] = np.append(1.0, self.alpha_bar[:-1])
@@ -110,8 +108,29 @@ class Schedule:
 def linear_schedule(
     steps: int = 1000, beta_start: float = 1e-4, beta_end: float = 0.02
 ) -> Schedule:
-    """Return the schedule of these parameters; computed once."""
-    return Schedule(steps, beta_start, beta_end)
+    """Return the schedule whose noise variance grows linearly from ``beta_start`` at t = 0 to ``beta_end`` at t = T - 1.
+
+    Computed once for each set of parameters.
+    """
+    return Schedule(np.linspace(beta_start, beta_end, steps, dtype=np.float64))
+
+
+@lru_cache(maxsize=8)
+def cosine_schedule(steps: int = 1000, offset: float = 0.008) -> Schedule:
+    """Return the cosine schedule of Nichol and Dhariwal (2021, eq. 17); computed once for each set of parameters.
+
+    alpha_bar at step k of T is f(k / T) / f(0), f(u) = cos^2(pi / 2 (u + s) / (1 + s)); a step's variance is 0.999 at most.
+
+    Parameters
+    ----------
+    steps : int
+        T.
+    offset : float
+        s.
+    """
+    u = np.arange(steps + 1, dtype=np.float64) / steps
+    f = np.cos((u + offset) / (1 + offset) * np.pi / 2) ** 2
+    return Schedule(np.minimum(1 - f[1:] / f[:-1], 0.999))
 
 
 def _at(

@@ -31,8 +31,22 @@ class StandardisedConv2d(nn.Conv2d):
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 3, padding=1, padding_mode="reflect")
 
+        self._kept: tuple[tuple[int, int], torch.Tensor] | None = None
+
     def standardised(self) -> torch.Tensor:
-        """Return the filters as they are used, (outputs, inputs, 3, 3)."""
+        """Return the filters as they are used, (outputs, inputs, 3, 3); computed once for weights that stay as they are."""
+        varies = (
+            torch.is_grad_enabled() or self.weight.is_inference()
+        )  # the latter count no changes
+        if varies or torch.compiler.is_compiling():
+            self._kept = None
+            return self._computed()
+        of = self.weight.data_ptr(), self.weight._version
+        if self._kept is None or self._kept[0] != of:
+            self._kept = of, self._computed()
+        return self._kept[1]
+
+    def _computed(self) -> torch.Tensor:
         axes = (1, 2, 3)
         centred = self.weight - self.weight.mean(dim=axes, keepdim=True)
         return centred / (centred.std(dim=axes, keepdim=True) + 1e-5)

@@ -36,10 +36,17 @@ class ConvBlock(nn.Module):
             nn.Conv2d(inputs, outputs, 3, padding=1, bias=False), nn.GroupNorm(1, outputs)
         )
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(N, inputs, H, W) -> (N, outputs, H, W)."""
-        out = self.double_conv(x)
-        return F.gelu(out.add_(x)) if self.residual else out  # no gradient needs GroupNorm's output
+    def forward(self, x: torch.Tensor, shift: torch.Tensor | None = None) -> torch.Tensor:
+        """(N, inputs, H, W) -> (N, outputs, H, W); a shift (N or 1, outputs) of the channels is added at the end."""
+        convolution, norm = self.double_conv[0], cast("nn.GroupNorm", self.double_conv[1])
+        if shift is not None and len(shift) == 1:
+            # the same for all slices: a part of the norm's bias
+            bias = norm.bias + shift[0]
+            return F.group_norm(convolution(x), 1, norm.weight, bias, norm.eps)
+        out: torch.Tensor = norm(convolution(x))
+        if self.residual:
+            out = F.gelu(out.add_(x))  # no gradient needs GroupNorm's output
+        return out if shift is None else out.add_(shift[:, :, None, None])
 
 
 class Down(nn.Module):
@@ -53,8 +60,10 @@ class Down(nn.Module):
         self.emb_layer = nn.Sequential(nn.SiLU(), nn.Linear(embedding, outputs))
 
     def forward(self, x: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
-        """(N, inputs, H, W), (N, embedding) -> (N, outputs, H/2, W/2)."""
-        return self.maxpool_conv(x) + self.emb_layer(embedding)[:, :, None, None]
+        """(N, inputs, H, W), activated embedding (N or 1, E) -> (N, outputs, H/2, W/2)."""
+        pool, first, second = self.maxpool_conv
+        out: torch.Tensor = second(first(pool(x)), self.emb_layer[1](embedding))
+        return out
 
 
 class Up(nn.Module):
@@ -68,14 +77,19 @@ class Up(nn.Module):
         self.emb_layer = nn.Sequential(nn.SiLU(), nn.Linear(embedding, outputs))
 
     def forward(self, x: torch.Tensor, skip: torch.Tensor, embedding: torch.Tensor) -> torch.Tensor:
-        """(N, A, H/2, W/2), (N, B, H, W), (N, embedding) with A + B = inputs -> (N, outputs, H, W)."""
+        """(N, A, H/2, W/2), (N, B, H, W), (N or 1, E), A + B = inputs -> (N, outputs, H, W)."""
+        first, second = self.conv
         x = F.interpolate(x, size=skip.shape[-2:], mode="bilinear", align_corners=True)
-        x = self.conv(torch.cat([skip, x], dim=1))
-        return x + self.emb_layer(embedding)[:, :, None, None]
+        out: torch.Tensor = second(first(torch.cat([skip, x], dim=1)), self.emb_layer[1](embedding))
+        return out
 
 
 class SelfAttention(nn.Module):
-    """Four-headed self-attention over the pixels, pre-LayerNorm, with a GELU feed-forward of the same width."""
+    """Four-headed self-attention over the pixels, pre-LayerNorm, with a GELU feed-forward of the same width.
+
+    ``mha`` holds the parameters under their published names; what it would compute is
+    :func:`torch.nn.functional.scaled_dot_product_attention` here, which keeps no table of all pairs of pixels.
+    """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -91,11 +105,14 @@ class SelfAttention(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) -> (N, C, H, W), whatever H and W."""
         n, c, h, w = x.shape
-        tokens = x.flatten(2).transpose(1, 2)
-        normed = self.ln(tokens)
-        tokens = self.mha(normed, normed, normed, need_weights=False)[0] + tokens
+        tokens = x.permute(0, 2, 3, 1).reshape(n, h * w, c)  # a view where memory is channels-last
+        heads = self.mha.num_heads
+        projected = F.linear(self.ln(tokens), self.mha.in_proj_weight, self.mha.in_proj_bias)
+        q, k, v = projected.view(n, h * w, 3, heads, c // heads).permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, h * w, c)
+        tokens = self.mha.out_proj(mixed) + tokens
         tokens = self.ff_self(tokens) + tokens
-        return tokens.transpose(1, 2).reshape(n, c, h, w)
+        return tokens.view(n, h, w, c).permute(0, 3, 1, 2)
 
 
 class UNet(nn.Module):
@@ -186,14 +203,14 @@ class UNet(nn.Module):
         ----------
         x : float tensor (N, channels, H, W)
             Noisy slices on [-1, 1] scale; H and W divisible by 16.
-        t : integer tensor (N,)
-            Time step of each slice.
+        t : integer tensor (N,) or (1,)
+            Time step of each slice, or of all: then its embedding is computed once.
 
         Returns
         -------
         float tensor (N, channels, H, W)
         """
-        embedding = self.embed(t)
+        embedding = F.silu(self.embed(t))  # the published layers each activate the same numbers
         x1 = self.inc2(self.inc(x))
         x2 = self.down1(x1, embedding)
         x3 = self.sa1(self.down2(x2, embedding))

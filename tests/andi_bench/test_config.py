@@ -114,6 +114,20 @@ def test_standard_is_quick_with_four_times_its_training(name):
     assert standard == quick
 
 
+@pytest.mark.parametrize("name", config.names_in("methods"))
+def test_fast_differs_from_quick_in_scoring_alone_so_that_they_share_a_training(name):
+    from methods.base import ImageSpec
+    from methods.catalogue import detector_class, detector_config
+
+    entry, cls, learnt = config.method_entry(name), detector_class(name), []
+    for preset in ("quick", "fast"):
+        run = config.load_run_config(entry, preset, [], name)
+        spec = ImageSpec(run.preprocessing.modalities, run.preprocessing.plane)
+        detector = cls(detector_config(cls, run.detector), spec)
+        learnt.append((detector.training_config(), run.training, run.preprocessing))
+    assert learnt[0] == learnt[1]
+
+
 def test_what_a_method_says_of_a_preset_that_extends_another_comes_last():
     entry = config.MethodEntry.model_validate(
         {

@@ -68,6 +68,15 @@ def test_the_version_stands_in_one_place(wheel):
     assert found == [ROOT / "andi_bench" / "__init__.py"]
 
 
+def test_the_licence_and_the_templates_notice_travel_with_the_wheel(wheel):
+    info = f"andi_bench-{andi_bench.__version__}.dist-info"
+    metadata = Parser().parsestr(wheel.read(f"{info}/METADATA").decode())
+    assert metadata["License-Expression"] == "Apache-2.0"
+    for name in ("LICENSE", "NOTICE"):
+        assert wheel.read(f"{info}/licenses/{name}") == (ROOT / name).read_bytes()
+    assert b"Louis Collins" in wheel.read(f"{info}/licenses/NOTICE")
+
+
 def test_the_packages_are_found_in_a_checkout_and_in_an_installation(tmp_path, monkeypatch):
     assert place.rooms() == ROOT
     assert place.package_data("configs") == ROOT / "configs"

@@ -159,9 +159,9 @@ def test_a_run_on_the_validation_split_has_no_rank(cli, scans):
 
 
 def test_a_detector_of_one_file_gets_a_row_in_the_table(cli, scans, tmp_path):
-    readme = (ROOT / "README.md").read_text()
-    start = readme.index("```python", readme.index("mean_deviation.py"))
-    code = readme[start:].split("```")[1].removeprefix("python\n")
+    page = (ROOT / "docs" / "your-method.md").read_text()
+    start = page.index("```python", page.index("mean_deviation.py"))
+    code = page[start:].split("```")[1].removeprefix("python\n")
     plugin = tmp_path / "mean_deviation.py"
     plugin.write_text(code)
     answer = cli(

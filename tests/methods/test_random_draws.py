@@ -21,6 +21,20 @@ SMALL = {
     "anoddpm": {"base_width": 4, "noise_steps": 3},
     "autoddpm": {"base_width": 4, "noise_steps": 3, "inpainting_steps": 3, "mask_threshold": 0.1},
     "dae": {"base_width": 4, "noise_resolution": 4},
+    "thor": {"base_width": 4, "noise_steps": 4, "harmonised": (2,), "looked_at": (0,)},
+    "disyre": {"base_width": 4, "multipliers": (1,), "attention": (), "blocks": 1},
+    "fpi": {"base_width": 4, "multipliers": (1,), "blocks": 1},
+    "pii": {"base_width": 4, "multipliers": (1,), "blocks": 1},
+    "pddpm": {"base_width": 4, "multipliers": (1,), "attention": (), "blocks": 1},
+    "mddpm": {"base_width": 4, "multipliers": (1,), "attention": (), "blocks": 1, "draws": 2},
+    "itermask": {"base_width": 4, "multipliers": (1,), "blocks": 1, "threshold": 0.1},
+    "andi-v2": {
+        "base_width": 4,
+        "multipliers": (1,),
+        "blocks": (1,),
+        "attention": (),
+        "calls": 2,
+    },
 }
 
 
@@ -47,12 +61,12 @@ def stages_that_draw(name: str, monkeypatch) -> set[str]:
     volume = small_volume(shape=(32, 32, 4))
     volume = replace(volume, image=volume.image[: len(modalities)], modalities=modalities)
     slices = torch.from_numpy(np.ascontiguousarray(volume.image.transpose(3, 0, 1, 2)))
+    if detector.learns():
+        z = np.arange(4)
+        detector.fit(Slices([SliceBatch(slices, ("A",) * 4, z, np.full(4, 4))]), NoTraining())
     if isinstance(detector, SliceDetector) and detector.has_network():
         detector.loss(slices, SliceGenerator(range(4)))
         detector.net.eval()
-    elif detector.learns():
-        z = np.arange(4)
-        detector.fit(Slices([SliceBatch(slices, ("A",) * 4, z, np.full(4, 4))]), NoTraining())
     stage[0] = "scoring"
     detector.score(volume, ScoreEngine(0, CPU, ScoringConfig(), modalities))
     return drawn
@@ -65,6 +79,9 @@ class NoTraining:
 
     def progress(self, slices):
         return slices
+
+    def train(self, detector, slices):
+        return None
 
 
 @pytest.mark.parametrize("name", method_locations())

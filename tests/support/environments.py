@@ -15,7 +15,7 @@ from support.places import ROOT
 
 SOURCES = ("andi_bench", "benchmark", "configs", "datasets", "leaderboard", "methods", "splits")
 BESIDE = ("perf", "tests")
-BUILD_FILES = ("README.md", "pyproject.toml", "setup.py")
+BUILD_FILES = ("LICENSE", "NOTICE", "README.md", "pyproject.toml", "setup.py")
 
 
 def answer(program: Path | str, folder: Path, *arguments: object) -> str:

@@ -7,6 +7,7 @@ import nibabel as nib
 import numpy as np
 import pytest
 from support.small_runs import QUIET, request_of
+from torch._inductor import cpp_builder
 
 from andi_bench.errors import UserError
 from andi_bench.records.previews import find_previews, read_preview
@@ -15,6 +16,8 @@ from benchmark.run.detector_source import DetectorSource
 from benchmark.run.given_source import GivenSource, MapFolders
 from benchmark.run.source import view_folder
 from benchmark.run.stages import Run
+from benchmark.scoring import network_form
+from methods.baselines.ae import AE
 
 
 def done(source):
@@ -112,7 +115,32 @@ def test_training_alone_leaves_a_training_that_a_run_finds(four_scans, tmp_path)
     assert record.data.train == ("A",)
     assert record.costs.training_steps == 2
     assert record.training["peak_memory_mb"] > 50
+    assert record.provenance["arithmetic"] == "float32"
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == written
+
+
+@pytest.mark.parametrize("change", ["scoring recipe", "bf16"])
+def test_what_scores_otherwise_finds_its_training_and_makes_other_maps(
+    four_scans, tmp_path, monkeypatch, change
+):
+    small = {"training": {"steps": 1, "batch_size": 2}, "detector": {"levels": 1, "base_width": 8}}
+
+    def named(overrides):
+        source = DetectorSource(request_of(four_scans, tmp_path, "ae", overrides), QUIET)
+        data = source.open()
+        source.learn(data)
+        maps = source.identify(data, source.evaluated(data)).folder
+        return maps, sorted((tmp_path / "workspace" / "trainings").iterdir())
+
+    before, trainings = named(small)
+    if change == "bf16":
+        monkeypatch.setattr(network_form, "_cpu_has_bf16", lambda: True)
+        after, found = named({**small, "scoring": {"precision": "bf16"}})
+    else:
+        monkeypatch.setattr(AE, "scoring_recipe", 2)
+        after, found = named(small)
+    assert after != before
+    assert found == trainings
 
 
 def test_a_method_that_learns_nothing_trains_nothing(four_scans, tmp_path):
@@ -126,10 +154,20 @@ def test_a_method_that_learns_nothing_trains_nothing(four_scans, tmp_path):
         ("ae", {"checkpoint": "weights.pt"}, "weights.pt: no such file"),
         ("ae", {"overrides": [{"detector": {"widht": 3}}]}, "widht"),
         ("ae", {"tracker": "no_such_tracker"}, "no_such_tracker: not installed"),
+        ("ae", {"overrides": [{"scoring": {"precision": "bf16"}}]}, "scoring.precision = bf16"),
+        ("ae", {"overrides": [{"scoring": {"compile": True}}]}, "scoring.compile = true"),
+        ("ae", {"overrides": [{"training": {"compile": True}}]}, "training.compile = true"),
         ("ae", {"dataset": "no-such-data"}, "no-such-data"),
     ],
 )
-def test_what_is_wrong_is_said_before_any_work(four_scans, tmp_path, method, changes, message):
+def test_what_is_wrong_is_said_before_any_work(
+    four_scans, tmp_path, monkeypatch, method, changes, message
+):
+    def none():
+        raise RuntimeError("no compiler")
+
+    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none)
+    monkeypatch.setattr(network_form, "_cpu_has_bf16", lambda: False)
     asked = request_of(four_scans, tmp_path, method)
     if "checkpoint" in changes:
         changes = {"checkpoint": tmp_path / changes["checkpoint"]}

@@ -4,6 +4,7 @@ import pytest
 
 from andi_bench.console import Console
 from andi_bench.records.schema import Costs, Protocol, RunInfo, RunRecord
+from andi_bench.records.speeds import KeptSpeed
 from andi_bench.records.times import MEASURING, SCORING, write_times
 from benchmark.run import time_left
 from benchmark.run.time_left import USUAL, Planned, TimeLeft
@@ -94,3 +95,31 @@ def test_of_trainings_alone_only_these_count():
     runs = [Planned("m", "one", 0), Planned("m", "one", 1), Planned("m", "one", 2)]
     left = TimeLeft(runs, [record()], "quick", scores=False)
     assert left.seconds() == pytest.approx(2 * 600)  # seed 0 has learnt
+
+
+def test_what_speed_measured_tells_of_a_method_without_a_run():
+    fast = KeptSpeed("new", "quick", volume_seconds=3.0, training_seconds=100.0)
+    other = KeptSpeed("new", "paper", volume_seconds=3000.0, training_seconds=None)
+    runs = [Planned("new", "one", 0)]
+    left = TimeLeft(runs, [], "quick", speeds=[fast, other])
+    assert left.in_words() == "1 run left, more than 100 s"  # how many volumes is not known yet
+    left = TimeLeft(runs, [record()], "quick", speeds=[fast, other])
+    assert left.seconds() == pytest.approx(100 + 10 * (3 + USUAL))
+    assert left.in_words() == "1 run left, some 2.5 min"
+    assert TimeLeft(runs, [], "quick", scores=False, speeds=[fast]).in_words() == (
+        "1 run left, some 100 s"
+    )
+
+
+def test_a_run_tells_more_than_what_speed_measured():
+    wrong = KeptSpeed("m", "quick", volume_seconds=1000.0, training_seconds=1.0)
+    left = TimeLeft([Planned("m", "one", 0)], [record()], "quick", speeds=[wrong])
+    assert left.seconds() == pytest.approx(10 * (2 + USUAL))
+
+
+def test_what_speed_could_not_tell_makes_a_lower_bound_or_nothing():
+    by_epochs = KeptSpeed("new", "quick", volume_seconds=3.0, training_seconds=None)
+    left = TimeLeft([Planned("new", "one", 0)], [record()], "quick", speeds=[by_epochs])
+    assert left.in_words() == "1 run left, more than 50 s"
+    left = TimeLeft([Planned("new", "one", 0)], [], "quick", speeds=[by_epochs])
+    assert left.in_words() == "1 run left"

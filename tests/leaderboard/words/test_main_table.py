@@ -10,10 +10,10 @@ from support.synthetic_records import Size, write_benchmark
 
 from leaderboard.compare import compare
 from leaderboard.tables.cells import signed
+from leaderboard.words.citing.papers import address_of
 from leaderboard.words.main_table import FALSE_ML, main_columns
 from leaderboard.words.methods_text import dated, methods_paragraph
 from leaderboard.words.notes import first_notes
-from leaderboard.words.papers import address_of
 from leaderboard.words.provenance import origins_of
 
 SIZE = Size(methods=4, subjects=27, seeds=2, validation=4, voxels=600)

@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from andi_bench.randomness import SliceGenerator
 from methods.andi.detector import ANDi, ANDiConfig
 from methods.base import ImageSpec
-from methods.diffusion.schedule import Schedule
+from methods.diffusion.schedule import linear_schedule
 
 SPEC = ImageSpec(("flair", "t1"), (16, 16))
 
@@ -69,12 +69,13 @@ def by_definition(
     """All deviations (steps, N, C, H, W), by subtraction of the two means, in float64; eps_hat - eps to ``directions``."""
     beta = np.linspace(1e-4, 0.02, 1000)
     alpha_bar = np.cumprod(1 - beta)
-    generator, image = streams(len(batch)), 2 * batch.double() - 1
+    image = 2 * batch.double() - 1
     out = []
     for t in range(config.t_high - 1, config.t_low - 1, -config.stride):
         parts = []
-        for _ in range(config.draws):
-            noise = generator.normal(2, 16, 16).double()
+        for draw in range(config.draws):
+            stream = streams(len(batch)).fork(f"t = {t}, draw {draw}")
+            noise = stream.normal(2, 16, 16).double()
             x_t = np.sqrt(alpha_bar[t]) * image + np.sqrt(1 - alpha_bar[t]) * noise
             steps = torch.full((len(batch),), t)
             predicted = Shrinking()(x_t, steps)
@@ -100,7 +101,7 @@ def test_maps_equal_the_direct_formula_in_double_precision(aggregation, draws):
     elif aggregation == "mean":
         wanted = steps.mean(axis=0)
     else:
-        variance = Schedule().posterior_variance[list(andi.time_steps())]
+        variance = linear_schedule().posterior_variance[list(andi.time_steps())]
         product = np.exp(-steps / (2 * variance[:, None, None, None, None]) / len(steps))
         wanted = -np.log(product.prod(axis=0))
     found = andi.score_slices(slices(), streams()).numpy()
@@ -140,7 +141,7 @@ def test_published_range_is_75_to_199_and_a_stride_counts_down_from_the_top():
 def test_step_weights_do_not_change_the_order_of_voxels_in_a_geometric_mean():
     andi = detector(t_low=100, t_high=110)
     with_weights = andi.score_slices(slices(), streams())
-    weights = Schedule().deviation_weight[list(andi.time_steps())]
+    weights = linear_schedule().deviation_weight[list(andi.time_steps())]
     without = with_weights / np.exp(np.log(weights).mean())
     plain = by_definition(slices(), andi.config) / weights[:, None, None, None, None]
     assert without.abs().numpy() == pytest.approx(stats.gmean(plain, axis=0), rel=2e-3)

@@ -229,8 +229,9 @@ def test_one_step_of_restoration_goes_down_the_gradient_of_finite_differences():
         for direction in directions:
             rise = bound(image + 1e-3 * direction) - bound(image - 1e-3 * direction)
             found = float((gradient * direction).sum())
+            # float32 rounds a bound of some hundred nats to 1e-4, of which a step of 1e-3 makes 0.3
             assert found == pytest.approx(
-                3 * rise / 2e-3, rel=0.01, abs=1e-3 * float(gradient.norm())
+                3 * rise / 2e-3, rel=0.01, abs=3e-3 * float(gradient.norm())
             )
 
 

@@ -222,3 +222,15 @@ def test_the_paper_preset_is_the_published_one():
     assert (training.schedule, training.schedule_epochs, training.warmup) == ("cosine", 100, 0)
     assert training.ema_decay is None
     assert all(field.description for field in DAEConfig.model_fields.values())
+
+
+def test_filters_are_standardised_once_as_long_as_the_weights_stay():
+    layer = StandardisedConv2d(2, 3)
+    with torch.no_grad():
+        first = layer.standardised()
+        assert layer.standardised() is first
+        layer.weight.mul_(torch.rand(3, 2, 3, 3))
+        changed = layer.standardised()
+    assert not torch.equal(changed, first)
+    assert torch.equal(changed, layer.standardised())
+    assert layer.standardised().requires_grad  # in training never kept

@@ -19,7 +19,7 @@ from methods.base import ImageSpec
 from methods.baselines.anoddpm import AnoDDPM, AnoDDPMConfig
 from methods.baselines.autoddpm import AutoDDPM, AutoDDPMConfig
 from methods.diffusion.perceptual import perceptual_distance, structural_dissimilarity
-from methods.diffusion.schedule import Schedule
+from methods.diffusion.schedule import linear_schedule
 
 EDGE = 32
 SPEC = ImageSpec(("flair", "t1"), (EDGE, EDGE))
@@ -32,7 +32,7 @@ class Knowing(nn.Module):
     def __init__(self, image: torch.Tensor) -> None:
         super().__init__()
         self.image = 2 * image - 1
-        self.schedule = Schedule()
+        self.schedule = linear_schedule()
         self.calls: list[int] = []
 
     def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
@@ -210,7 +210,7 @@ def test_resampling_keeps_the_known_region_at_the_noise_level_of_its_time_step()
     detector.inpaint(2 * batch - 1, 2 * batch - 1, mask, streams(1))
     assert list(seen) == [38, 32, 26, 20, 14, 8, 2]
     for t, variances in seen.items():
-        level = 1 - Schedule().alpha_bar[t]
+        level = 1 - linear_schedule().alpha_bar[t]
         assert len(variances) == (1 if t == 2 else 8)
         assert np.mean(variances) == pytest.approx(level, rel=0.1)
 

@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from methods.diffusion.schedule import Schedule
+from methods.diffusion.schedule import cosine_schedule, linear_schedule
 
 
 def test_the_published_schedule_is_linear_and_ends_in_noise():
-    schedule = Schedule()
+    schedule = linear_schedule()
     assert schedule.beta[0] == pytest.approx(1e-4)
     assert schedule.beta[-1] == pytest.approx(0.02)
     assert np.ptp(np.diff(schedule.beta)) < 1e-12
@@ -19,7 +19,7 @@ def test_the_published_schedule_is_linear_and_ends_in_noise():
 
 def test_posterior_mean_and_variance_are_those_of_a_chain_walked_step_by_step():
     # x_0 fixed; many chains; the regression of x_{t-1} on x_t is the posterior mean, its residual the variance.
-    schedule = Schedule(4, 0.1, 0.4)
+    schedule = linear_schedule(4, 0.1, 0.4)
     rng = np.random.default_rng(0)
     count, x_0 = 2_000_000, 0.7
     before = np.full(count, x_0)
@@ -43,7 +43,7 @@ def test_posterior_mean_and_variance_are_those_of_a_chain_walked_step_by_step():
 
 @pytest.mark.parametrize("t", [0, 1, 75, 199, 999])
 def test_the_two_forms_of_the_denoising_mean_agree_for_the_noise_that_was_added(t):
-    schedule = Schedule()
+    schedule = linear_schedule()
     image, noise = torch.randn(2, 3, 8, 8, dtype=torch.float64).chunk(2)
     x_t = schedule.q_sample(image, t, noise)
     mean, deviation = schedule.posterior(image, x_t, t, t - 1)
@@ -53,7 +53,7 @@ def test_the_two_forms_of_the_denoising_mean_agree_for_the_noise_that_was_added(
 
 
 def test_a_jump_over_time_steps_has_the_posterior_of_a_chain_walked_step_by_step():
-    schedule = Schedule(4, 0.1, 0.4)
+    schedule = linear_schedule(4, 0.1, 0.4)
     rng = np.random.default_rng(1)
     count, x_0 = 2_000_000, -0.4
     states = [np.full(count, x_0)]
@@ -70,7 +70,7 @@ def test_a_jump_over_time_steps_has_the_posterior_of_a_chain_walked_step_by_step
 
 
 def test_noising_on_from_a_time_step_keeps_the_noise_level_of_the_process():
-    schedule = Schedule()
+    schedule = linear_schedule()
     image = torch.full((1, 1, 400, 400), 0.3)
     noise = torch.Generator().manual_seed(0)
     x_t = schedule.q_sample(image, 20, torch.randn(image.shape, generator=noise))
@@ -80,7 +80,7 @@ def test_noising_on_from_a_time_step_keeps_the_noise_level_of_the_process():
 
 
 def test_a_time_step_per_slice_equals_slice_by_slice():
-    schedule = Schedule()
+    schedule = linear_schedule()
     image, noise = torch.randn(3, 2, 4, 4), torch.randn(3, 2, 4, 4)
     steps = [1, 250, 999]
     together = schedule.q_sample(image, torch.tensor(steps), noise)
@@ -90,5 +90,16 @@ def test_a_time_step_per_slice_equals_slice_by_slice():
 
 
 def test_the_variance_after_the_first_step_of_the_posterior_is_zero():
-    assert Schedule().posterior_variance[0] == 0
-    assert (Schedule().posterior_variance[1:] > 0).all()
+    assert linear_schedule().posterior_variance[0] == 0
+    assert (linear_schedule().posterior_variance[1:] > 0).all()
+
+
+def test_the_cosine_schedule_is_nichols_and_has_the_published_middle():
+    schedule = cosine_schedule()
+    f = lambda k: np.cos((k / 1000 + 0.008) / 1.008 * np.pi / 2) ** 2  # noqa: E731
+    wanted = [f(k) / f(0) for k in (1, 500, 998)]
+    assert [schedule.alpha_bar[k - 1] for k in (1, 500, 998)] == pytest.approx(wanted, rel=1e-9)
+    # pDDPM scores at t = 499: alpha_bar .4938, noise of deviation .711.
+    assert schedule.alpha_bar[499] == pytest.approx(0.4938, abs=5e-5)
+    assert np.sqrt(1 - schedule.alpha_bar[499]) == pytest.approx(0.711, abs=5e-4)
+    assert schedule.beta.max() == 0.999

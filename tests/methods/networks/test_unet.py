@@ -6,7 +6,7 @@ import torch
 from support.places import SHARED
 
 from andi_bench.errors import UserError
-from methods.networks.unet import UNet, load_published
+from methods.networks.unet import SelfAttention, UNet, load_published
 
 GOLDEN = SHARED / "golden" / "andi_unet.json"
 
@@ -148,3 +148,23 @@ def test_a_damaged_checkpoint_is_refused_by_name(damage, said):
     damage(state)
     with pytest.raises(UserError, match=said):
         load_published(net, state)
+
+
+def test_attention_is_that_of_the_layer_that_holds_its_parameters():
+    torch.manual_seed(0)
+    layer, x = SelfAttention(16), torch.randn(2, 16, 6, 4)
+    tokens = x.flatten(2).transpose(1, 2)
+    normed = layer.ln(tokens)
+    tokens = layer.mha(normed, normed, normed)[0] + tokens
+    wanted = (layer.ff_self(tokens) + tokens).transpose(1, 2).reshape(2, 16, 6, 4)
+    torch.testing.assert_close(layer(x), wanted, rtol=0, atol=1e-6)
+    assert layer(x.to(memory_format=torch.channels_last)).shape == x.shape
+
+
+def test_one_time_step_for_all_slices_is_the_same_as_each_slice_with_its_own():
+    torch.manual_seed(0)
+    net = UNet(channels=2, image_size=32, base_width=8).eval()
+    x = torch.randn(3, 2, 32, 32)
+    with torch.inference_mode():
+        each, one = net(x, torch.full((3,), 150)), net(x, torch.tensor([150]))
+    torch.testing.assert_close(one, each, rtol=0, atol=1e-5)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from andi_bench.publications.publication import Publication
 from leaderboard.tables.row import Row
+from leaderboard.words.citing.citations import citation_key, known_publication
 from leaderboard.words.run_facts import plain
 
 _ARXIV = re.compile(r"\barXiv[:\s]\s*(\d{4}\.\d{4,5})(?:v\d+)?\b", re.IGNORECASE)
@@ -31,12 +32,15 @@ class Paper:
         The rows whose method it describes.
     year : int or None
         Of the method.
+    facts : Publication or None
+        What ``configs/publications`` says of it; None where there is no file, as for plug-ins.
     """
 
     key: str
     text: str
     labels: tuple[str, ...]
     year: int | None
+    facts: Publication | None = None
 
     @property
     def parts(self) -> tuple[str, str, str]:
@@ -54,22 +58,26 @@ class Paper:
 def papers_of(rows: Iterable[Row]) -> list[Paper]:
     """Return the publications of some rows, each once, in the order of the rows."""
     labels: dict[str, list[str]] = {}
-    years: dict[str, int | None] = {}
+    first: dict[str, Row] = {}
     for row in rows:
         text = _paper(row)
         if text:
             labels.setdefault(text, []).append(row.label)
-            years.setdefault(text, row.runs[0].method.year)
+            first.setdefault(text, row)
     out: list[Paper] = []
     taken: set[str] = set()
     for text, names in labels.items():
-        word, number = _word(text, years[text]), 1
-        key = word
+        run = first[text].runs[0]
+        known = known_publication(run.run.method, text)
+        author = text.split(",", 1)[0].removesuffix(" et al.")
+        word = known[0] if known else citation_key(author, run.method.year)
+        key, number = word, 1
         while key in taken:
             number += 1
             key = f"{word}-{number}"
         taken.add(key)
-        out.append(Paper(key, text, tuple(dict.fromkeys(names)), years[text]))
+        facts = known[1] if known else None
+        out.append(Paper(key, text, tuple(dict.fromkeys(names)), run.method.year, facts))
     return out
 
 
@@ -86,12 +94,3 @@ def address_of(row: Row) -> str:
 
 def _paper(row: Row) -> str:
     return " ".join(plain(row.runs[0].method.paper).split()) if row.runs else ""
-
-
-def _word(text: str, year: int | None) -> str:
-    """Return the first author's name and the year, in letters that any bibliography takes."""
-    first = text.split(",", 1)[0].removesuffix(" et al.")
-    letters = unicodedata.normalize("NFKD", first).encode("ascii", "ignore").decode().lower()
-    return (re.sub(r"[^a-z0-9]+", "-", letters).strip("-")[:40] or "paper") + (
-        f"-{year}" if year else ""
-    )

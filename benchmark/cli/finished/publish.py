@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from benchmark.cli.options import Debug, Json, WorkspaceFolder
+from benchmark.cli.shared.every_command import Debug, Json, WorkspaceFolder
 
 RESULTS = Path("leaderboard") / "results"
 """Where published runs lie in a checkout, a folder a data set."""

@@ -1,13 +1,15 @@
-"""``methods``: the methods that can be run, and their options."""
+"""``methods``: the methods that can be run, and their options; ``datasets``: the data sets, and what each one wants."""
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 import typer
 
 from benchmark.cli.options import Debug, Json, Plugin
 from benchmark.cli.shared.asked import load_plugins
+from benchmark.cli.shared.printed_rows import print_rows
 
 
 def methods(
@@ -19,8 +21,6 @@ def methods(
     debug: Debug = False,
 ) -> None:
     """List the methods that can be run, or the options of one."""
-    from benchmark.cli.shared.printed_rows import print_rows
-
     load_plugins(plugin)
     if method is not None:
         title, rows = _options(method)
@@ -122,3 +122,36 @@ def _options(name: str) -> tuple[str, list[dict[str, Any]]]:
     ]
     needs = ", ".join(cls.requires) or "no particular modality"
     return f"Options of {name} (needs {needs})", rows
+
+
+def datasets(plugin: Plugin = None, json: Json = False, debug: Debug = False) -> None:
+    """List the data sets, and what each one wants."""
+    load_plugins(plugin)
+    print_rows("Data sets", _data_sets(), as_json=json)
+
+
+def _data_sets() -> list[dict[str, str]]:
+    """Return every data set, what it learns from, and where it is looked for; of a broken one, the reason."""
+    from datasets.adapters.catalogue import listed_datasets
+
+    rows = []
+    for found in listed_datasets():
+        entry = found.entry
+        rows.append(
+            {
+                "dataset": found.name,
+                "title": entry.title if entry else "",
+                "trained on": (entry.trained_on or "itself") if entry else "",
+                "where": _where(entry.root_variable, found.built_in) if entry else "",
+                "note": found.note,
+            }
+        )
+    return rows
+
+
+def _where(variable: str | None, built_in: bool) -> str:
+    if variable is None:
+        return "made in the workspace" if built_in else "--data-root"
+    if os.environ.get(variable):
+        return f"{variable}={os.environ[variable]}"
+    return f"set {variable}, or --data-root"

@@ -1,0 +1,1 @@
+"""What methods and data sets are to be cited by."""

@@ -1,0 +1,1 @@
+"""What a method costs on this machine, before anything is trained: `speed`. Synthetic brains, no data."""

@@ -1,0 +1,1 @@
+"""What is to be cited: publications of methods and data sets, from the configuration and from the records."""

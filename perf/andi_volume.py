@@ -1,0 +1,163 @@
+"""ANDi's volume and a training step against a plain loop as published, alternating, at equal noise.
+
+Run as ``python -m perf.andi_volume --steps 2``. Each figure comes from a process of its own, because memory is kept
+otherwise in ours; plain and ours take turns. The figures are processor seconds a time step (the ratio does not depend on
+their number) and wall seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+SIZE, DEPTH, FILLED = 128, 155, 138
+"""Grid of the publication; slices of a BraTS21 scan, and how many of them hold brain."""
+
+
+def volume():
+    """Return a volume of BraTS21's shape: a round brain in noise."""
+    from datasets.scans.grid import plan
+    from datasets.volume import MODALITIES, Volume
+
+    rng = np.random.default_rng(0)
+    shape = (SIZE, SIZE, DEPTH)
+    axis = np.linspace(-1, 1, SIZE, dtype=np.float32)
+    inside = axis[:, None] ** 2 / 0.34 + axis**2 / 0.5 < 1
+    brain = np.zeros(shape, dtype=bool)
+    brain[..., 6 : 6 + FILLED] = inside[..., None]
+    image = rng.uniform(0.2, 0.7, (4, *shape)).astype(np.float32) * brain
+    native, affine = plan(shape, np.diag([-1.9, -1.9, 1.0, 1.0]), SIZE)
+    return Volume(
+        subject="A",
+        image=image,
+        brain=brain,
+        lesion=None,
+        affine=affine,
+        native=native,
+        modalities=MODALITIES,
+    )
+
+
+def score(how: str, steps: int, folder: Path) -> None:
+    """Score the volume one way in this process; print processor and wall seconds a time step."""
+    from andi_bench.config import ScoringConfig
+    from andi_bench.randomness import SliceGenerator, derive_seed
+    from benchmark.run.allocator import keep_freed_memory
+    from benchmark.scoring.engine import ScoreEngine, score_volume
+    from methods.base import ImageSpec
+    from methods.catalogue import build_detector, detector_class
+    from perf.published_loop import plain_map, plain_network
+
+    scan, cpu = volume(), torch.device("cpu")
+    values = {"t_low": 200 - steps, "t_high": 200}
+    spec = ImageSpec(scan.modalities, (SIZE, SIZE))
+    detector = build_detector(detector_class("andi"), values, spec, 0, cpu)
+    detector.net.eval()
+    if how == "ours":
+        keep_freed_memory()
+        engine = ScoreEngine(0, cpu, ScoringConfig(reduction="max"), scan.modalities)
+        begun, cpu_begun = time.perf_counter(), time.process_time()
+        found = score_volume(detector, scan, engine).map
+    else:
+        net = plain_network(4, (SIZE, SIZE))
+        net.load_state_dict(detector.net.state_dict())
+        seeds = [derive_seed(0, "A", z, "score") for z in range(DEPTH)]
+        slices = torch.from_numpy(scan.image.transpose(3, 0, 1, 2).copy())
+
+        def noise(t: int) -> torch.Tensor:
+            return SliceGenerator(seeds).fork(f"t = {t}, draw 0").normal(4, SIZE, SIZE)
+
+        times = range(199, 199 - steps, -1)
+        begun, cpu_begun = time.perf_counter(), time.process_time()
+        scores = plain_map(net.eval(), slices, times, noise).amax(dim=1)
+        found = scores.permute(1, 2, 0).numpy() * scan.brain
+    print((time.process_time() - cpu_begun) / steps, (time.perf_counter() - begun) / steps)
+    np.save(folder / f"{how}.npy", found)
+
+
+def train(how: str, batch: int) -> None:
+    """Do three training steps one way, and print processor and wall seconds of the fastest."""
+    from andi_bench.randomness import SliceGenerator
+    from benchmark.run.allocator import keep_freed_memory
+    from benchmark.training.state import MovingAverage
+    from methods.base import ImageSpec
+    from methods.catalogue import build_detector, detector_class
+    from perf.published_loop import plain_network, plain_training_step
+
+    torch.manual_seed(0)
+    images = torch.rand(batch, 4, SIZE, SIZE)
+    if how == "ours":
+        keep_freed_memory()
+        spec = ImageSpec(("flair", "t1", "t1ce", "t2"), (SIZE, SIZE))
+        cpu = torch.device("cpu")
+        detector = build_detector(detector_class("andi"), {}, spec, 0, cpu)
+        optimizer = torch.optim.AdamW(detector.net.parameters(), 1e-4)
+        average = MovingAverage(detector.net, 0.995, 0)
+    else:
+        net, kept = (plain_network(4, (SIZE, SIZE)) for _ in range(2))
+        optimizer = torch.optim.AdamW(net.parameters(), 1e-4)
+    taken = []
+    for step in range(3):
+        begun, cpu_begun = time.perf_counter(), time.process_time()
+        if how == "ours":
+            first = step * batch
+            detector.loss(images, SliceGenerator(range(first, first + batch))).backward()
+            torch.nn.utils.clip_grad_norm_(detector.net.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            average.update(detector.net, step + 1)
+        else:
+            plain_training_step(net, kept, optimizer, images)
+        taken.append((time.process_time() - cpu_begun, time.perf_counter() - begun))
+    print(*min(taken))
+
+
+def measured(*arguments: object) -> tuple[float, float]:
+    """Run one measurement in a process of its own; return processor and wall seconds."""
+    command = [sys.executable, "-m", "perf.andi_volume", *map(str, arguments)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    first, second = done.stdout.split()[-2:]
+    return float(first), float(second)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=2, help="time steps scored")
+    parser.add_argument("--batch", type=int, default=16, help="slices of a training step")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--only", choices=["score", "train"])
+    parser.add_argument("--one", nargs=2, metavar=("WHAT", "HOW"), help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        what, how = given.one
+        score(how, given.steps, given.folder) if what == "score" else train(how, given.batch)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for what in [given.only] if given.only else ["score", "train"]:
+            rest = ["--steps", given.steps, "--batch", given.batch, "--folder", folder]
+            taken: dict[str, list[tuple[float, float]]] = {"published": [], "ours": []}
+            for _ in range(given.repeats):
+                for how, kept in taken.items():
+                    kept.append(measured("--one", what, how, *rest))
+            for place, unit in ((0, "processor"), (1, "wall")):
+                middle = {h: statistics.median(t[place] for t in k) for h, k in taken.items()}
+                ratio = middle["published"] / middle["ours"]
+                words = ", ".join(f"{how} {value:.2f} s" for how, value in middle.items())
+                print(f"{what}, {unit}: {words}, ratio {ratio:.2f}")
+        if given.only != "train":
+            maps = [np.load(Path(folder) / f"{how}.npy") for how in ("published", "ours")]
+            difference = np.abs(maps[0] - maps[1]).max() / maps[0].max()
+            print(f"largest difference of the maps: {difference:.1e} of the largest score")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""The licences of the packages that this one needs, as their own metadata declare them: ``python -m scripts.licences`` brings docs/licences.md up to date."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import tomllib
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs" / "licences.md"
+BEGIN, END = "<!-- table: python -m scripts.licences -->", "<!-- end of the table -->"
+
+COPYLEFT = re.compile(r"\b[AL]?GPL|GNU |Mozilla|\bMPL|\bEUPL|\bCDDL|\bEPL", re.IGNORECASE)
+"""Licences that ask something of who passes the package on, beyond naming its authors."""
+
+_SHORT = 60
+
+
+def needed() -> list[str]:
+    """Return the packages that an installation always brings, as pyproject.toml names them."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    return [Requirement(one).name for one in tomllib.loads(text)["project"]["dependencies"]]
+
+
+def declared(name: str) -> str:
+    """Return the licence that an installed package declares: SPDX expression, classifier, or the first line of its text.
+
+    Raises
+    ------
+    importlib.metadata.PackageNotFoundError
+        When it is not installed.
+    """
+    found = importlib.metadata.metadata(name)
+    expression, text = found.get("License-Expression"), (found.get("License") or "").strip()
+    classifiers = [
+        one.split(" :: ")[-1]
+        for one in found.get_all("Classifier") or []
+        if one.startswith("License :: ")
+    ]
+    if expression:
+        return expression
+    if classifiers:
+        return ", ".join(classifiers)
+    return text.splitlines()[0][:_SHORT] if text else "not declared"
+
+
+def closure() -> list[str]:
+    """Return all packages that an installation brings here, those that others bring among them."""
+    found: dict[str, None] = {}
+    todo = needed()
+    while todo:
+        name = canonical(todo.pop())
+        if name in found:
+            continue
+        try:
+            requires = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        found[name] = None
+        wanted = map(Requirement, requires)
+        todo += [r.name for r in wanted if r.marker is None or r.marker.evaluate({"extra": ""})]
+    return sorted(found)
+
+
+def canonical(name: str) -> str:
+    """Return a package's name as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def table() -> str:
+    """Return what is needed directly, and of what that brings the packages under a copyleft licence, as Markdown."""
+    direct = needed()
+    others = [one for one in closure() if one not in set(map(canonical, direct))]
+    rows = [(name, declared(name), "directly") for name in sorted(direct, key=str.lower)]
+    rows += [
+        (name, declared(name), "by others") for name in others if COPYLEFT.search(declared(name))
+    ]
+    head = ["| package | licence that it declares | needed |", "| --- | --- | --- |"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
+def parts(page: str) -> tuple[str, str, str]:
+    """Return a page's text before the table, the table, and the text after it."""
+    before, rest = page.split(BEGIN)
+    inside, after = rest.split(END)
+    return before, inside.strip(), after
+
+
+if __name__ == "__main__":
+    head, _, tail = parts(PAGE.read_text(encoding="utf-8"))
+    PAGE.write_text(f"{head}{BEGIN}\n{table()}\n{END}{tail}", encoding="utf-8")

@@ -1,0 +1,93 @@
+"""In which form a network is run: what the machine cannot do is said before any work, what it did is written down."""
+
+import pytest
+import torch
+from support.small_volumes import CPU, MODALITIES, detector_of
+
+from andi_bench.config import ScoringConfig
+from andi_bench.errors import UserError
+from benchmark.scoring import network_form
+from benchmark.scoring.network_form import (
+    arithmetic,
+    precision_on,
+    require_compiler,
+    shape_network,
+)
+from methods.base import ImageSpec
+from methods.catalogue import build_detector, detector_class
+
+
+def with_network():
+    values = {"base_width": 8, "levels": 2, "latent": 8}
+    return build_detector(detector_class("vae"), values, ImageSpec(MODALITIES, (16, 16)), 0, CPU)
+
+
+def test_a_cpu_computes_in_float32_unless_bf16_is_asked_for_and_it_has_it(monkeypatch):
+    assert precision_on("auto", CPU) == precision_on("float32", CPU) == "float32"
+    monkeypatch.setattr(network_form, "_cpu_has_bf16", lambda: True)
+    assert precision_on("auto", CPU) == "float32"
+    assert precision_on("bf16", CPU) == "bf16"
+    monkeypatch.setattr(network_form, "_cpu_has_bf16", lambda: False)
+    with pytest.raises(UserError, match=r"scoring.precision = bf16: the CPU has no .* wanted"):
+        precision_on("bf16", CPU)
+
+
+@pytest.mark.parametrize(("has", "means"), [(True, "bf16"), (False, "float32")])
+def test_auto_is_bf16_on_a_gpu_that_has_it(monkeypatch, has, means):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: has)
+    assert precision_on("auto", torch.device("cuda")) == means
+
+
+def test_in_bf16_the_network_rounds_and_what_it_returns_is_float32(monkeypatch):
+    monkeypatch.setattr(network_form, "_cpu_has_bf16", lambda: True)
+    detector, batch = with_network(), torch.rand(3, 2, 16, 16)
+    detector.net.eval()
+    with torch.inference_mode():
+        exact = detector.net(batch)
+        shape_network(detector, ScoringConfig(precision="bf16"), CPU)
+        rounded = detector.net(batch)
+    assert [part.dtype for part in rounded] == [torch.float32] * 3
+    difference = (rounded[0] - exact[0]).abs().max() / exact[0].abs().max()
+    assert 1e-5 < difference < 0.05
+
+
+def test_float32_leaves_the_network_as_it_is():
+    detector = with_network()
+    forward = detector.net.forward
+    shape_network(detector, ScoringConfig(), CPU)
+    assert detector.net.forward == forward
+    shape_network(detector_of(), ScoringConfig(), CPU)  # without a network
+
+
+def test_a_machine_without_a_compiler_is_told_before_any_work(monkeypatch):
+    from torch._inductor import cpp_builder
+
+    def none():
+        raise RuntimeError("no compiler\nat all")
+
+    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none)
+    with pytest.raises(UserError, match=r"scoring.compile = true: .*C\+\+ compiler") as caught:
+        require_compiler("scoring.compile = true", CPU)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_compiled_network_computes_the_same():
+    require_compiler("scoring.compile", CPU)
+    detector, batch = with_network(), torch.rand(3, 2, 16, 16)
+    detector.net.eval()
+    with torch.inference_mode():
+        plain = detector.net(batch)[0]
+        shape_network(detector, ScoringConfig(compile=True), CPU)
+        torch.testing.assert_close(detector.net(batch)[0], plain, rtol=0, atol=1e-5)
+    assert set(detector.net.state_dict()) == set(with_network().net.state_dict())
+
+
+def test_what_was_computed_in_is_said_in_words(monkeypatch):
+    plain = ScoringConfig()
+    assert arithmetic(with_network(), plain, CPU) == "float32"
+    assert arithmetic(with_network(), ScoringConfig(compile=True), CPU) == "float32, compiled"
+    assert arithmetic(detector_of(), plain, CPU) == ""
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    said = arithmetic(with_network(), plain, torch.device("cuda"))
+    assert said == "bf16, TF32 on for convolutions, off for matrices"

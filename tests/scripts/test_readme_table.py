@@ -1,0 +1,39 @@
+"""The README's table and figures are those of the published runs."""
+
+import csv
+import io
+import lzma
+import re
+
+from support.places import ROOT
+
+from scripts.readme_table import COLUMNS, README, parts, table
+
+
+def test_the_table_is_cut_out_of_the_leaderboard():
+    assert parts(README.read_text(encoding="utf-8"))[1] == table()
+
+
+def test_it_has_the_methods_and_no_reference():
+    head, _, *rows = table().splitlines()
+    assert all(name in head for name in COLUMNS)
+    assert len(rows) == 8
+    assert "(reference)" not in table()
+
+
+def test_what_is_said_of_the_picture_is_what_the_published_run_has():
+    said = re.search(
+        r"\(Dice ([\d.]+); its mean over (\d+) subjects is ([\d.]+)\)", README.read_text("utf-8")
+    )
+    (run,) = (ROOT / "leaderboard" / "results" / "phantom").glob("andi__*")
+    text = lzma.decompress((run / "subjects.csv.xz").read_bytes()).decode()
+    dice = {
+        row["subject"]: float(row["dice"])
+        for row in csv.DictReader(io.StringIO(text))
+        if row["point"] == "val-dice"
+        and row["chain"] != "raw"
+        and row["grid"] == "working"
+        and float(row["lesion_ml"]) > 0
+    }
+    found = dice["Phantom_test_005"], len(dice), sum(dice.values()) / len(dice)
+    assert said.groups() == (f"{found[0]:.2f}", str(found[1]), f"{found[2]:.2f}")
