@@ -16,7 +16,7 @@ from andi_bench.section import Resources
 from benchmark.run.detector_source import DetectorSource
 from benchmark.run.finished import finished
 from benchmark.run.plan import RunPlan, sources_of, time_left
-from benchmark.run.request import Outcome
+from benchmark.run.request import Outcome, RunRequest
 from benchmark.run.summary import summarise
 from benchmark.sweeps.executors import make_executor
 from benchmark.sweeps.following import Following
@@ -108,7 +108,7 @@ def run_sweep(sweep: Sweep, *, as_json: bool) -> int:
     for run, found in runs_of(plan, console, here=sweep.here):
         key = run_key(run.source.request)
         named[key] = run.name
-        there = _finished(run.source) if found else None
+        there = _finished(run.source) if found or _recorded(run.source.request) else None
         if there is None:
             wanted.append(run)
         else:
@@ -197,6 +197,12 @@ def runs_of(plan: RunPlan, console: Console, *, here: bool) -> Iterator[tuple[Wa
         training = (whole or 0.0) - (scored or 0.0) if learns else 0.0
         name = plan.named(source.request)
         yield Wanted(source, name, required, scored, training), planned.found
+
+
+def _recorded(request: RunRequest) -> bool:
+    """Whether there is a record of the method, data set and seed: of other settings perhaps that change nothing in it."""
+    head = f"{folder_word(request.method)}__{folder_word(request.dataset)}__seed{request.seed}__*"
+    return any(request.workspace.records.glob(head))
 
 
 def _finished(source: DetectorSource) -> Outcome | None:

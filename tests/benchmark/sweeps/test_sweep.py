@@ -73,7 +73,8 @@ def test_jobs_of_this_machine_make_the_runs_and_a_failure_leaves_the_others(
     done = cli(*asked, *sweep, "--json")
     assert done.code == 0, done.err
     places = json.loads(done.out)
-    assert places["thresholding, seed 0"]["reused"] is False or "finished" in done.err
+    assert places["thresholding, seed 0"]["reused"]  # what it does not read was set otherwise
+    assert "submitted     thresholding" not in done.err
     assert {run.run.method for run in find_records(records).records} == {"thresholding", "ae"}
     again = cli(*asked, *sweep)
     assert "submitted" not in again.err
