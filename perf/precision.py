@@ -44,9 +44,10 @@ def row(name: str, phantom, folder: Path, device: torch.device, steps: int) -> s
     aps = [average_precision_score(truth, scores) for scores in maps]
     ranks = [scores.argsort().argsort() for scores in maps]
     spearman = np.corrcoef(*ranks)[0, 1]
-    error = np.abs(rounded - exact)
+    error, middle = np.abs(rounded - exact), np.median(exact)
+    change = f"{np.median(error) / middle:.1e}" if middle else "(half of the map is 0)"
     return (
-        f"| {name} | {np.median(error) / np.median(exact):.1e} | {error.max() / exact.max():.1e} | "
+        f"| {name} | {change} | {error.max() / exact.max():.1e} | "
         f"{spearman:.5f} | {aps[0]:.4f} | {aps[1]:.4f} | {aps[1] - aps[0]:+.4f} |"
     )
 
