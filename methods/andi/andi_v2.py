@@ -16,10 +16,10 @@ from torch import nn
 
 from andi_bench.randomness import SliceGenerator
 from methods.andi.detector import SMALLEST_ERROR
-from methods.base import DetectorConfig, Field, SliceDetector, register, scoring_field
+from methods.base import Field, SliceDetector, register, scoring_field
 from methods.diffusion.continuous import Flow, LogSNR, Prediction, Process, image_of, noise_of
 from methods.diffusion.noise import NoiseName, draw_noise
-from methods.networks.residual_unet import ResidualUNet, UNetShape
+from methods.networks.residual_settings import ResidualSettings
 
 __all__ = ["ANDiV2", "ANDiV2Config"]
 
@@ -29,22 +29,9 @@ TRAINED = (1e-3, 1 - 1e-3)
 """Times between which a training draws: at the very ends there is no noise, or no image, to predict."""
 
 
-class ANDiV2Config(DetectorConfig):
+class ANDiV2Config(ResidualSettings):
     """Hyper-parameters of ANDi v2; the defaults are the published ones, for slices of 224."""
 
-    base_width: int = Field(
-        32, ge=2, le=512, multiple_of=2, description="channels at full resolution"
-    )
-    multipliers: tuple[int, ...] = Field(
-        (1, 1, 1, 2, 3, 4),
-        min_length=1,
-        max_length=7,
-        description="width of each level in base widths",
-    )
-    blocks: tuple[int, ...] = Field((1, 1, 1, 2, 4, 2), description="residual blocks of each level")
-    attention: tuple[int, ...] = Field(
-        (16, 32), description="reductions of the slice's edge at which self-attention stands"
-    )
     dropout: float = Field(
         0.1, ge=0, lt=1, description="in blocks at a sixteenth of the edge and below"
     )
@@ -127,23 +114,17 @@ class ANDiV2(SliceDetector):
         return Flow() if self.config.process == "flow" else LogSNR(max(self.spec.size))
 
     def network(self) -> nn.Module:
-        """Build the U-Net; its memory format is the faster one for convolutions."""
-        c = self.config
-        net = ResidualUNet(
-            self.spec.channels,
-            self.spec.channels,
+        """Build the U-Net, told the time."""
+        channels = self.spec.channels
+        found: nn.Module = self.config.residual_unet(
+            channels,
+            channels,
             self.spec.size,
-            UNetShape(
-                base_width=c.base_width,
-                multipliers=c.multipliers,
-                blocks=c.blocks,
-                attention=c.attention,
-                dropout=c.dropout,
-                dropout_from=16,
-                rescale=True,
-            ),
+            dropout=self.config.dropout,
+            dropout_from=16,
+            rescale=True,
         )
-        return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return found
 
     def times(self) -> list[float]:
         """Return the times that are scored, from the noisiest down, and behind them the one that the last is compared with."""

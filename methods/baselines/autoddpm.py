@@ -13,7 +13,7 @@ from andi_bench.errors import UserError
 from andi_bench.randomness import SliceGenerator
 from datasets.volume import Volume
 from methods.base import Field, ScoreContext, register, scoring_field
-from methods.diffusion.ddpm import DDPMConfig, DDPMDetector
+from methods.diffusion.ddpm import DDPMConfig, DDPMDetector, check_chain
 from methods.diffusion.noise import NoiseName
 from methods.diffusion.perceptual import PerceptualDistance, PerceptualName, perceptual_distance
 
@@ -80,15 +80,8 @@ class AutoDDPMConfig(DDPMConfig):
 
     @model_validator(mode="after")
     def _within_the_training(self) -> AutoDDPMConfig:
-        steps = max(self.noise_steps, self.inpainting_steps)
-        if self.training_t_low != 1 or steps > self.training_t_high:
-            raise ValueError(
-                f"time steps 1..{steps - 1} are walked back: the network is trained on "
-                f"{self.training_t_low}..{self.training_t_high - 1}"
-            )
-        least = min(self.noise_steps, self.inpainting_steps) - 1
-        if self.stride >= least:
-            raise ValueError(f"stride = {self.stride}: below {least} wanted")
+        for steps in (self.noise_steps, self.inpainting_steps):
+            check_chain(self, steps, self.stride)
         return self
 
 

@@ -28,27 +28,14 @@ from methods.corruptions.coarse_noise import foreground
 from methods.corruptions.synthetic_anomalies import synthetic_anomalies
 from methods.corruptions.texture_bank import TextureBank, texture_bank
 from methods.diffusion.schedule import linear_schedule
-from methods.networks.residual_unet import ResidualUNet, UNetShape
+from methods.networks.residual_settings import ResidualSettings
 
 __all__ = ["DISYRE", "DISYREConfig"]
 
 
-class DISYREConfig(DetectorConfig):
+class DISYREConfig(ResidualSettings):
     """Hyper-parameters of DISYRE v2; the defaults are those of the comparison by the author of ANDi (2025)."""
 
-    base_width: int = Field(
-        64, ge=2, le=512, multiple_of=2, description="channels at full resolution"
-    )
-    multipliers: tuple[int, ...] = Field(
-        (1, 2, 2, 4, 4),
-        min_length=1,
-        max_length=7,
-        description="width of each level in base widths",
-    )
-    blocks: int = Field(2, ge=1, le=8, description="residual blocks a level")
-    attention: tuple[int, ...] = Field(
-        (8, 16), description="reductions of the slice's edge at which self-attention stands"
-    )
     diffusion_steps: int = Field(100, ge=2, le=10_000, description="T, grades of corruption")
     beta_start: float = Field(1e-3, gt=0, lt=1, description="noise variance of the first step")
     beta_end: float = Field(0.2, gt=0, lt=1, description="noise variance of the last step")
@@ -125,20 +112,10 @@ class DISYRE(SliceDetector):
         return min(height, self.config.window), min(width, self.config.window)
 
     def network(self) -> nn.Module:
-        """Build the U-Net; its memory format is the faster one for convolutions."""
-        c = self.config
-        net = ResidualUNet(
-            self.spec.channels,
-            self.spec.channels,
-            self.patch,
-            UNetShape(
-                base_width=c.base_width,
-                multipliers=c.multipliers,
-                blocks=c.blocks,
-                attention=c.attention,
-            ),
-        )
-        return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        """Build the U-Net, told the grade."""
+        channels = self.spec.channels
+        found: nn.Module = self.config.residual_unet(channels, channels, self.patch)
+        return found
 
     def gather(self, slices: Slices, context: FitContext) -> None:
         """Gather textures in one pass."""

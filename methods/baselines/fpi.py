@@ -23,24 +23,14 @@ from methods.base import (
 )
 from methods.corruptions.interpolation import interpolated_patches, matching
 from methods.corruptions.texture_bank import TextureBank, texture_bank
-from methods.networks.residual_unet import ResidualUNet, UNetShape
+from methods.networks.residual_settings import ResidualSettings
 
 __all__ = ["FPI", "FPIConfig", "PatchRegression"]
 
 
-class FPIConfig(DetectorConfig):
+class FPIConfig(ResidualSettings):
     """Hyper-parameters that foreign patch and Poisson image interpolation share."""
 
-    base_width: int = Field(
-        32, ge=2, le=512, multiple_of=2, description="channels at full resolution"
-    )
-    multipliers: tuple[int, ...] = Field(
-        (1, 2, 4, 8), min_length=1, max_length=7, description="width of each level in base widths"
-    )
-    blocks: int = Field(2, ge=1, le=8, description="residual blocks a level")
-    attention: tuple[int, ...] = Field(
-        (), description="reductions of the slice's edge at which self-attention stands"
-    )
     partners: int = Field(
         256, ge=2, le=4096, description="training slices kept to take foreign patches from"
     )
@@ -63,21 +53,10 @@ class PatchRegression(SliceDetector):
         self.bank: TextureBank | None = None
 
     def network(self) -> nn.Module:
-        """Build the U-Net; its memory format is the faster one for convolutions."""
-        c = self.config
-        net = ResidualUNet(
-            self.spec.channels,
-            1,
-            self.spec.size,
-            UNetShape(
-                base_width=c.base_width,
-                multipliers=c.multipliers,
-                blocks=c.blocks,
-                attention=c.attention,
-                time=False,
-            ),
-        )
-        return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        """Build the U-Net, with one output."""
+        size = self.spec.size
+        found: nn.Module = self.config.residual_unet(self.spec.channels, 1, size, time=False)
+        return found
 
     def gather(self, slices: Slices, context: FitContext) -> None:
         """Gather partners in one pass."""

@@ -15,11 +15,11 @@ from torch import nn
 from andi_bench.errors import UserError
 from andi_bench.randomness import SliceGenerator
 from datasets.volume import Volume
-from methods.base import DetectorConfig, Field, ScoreContext, SliceDetector, register, scoring_field
+from methods.base import Field, ScoreContext, SliceDetector, register, scoring_field
 from methods.corruptions.block_masks import block_masks
 from methods.corruptions.coarse_noise import foreground
 from methods.corruptions.spectrum import without_low_amplitudes
-from methods.networks.residual_unet import ResidualUNet, UNetShape
+from methods.networks.residual_settings import ResidualSettings
 
 __all__ = ["IterMask", "IterMaskConfig"]
 
@@ -27,22 +27,9 @@ _BINS, _LARGEST = 20_000, 8.0
 """Of the root of the squared error, on [-3, 3] scale, when the threshold is calibrated."""
 
 
-class IterMaskConfig(DetectorConfig):
+class IterMaskConfig(ResidualSettings):
     """Hyper-parameters of IterMask2; the defaults are the published ones."""
 
-    base_width: int = Field(
-        32, ge=2, le=512, multiple_of=2, description="channels at full resolution"
-    )
-    multipliers: tuple[int, ...] = Field(
-        (1, 1, 2, 3, 4),
-        min_length=1,
-        max_length=7,
-        description="width of each level in base widths",
-    )
-    blocks: int = Field(2, ge=1, le=8, description="residual blocks a level")
-    attention: tuple[int, ...] = Field(
-        (), description="reductions of the slice's edge at which self-attention stands"
-    )
     radius: float = Field(
         15 / 128,
         gt=0,
@@ -111,24 +98,13 @@ class IterMask(SliceDetector):
     config: Any
 
     def network(self) -> nn.Module:
-        """Build both networks; their memory format is the faster one for convolutions."""
-        c, channels = self.config, self.spec.channels
+        """Build both networks."""
+        channels, size = self.spec.channels, self.spec.size
         first, second = (
-            ResidualUNet(
-                inputs,
-                channels,
-                self.spec.size,
-                UNetShape(
-                    base_width=c.base_width,
-                    multipliers=c.multipliers,
-                    blocks=c.blocks,
-                    attention=c.attention,
-                    time=False,
-                ),
-            )
+            self.config.residual_unet(inputs, channels, size, time=False)
             for inputs in (channels, 2 * channels)
         )
-        return _Networks(first, second).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return _Networks(first, second)
 
     def loss(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Sum of both networks' mean squared errors, a scalar, for slices (N, C, H, W) of about [0, 1]."""

@@ -13,28 +13,18 @@ from pydantic import model_validator
 from torch import nn
 
 from andi_bench.randomness import SliceGenerator
-from methods.base import DetectorConfig, Field, SliceDetector, register, scoring_field
+from methods.base import Field, SliceDetector, register, scoring_field
 from methods.corruptions.coarse_noise import foreground
 from methods.diffusion.noise import NoiseName, draw_noise
 from methods.diffusion.schedule import Schedule, cosine_schedule
-from methods.networks.residual_unet import ResidualUNet, UNetShape
+from methods.networks.residual_settings import ResidualSettings
 
 __all__ = ["PDDPM", "PDDPMConfig", "PatchedDetector", "PatchedTraining"]
 
 
-class PatchedTraining(DetectorConfig):
+class PatchedTraining(ResidualSettings):
     """Hyper-parameters of the training that ``pddpm`` and ``mddpm`` share; the defaults are the published ones."""
 
-    base_width: int = Field(
-        128, ge=2, le=512, multiple_of=2, description="channels at full resolution"
-    )
-    multipliers: tuple[int, ...] = Field(
-        (1, 2, 2), min_length=1, max_length=7, description="width of each level in base widths"
-    )
-    blocks: int = Field(3, ge=1, le=8, description="residual blocks a level")
-    attention: tuple[int, ...] = Field(
-        (2, 4), description="reductions of the slice's edge at which self-attention stands"
-    )
     cells: int = Field(
         2,
         ge=1,
@@ -74,20 +64,10 @@ class PatchedDetector(SliceDetector):
         return cosine_schedule(self.config.diffusion_steps)
 
     def network(self) -> nn.Module:
-        """Build the U-Net; its memory format is the faster one for convolutions."""
-        c = self.config
-        net = ResidualUNet(
-            self.spec.channels,
-            self.spec.channels,
-            self.spec.size,
-            UNetShape(
-                base_width=c.base_width,
-                multipliers=c.multipliers,
-                blocks=c.blocks,
-                attention=c.attention,
-            ),
-        )
-        return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        """Build the U-Net, told the time step."""
+        channels = self.spec.channels
+        found: nn.Module = self.config.residual_unet(channels, channels, self.spec.size)
+        return found
 
     def cell_masks(self, device: torch.device) -> torch.Tensor:
         """Return which pixels belong to which cell, bool (cells^2, 1, H, W); together they are the slice."""

@@ -15,7 +15,7 @@ from pydantic import field_validator, model_validator
 from andi_bench.randomness import SliceGenerator
 from methods.base import Field, register, scoring_field
 from methods.corruptions.window import blurred
-from methods.diffusion.ddpm import DDPMConfig, DDPMDetector
+from methods.diffusion.ddpm import DDPMConfig, DDPMDetector, check_chain
 from methods.diffusion.noise import NoiseName
 from methods.diffusion.perceptual import PerceptualDistance, PerceptualName, perceptual_distance
 
@@ -79,13 +79,7 @@ class THORConfig(DDPMConfig):
 
     @model_validator(mode="after")
     def _within_the_training(self) -> THORConfig:
-        if self.training_t_low != 1 or self.noise_steps > self.training_t_high:
-            raise ValueError(
-                f"time steps 1..{self.noise_steps - 1} are walked back: the network is trained on "
-                f"{self.training_t_low}..{self.training_t_high - 1}"
-            )
-        if self.stride >= self.noise_steps - 1:
-            raise ValueError(f"stride = {self.stride}: below {self.noise_steps - 1} wanted")
+        check_chain(self, self.noise_steps, self.stride)
         beyond = [t for t in (*self.harmonised, *self.looked_at) if t >= self.noise_steps]
         if beyond:
             raise ValueError(

@@ -72,6 +72,23 @@ def check_range(name: str, low: int, high: int, steps: int) -> None:
         )
 
 
+def check_chain(config: DDPMConfig, steps: int, stride: int) -> None:
+    """Check a chain back from ``steps`` steps of noise against what the network is trained on.
+
+    Raises
+    ------
+    ValueError
+        Names the time steps, or the stride, found and wanted.
+    """
+    if config.training_t_low != 1 or steps > config.training_t_high:
+        raise ValueError(
+            f"time steps 1..{steps - 1} are walked back: the network is trained on "
+            f"{config.training_t_low}..{config.training_t_high - 1}"
+        )
+    if stride >= steps - 1:
+        raise ValueError(f"stride = {stride}: below {steps - 1} wanted")
+
+
 class DDPMDetector(SliceDetector):
     """A detector that scores slices with a noise-predicting network.
 

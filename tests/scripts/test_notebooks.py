@@ -4,9 +4,8 @@ import json
 import re
 
 import pytest
-from support.places import ROOT
-
 from scripts.site.notebooks import page
+from support.places import ROOT
 
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -9,6 +9,9 @@ from andi_bench.randomness import SliceGenerator
 from methods.andi.andi_v2 import ANDiV2, ANDiV2Config
 from methods.base import ImageSpec
 
+PUBLISHED = ANDiV2Config(
+    base_width=32, multipliers=(1, 1, 1, 2, 3, 4), blocks=(1, 1, 1, 2, 4, 2), attention=(16, 32)
+)
 SMALL = {"base_width": 8, "multipliers": (1, 2), "blocks": (1, 1), "attention": (2,), "calls": 4}
 
 
@@ -114,7 +117,7 @@ def test_impossible_hyper_parameters_are_refused(values):
 
 def test_the_paper_preset_is_the_published_one():
     run = load_run_config(method_entry("andi-v2"), "paper", [], "andi-v2")
-    assert validated(ANDiV2Config, run.detector, "andi-v2") == ANDiV2Config()
+    assert validated(ANDiV2Config, run.detector, "andi-v2") == PUBLISHED
     training = run.training
     assert run.preprocessing.size == 224
     assert (training.steps, training.batch_size, training.learning_rate) == (50_000, 128, 1e-4)

@@ -167,14 +167,17 @@ def test_impossible_settings_are_refused():
     with pytest.raises(ValidationError, match=r"grades \[100\]"):
         DISYREConfig(grades=(99, 100))
     with pytest.raises(UserError, match="multiple of 16"):
-        DISYRE(DISYREConfig(window=120), ImageSpec(NAMES, (240, 240)))
+        DISYRE(DISYREConfig(window=120, multipliers=(1, 2, 2, 4, 4)), ImageSpec(NAMES, (240, 240)))
     assert all(field.description for field in DISYREConfig.model_fields.values())
 
 
 def test_the_paper_preset_is_the_published_one():
     run = load_run_config(method_entry("disyre"), "paper", [], "disyre")
     config = validated(DISYREConfig, run.detector, "disyre")
-    assert config == DISYREConfig(published_brain_share=True)
+    published = DISYREConfig(
+        multipliers=(1, 2, 2, 4, 4), attention=(8, 16), published_brain_share=True
+    )
+    assert config == published
     training = run.training
     assert (training.steps, training.batch_size, training.learning_rate) == (100_000, 64, 1e-4)
     assert (training.weight_decay, training.ema_decay) == (1e-6, 0.9999)

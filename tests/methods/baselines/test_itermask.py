@@ -166,7 +166,9 @@ def test_impossible_settings_are_refused():
 
 def test_the_paper_preset_is_the_published_one():
     run = load_run_config(method_entry("itermask"), "paper", [], "itermask")
-    assert validated(IterMaskConfig, run.detector, "itermask") == IterMaskConfig()
+    assert validated(IterMaskConfig, run.detector, "itermask") == IterMaskConfig(
+        base_width=32, multipliers=(1, 1, 2, 3, 4)
+    )
     assert (run.training.steps, run.training.batch_size, run.training.learning_rate) == (
         150_000,
         32,

@@ -193,7 +193,8 @@ def test_impossible_hyper_parameters_are_refused(cls, values):
 def test_the_paper_preset_is_the_published_one():
     run = load_run_config(method_entry("pddpm"), "paper", [], "pddpm")
     config = validated(PDDPMConfig, run.detector, "pddpm")
-    assert config == PDDPMConfig(published_eroded_mask=True)
+    published = {"base_width": 128, "multipliers": (1, 2, 2), "blocks": 3, "attention": (2, 4)}
+    assert config == PDDPMConfig(**published, published_eroded_mask=True)
     assert run.preprocessing.size == 96
     assert (run.training.epochs, run.training.batch_size, run.training.learning_rate) == (
         1600,
