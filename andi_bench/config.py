@@ -20,7 +20,7 @@ from andi_bench.errors import UserError, unknown_name
 from andi_bench.place import package_data
 from andi_bench.preprocessing import PreprocessingConfig as PreprocessingConfig
 from andi_bench.publications.publication import Cited
-from andi_bench.section import PUBLISHED_MM, MedianSize
+from andi_bench.section import PUBLISHED_MM, MedianSize, Resources
 from andi_bench.section import Section as Section
 from andi_bench.training_config import TrainingConfig as TrainingConfig
 
@@ -186,6 +186,7 @@ class MethodEntry(Cited, Section):
     published_min_max: bool = Field(
         True, description="whether the published code scales this method's maps to [0, 1]"
     )
+    resources: Resources = Resources()
     defaults: dict[str, dict[str, Any]] = Field(default_factory=dict)
     presets: dict[str, dict[str, dict[str, Any]]] = Field(default_factory=dict)
 

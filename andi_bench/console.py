@@ -5,12 +5,16 @@ Progress and notes go to stderr, results (tables, JSON) to stdout.
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
+from andi_bench.errors import UserError
+
 Advance = Callable[[int, str], None]
+_UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 
 
 def in_words(seconds: float) -> str:
@@ -19,6 +23,29 @@ def in_words(seconds: float) -> str:
         if seconds < most:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds / 86_400:.3g} days"
+
+
+def read_duration(text: str, where: str) -> float:
+    """Return the seconds of ``2h``, ``30m``, ``90s``, ``1h30m`` or ``2d``.
+
+    Parameters
+    ----------
+    text : str
+        What was written.
+    where : str
+        Option or field, for the message.
+
+    Raises
+    ------
+    UserError
+        For anything else, and for 0.
+    """
+    wanted = re.fullmatch(r"(?:\d+(?:\.\d+)?[dhms])+", text.strip())
+    parts = re.findall(r"(\d+(?:\.\d+)?)([dhms])", text) if wanted else []
+    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if seconds <= 0:
+        raise UserError(f"{where} {text}: a time wanted, such as 2h, 30m, 90s or 1h30m")
+    return seconds
 
 
 class Console:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
 
@@ -29,6 +30,8 @@ _SHIFTS = (np.uint64(30), np.uint64(27), np.uint64(31))
 _FACTORS = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 _CHUNK = 1 << 17
 """Words computed at once on the CPU: with all that is derived from them they stay in its cache."""
+
+_kept = threading.local()
 
 
 def derive_seed(*parts: object) -> int:
@@ -161,14 +164,30 @@ class SliceGenerator:
             return out
         draw, self._draws = self._draws, self._draws + 1
         rows = min(len(self), max(1, _CHUNK // max(1, width)))
-        # One room for all chunks: it stays in the cache, and is asked of the system once.
-        words = np.empty((rows, width), dtype=np.uint64)
-        bits, room = torch.from_numpy(words.view(np.int32)), torch.empty(2, rows, width)
+        words, room = _rooms(rows, width)
+        bits = torch.from_numpy(words.view(np.int32))
         for start in range(0, len(self), max(1, rows)):
             part = out[start : start + rows]
             numpy_words(self._keys[start : start + rows], draw, words[: len(part)])
             convert(bits[: len(part)], part, room[:, : len(part)])
         return out
+
+
+def _rooms(rows: int, width: int) -> tuple[NDArray[np.uint64], torch.Tensor]:
+    """Return room for words (rows, width) and for float32 numbers (2, rows, width).
+
+    The same memory for every draw of a thread: it stays in the cache, and the system is asked for it once.
+    """
+    needed = rows * width
+    kept: tuple[NDArray[np.uint64], NDArray[np.float32]] | None = getattr(_kept, "rooms", None)
+    if kept is None or kept[0].size < needed:
+        kept = np.empty(needed, dtype=np.uint64), np.empty(2 * needed, dtype=np.float32)
+        if needed <= 2 * _CHUNK:
+            _kept.rooms = kept
+    words, numbers = kept
+    return words[:needed].reshape(rows, width), torch.from_numpy(
+        numbers[: 2 * needed].reshape(2, rows, width)
+    )
 
 
 def _normal(bits: torch.Tensor, out: torch.Tensor, room: torch.Tensor) -> None:

@@ -79,6 +79,11 @@ class Workspace:
         return self.root / "tuning"
 
     @property
+    def jobs(self) -> Path:
+        """Jobs of sweeps: what each is, its log, how it ended."""
+        return self.root / "jobs"
+
+    @property
     def diagnoses(self) -> Path:
         """What was looked for in finished runs, a folder a record."""
         return self.root / "diagnoses"

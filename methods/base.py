@@ -325,9 +325,13 @@ class SliceDetector(AnomalyDetector):
         """
         raise TypeError(f"{type(self).__name__} defines a network but no loss()")
 
+    def gather(self, slices: Slices, context: FitContext) -> None:
+        """Look over the training slices, once, for what :meth:`loss` needs of them and the state shall not hold."""
+
     def fit(self, slices: Slices, context: FitContext) -> None:
-        """Train the network by the engine's loop."""
+        """Gather, then train the network by the engine's loop."""
         if self.has_network():
+            self.gather(slices, context)
             context.train(self, slices)
 
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:

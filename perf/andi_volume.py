@@ -52,9 +52,9 @@ def score(how: str, steps: int, folder: Path) -> None:
     from andi_bench.randomness import SliceGenerator, derive_seed
     from benchmark.run.allocator import keep_freed_memory
     from benchmark.scoring.engine import ScoreEngine, score_volume
+    from benchmark.speed.plain_loops import PlainLoop
     from methods.base import ImageSpec
     from methods.catalogue import build_detector, detector_class
-    from perf.published_loop import plain_map, plain_network
 
     scan, cpu = volume(), torch.device("cpu")
     values = {"t_low": 200 - steps, "t_high": 200}
@@ -67,17 +67,16 @@ def score(how: str, steps: int, folder: Path) -> None:
         begun, cpu_begun = time.perf_counter(), time.process_time()
         found = score_volume(detector, scan, engine).map
     else:
-        net = plain_network(4, (SIZE, SIZE))
-        net.load_state_dict(detector.net.state_dict())
+        loop = PlainLoop(detector, DEPTH, cpu)
         seeds = [derive_seed(0, "A", z, "score") for z in range(DEPTH)]
-        slices = torch.from_numpy(scan.image.transpose(3, 0, 1, 2).copy())
+        times = iter(range(199, 199 - steps, -1))
 
-        def noise(t: int) -> torch.Tensor:
-            return SliceGenerator(seeds).fork(f"t = {t}, draw 0").normal(4, SIZE, SIZE)
+        def noise(image: torch.Tensor) -> torch.Tensor:
+            drawn = SliceGenerator(seeds).fork(f"t = {next(times)}, draw 0")
+            return drawn.normal(*image.shape[1:])
 
-        times = range(199, 199 - steps, -1)
         begun, cpu_begun = time.perf_counter(), time.process_time()
-        scores = plain_map(net.eval(), slices, times, noise).amax(dim=1)
+        scores = loop.score(scan, noise=noise)
         found = scores.permute(1, 2, 0).numpy() * scan.brain
     print((time.process_time() - cpu_begun) / steps, (time.perf_counter() - begun) / steps)
     np.save(folder / f"{how}.npy", found)
@@ -85,25 +84,23 @@ def score(how: str, steps: int, folder: Path) -> None:
 
 def train(how: str, batch: int) -> None:
     """Do three training steps one way, and print processor and wall seconds of the fastest."""
+    from andi_bench.config import TrainingConfig
     from andi_bench.randomness import SliceGenerator
     from benchmark.run.allocator import keep_freed_memory
+    from benchmark.speed.plain_loops import PlainLoop
     from benchmark.training.state import MovingAverage
     from methods.base import ImageSpec
     from methods.catalogue import build_detector, detector_class
-    from perf.published_loop import plain_network, plain_training_step
 
     torch.manual_seed(0)
     images = torch.rand(batch, 4, SIZE, SIZE)
+    spec, cpu = ImageSpec(("flair", "t1", "t1ce", "t2"), (SIZE, SIZE)), torch.device("cpu")
+    detector = build_detector(detector_class("andi"), {}, spec, 0, cpu)
+    loop, settings = PlainLoop(detector, batch, cpu), TrainingConfig()
     if how == "ours":
         keep_freed_memory()
-        spec = ImageSpec(("flair", "t1", "t1ce", "t2"), (SIZE, SIZE))
-        cpu = torch.device("cpu")
-        detector = build_detector(detector_class("andi"), {}, spec, 0, cpu)
-        optimizer = torch.optim.AdamW(detector.net.parameters(), 1e-4)
-        average = MovingAverage(detector.net, 0.995, 0)
-    else:
-        net, kept = (plain_network(4, (SIZE, SIZE)) for _ in range(2))
-        optimizer = torch.optim.AdamW(net.parameters(), 1e-4)
+    optimizer = torch.optim.AdamW(detector.net.parameters(), 1e-4)
+    average = MovingAverage(detector.net, 0.995, 0)
     taken = []
     for step in range(3):
         begun, cpu_begun = time.perf_counter(), time.process_time()
@@ -115,7 +112,7 @@ def train(how: str, batch: int) -> None:
             optimizer.zero_grad()
             average.update(detector.net, step + 1)
         else:
-            plain_training_step(net, kept, optimizer, images)
+            loop.step(images, settings)
         taken.append((time.process_time() - cpu_begun, time.perf_counter() - begun))
     print(*min(taken))
 

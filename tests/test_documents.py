@@ -90,8 +90,13 @@ def test_a_command_that_is_shown_exists_with_its_options(document):
         assert set(options) <= known, line
 
 
+<<<<<<< HEAD
 OF_OTHERS = {"--help", "--multi_gpu", "--tsv", "--print", "--only"}
 """Options that documents name and that are not the command line's: everybody's, accelerate's, an example's, a measurement's."""
+=======
+OF_OTHERS = {"--build-arg", "--help", "--multi_gpu", "--nv", "--tsv", "--user"}
+"""Options that documents name and that are not ours: everybody's, accelerate's, containers', an example's."""
+>>>>>>> main
 
 
 def options(command):
@@ -101,10 +106,19 @@ def options(command):
     return found
 
 
+def options_of_scripts(text):
+    """Return the options of the measuring scripts that a document calls, python -m perf.NAME."""
+    found = set()
+    for name in re.findall(r"python -m perf\.(\w+)", text):
+        code = (ROOT / "perf" / f"{name}.py").read_text(encoding="utf-8")
+        found |= set(re.findall(r"""["'](--[a-z][a-z_-]+)["']""", code))
+    return found
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named)
 def test_an_option_that_is_named_exists(document):
     text = document.read_text(encoding="utf-8")
-    known = options(typer.main.get_command(app)) | OF_OTHERS
+    known = options(typer.main.get_command(app)) | options_of_scripts(text) | OF_OTHERS
     shown = {
         found
         for code in re.findall(r"`([^`\n]+)`", text)

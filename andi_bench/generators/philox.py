@@ -10,6 +10,7 @@ Salmon, Moraes, Dror and Shaw, Parallel random numbers: as easy as 1, 2, 3, SC 2
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ ROUNDS = 10
 _FACTORS = (0xD2E7470EE14C6C93, 0xCA5A826395121157)
 _KEY_STEPS = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 _LOW = 0xFFFFFFFF
+_own = threading.local()
 
 
 def numpy_words(keys: NDArray[np.uint64], draw: int, out: NDArray[np.uint64]) -> None:
@@ -31,13 +33,20 @@ def numpy_words(keys: NDArray[np.uint64], draw: int, out: NDArray[np.uint64]) ->
     Word j of a row is word j % 4 of the block with the counter (1 + j // 4, draw, 0, 0): numpy counts before it
     computes, so its first block is that of 1.
     """
-    stream = np.random.Philox(key=0)
-    state: Any = stream.state
+    stream, state = _stream()
     counter = np.array([0, draw, 0, 0], dtype=np.uint64)
     for key, row in zip(keys, out, strict=True):
         state["state"] = {"counter": counter, "key": key}
         stream.state = state
         row[:] = stream.random_raw(row.size)
+
+
+def _stream() -> tuple[np.random.Philox, Any]:
+    """Return this thread's generator, for numpy asks the system for entropy at each one made, and a state to fill in."""
+    if not hasattr(_own, "stream"):
+        _own.stream = np.random.Philox(key=0)
+        _own.state = dict(_own.stream.state)  # nothing is left over in it
+    return _own.stream, _own.state
 
 
 def tensor_words(keys: torch.Tensor, draw: int, count: int) -> torch.Tensor:

@@ -69,7 +69,7 @@ def find_records(
         assert first.folder is not None
         name = str(first.folder) if len(places) > 1 else first.folder.name
         reason = f"{folder}: the same run as {name}"
-        if _said(record) != _said(first):
+        if results_of(record) != results_of(first):
             reason += f", but other results ({_clash(first, record)}): the first one stands"
         found.skipped.append((folder, reason))
     return found
@@ -113,7 +113,7 @@ def _folders(directory: Path, glob: str) -> list[Path]:
         raise UserError(f"{directory}: '{glob}' cannot be listed ({first_line(error)})") from error
 
 
-def _said(record: RunRecord) -> Any:
+def results_of(record: RunRecord) -> Any:
     """Return what a run found, without times, memory and the machine it ran on."""
     content = record.model_dump(mode="json", exclude={"costs", "provenance", "training"})
     return without_measured(content)

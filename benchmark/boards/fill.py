@@ -89,7 +89,7 @@ def fill(name: str, board: Board, place: Place, console: Console) -> int:
         run for run in runs.records if (run.run.dataset, run.run.method, run.run.seed) not in again
     ]
     planned = [Planned(run.method, run.data.shown, run.seed) for run in wanted]
-    speeds = speeds_of(place.workspace, place.device)
+    speeds = speeds_of(place.workspace, place.device) if planned else []
     left, failed = TimeLeft(planned, stand, board.preset, speeds=speeds), 0
     _require_data(board, wanted, place)
     drawn = _Drawn(name, board, place)

@@ -9,6 +9,7 @@ import typer
 from benchmark.cli.compare import compare_command
 from benchmark.cli.evaluate import evaluate
 from benchmark.cli.finished.cite import cite
+from benchmark.cli.finished.gather import gather
 from benchmark.cli.finished.publish import publish
 from benchmark.cli.finished.show import show
 from benchmark.cli.leaderboard import leaderboard
@@ -37,6 +38,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "compare": compare_command(),
     "show": show,
     "cite": cite,
+    "gather": gather,
     "publish": publish,
     "leaderboard": leaderboard,
     "methods": methods,

@@ -88,4 +88,4 @@ def evaluate(
     console, started = Console(), time.monotonic()
     outcome = Run(GivenSource(request, given, console), console).outcome()
     seconds = time.monotonic() - started
-    summarise(request.workspace, dataset, {name: outcome}, seconds, console, as_json=json)
+    summarise(request.workspace, [dataset], {name: outcome}, seconds, console, as_json=json)

@@ -20,6 +20,15 @@ Method = Annotated[
     ),
 ]
 Dataset = Annotated[str, typer.Option("--dataset", "-d", help="data set to score")]
+Datasets = Annotated[
+    list[str], typer.Option("--dataset", "-d", help="data set to score; may be repeated")
+]
+Folds = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--splits", help="folder with scans_{train,val,test}.csv; may be repeated, a fold each"
+    ),
+]
 TrainOn = Annotated[
     str | None, typer.Option(help="data set to learn from; default: what the data set's file says")
 ]
@@ -59,4 +68,40 @@ Grid = Annotated[
 Protocol = Annotated[
     Literal["standard", "paper"] | None,
     typer.Option(help="paper: also by the protocol of the publication's code"),
+]
+ExecutorName = Annotated[
+    Literal["local", "slurm"] | None,
+    typer.Option(
+        "--executor",
+        help="a job a run: local, in processes of this machine, or slurm; default: one after the other in this process",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(min=1, help="most jobs at a time; default: local 1, slurm as many as it likes"),
+]
+Cpus = Annotated[
+    int | None, typer.Option(min=1, help="cores of a job; default: the method's, else 4")
+]
+Gpus = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="accelerators of a job that runs a network; several: accelerate launches a process on each; default: 1",
+    ),
+]
+Memory = Annotated[
+    str | None, typer.Option(help="of a job, such as 16G; default: the method's, else 16G")
+]
+Time = Annotated[
+    str | None,
+    typer.Option(help="most of a job, such as 2h; what ran out of it goes on; default: 24h"),
+]
+SlurmOptions = Annotated[
+    list[str] | None,
+    typer.Option("--slurm", help="an option of sbatch, such as partition=gpu; repeated"),
+]
+PlanOnly = Annotated[
+    bool,
+    typer.Option("--plan", help="print what would be run, how long and with what; run nothing"),
 ]

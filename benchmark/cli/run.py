@@ -10,28 +10,42 @@ import typer
 from benchmark.cli.options import (
     Checkpoint,
     Config,
+    Cpus,
     DataRoot,
-    Dataset,
+    Datasets,
     Debug,
     Device,
+    ExecutorName,
+    Folds,
+    Gpus,
     Grid,
+    Jobs,
     Json,
+    Memory,
     Method,
+    PlanOnly,
     Plugin,
     Preset,
     Protocol,
     Seed,
     Set,
+    SlurmOptions,
     Split,
-    Splits,
     Subjects,
+    Time,
     Track,
     TrainOn,
     TrainRoot,
     Workers,
     WorkspaceFolder,
 )
-from benchmark.cli.shared.asked import chosen_methods, layers, load_plugins
+from benchmark.cli.shared.asked import (
+    chosen_methods,
+    layers,
+    load_plugins,
+    read_slurm_options,
+    require_executor,
+)
 
 COMPANIONS = ("thresholding", "voxel-statistics")
 """Methods that take seconds and run along, so that no method stands in a table alone."""
@@ -39,7 +53,7 @@ COMPANIONS = ("thresholding", "voxel-statistics")
 
 def run(
     method: Method = None,
-    dataset: Dataset = "phantom-quick",
+    dataset: Datasets = ["phantom-quick"],  # noqa: B006
     train_on: TrainOn = None,
     preset: Preset = None,
     seed: Seed = [0],  # noqa: B006
@@ -47,7 +61,7 @@ def run(
     subject: Subjects = None,
     data_root: DataRoot = None,
     train_root: TrainRoot = None,
-    splits: Splits = None,
+    splits: Folds = None,
     workspace: WorkspaceFolder = None,
     grid: Grid = None,
     protocol: Protocol = None,
@@ -68,22 +82,38 @@ def run(
     alone: Annotated[
         bool, typer.Option("--alone", help="without thresholding and voxel-statistics")
     ] = False,
+    plan: PlanOnly = False,
+    executor: ExecutorName = None,
+    jobs: Jobs = None,
+    cpus: Cpus = None,
+    gpus: Gpus = None,
+    memory: Memory = None,
+    time: Time = None,
+    slurm: SlurmOptions = None,
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Train, score, evaluate and rank a method. What is finished is found again, not repeated."""
+    """Train, score, evaluate and rank methods. What is finished is found again, not repeated."""
     from andi_bench.workspace import Workspace
     from benchmark.run.plan import RunPlan, run_plan
     from benchmark.run.request import RunRequest
 
+    reserved = {"cpus": cpus, "gpus": gpus, "memory": memory, "time": time}
+    sbatch = read_slurm_options(slurm)
+    if executor is None:
+        require_executor(jobs=jobs, **reserved, slurm=slurm)
     methods = chosen_methods(method, load_plugins(plugin))
-    plan = RunPlan(
+    datasets = tuple(dict.fromkeys(dataset))
+    folds = tuple(dict.fromkeys(splits or ()))
+    asked = RunPlan(
         methods=methods,
         companions=() if alone else tuple(name for name in COMPANIONS if name not in methods),
         seeds=tuple(dict.fromkeys(seed)),
+        datasets=datasets,
+        splits=folds,
         request=RunRequest(
             method=methods[0],
-            dataset=dataset,
+            dataset=datasets[0],
             workspace=Workspace.at(workspace),
             train_on=train_on,
             preset=preset,
@@ -91,7 +121,7 @@ def run(
             subjects=tuple(subject or ()),
             data_root=data_root,
             train_root=train_root,
-            splits=splits,
+            splits=folds[0] if folds else None,
             overrides=layers(
                 assignments=set_, config=config, plugin=plugin, grid=grid, protocol=protocol
             ),
@@ -102,4 +132,15 @@ def run(
             export=export_maps,
         ),
     )
-    run_plan(plan, as_json=json)
+    if executor is None and not plan:
+        run_plan(asked, as_json=json)
+        return
+    from benchmark.sweeps.sweep import Sweep, run_sweep, show_plan
+
+    sweep = None
+    if executor is not None:
+        sweep = Sweep(asked, executor, jobs, reserved, sbatch, tuple(plugin or ()))
+    if plan:
+        show_plan(asked, sweep, as_json=json)
+    elif sweep is not None and run_sweep(sweep, as_json=json):
+        raise typer.Exit(1)

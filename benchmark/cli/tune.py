@@ -90,16 +90,16 @@ def tune(
     debug: Debug = False,
 ) -> None:
     """Search settings of a method on validation subjects; no test scan is opened. Again: goes on."""
-    from andi_bench.console import Console
+    from andi_bench.console import Console, read_duration
     from andi_bench.errors import UserError
     from andi_bench.workspace import Workspace
     from benchmark.run.request import RunRequest
-    from benchmark.tuning.budget import Budget, read_budget
+    from benchmark.tuning.budget import Budget
     from benchmark.tuning.objective import read_objective
 
     if budget is None and trials is None:
         raise UserError("--budget, such as 2h, or --trials, such as 20, wanted")
-    limits = Budget(read_budget(budget) if budget is not None else None, trials)
+    limits = Budget(read_duration(budget, "--budget") if budget is not None else None, trials)
     objective = read_objective(metric, pipeline)
     load_plugins(plugin)
     run = RunRequest(

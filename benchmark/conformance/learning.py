@@ -19,7 +19,7 @@ from benchmark.conformance.outcome import Failed, NotApplicable, require_equal_m
 from benchmark.training.state import save_tensors
 from benchmark.training.trainer import Interrupted
 from benchmark.training.trainings import load_model
-from methods.base import AnomalyDetector, SliceDetector
+from methods.base import AnomalyDetector, SliceDetector, Slices
 
 SLICES = 48
 """Slices on which the loss is measured before and after the training."""
@@ -65,10 +65,26 @@ def _defined(cls: type[AnomalyDetector]) -> set[str]:
     return {name for base in own for name in vars(base)}
 
 
+class _Gathering:
+    """What a detector is lent that looks over the slices and learns nothing."""
+
+    seed, device = SEED, torch.device("cpu")
+
+    def progress(self, slices: Slices) -> Slices:
+        """Return the slices: nothing is shown."""
+        return slices
+
+    def train(self, detector: SliceDetector, slices: Slices) -> None:
+        """Refuse."""
+        raise Failed(f"{type(detector).__name__}.gather() trains: that is for fit()")
+
+
 def mean_loss(candidate: Candidate, detector: AnomalyDetector) -> float:
     """Return the mean loss over fixed slices and noise, the network in evaluation mode."""
     assert isinstance(detector, SliceDetector)
-    store = candidate.phantom.slices(candidate.run.preprocessing).store
+    slices = candidate.phantom.slices(candidate.run.preprocessing)
+    detector.gather(slices, _Gathering())
+    store = slices.store
     places = np.linspace(0, len(store) - 1, min(SLICES, len(store))).astype(np.int64)
     parts = np.array_split(places, max(1, len(places) // 16))
     losses = []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib.util
+from datetime import timedelta
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.utils import InitProcessGroupKwargs
 
 from andi_bench.config import RunConfig
 from andi_bench.errors import UserError
@@ -87,8 +89,14 @@ def make_accelerator(device: str, precision: str, tracker: str | None, folder: P
         chosen = _PRECISIONS[precision]
     # Methods that run one after the other may differ in precision; accelerate keeps one state a process.
     AcceleratorState._reset_state()
+    # Others wait while the first process reads, cuts slices and measures: of hours of that the default, 10 minutes, knows nothing.
+    patient = InitProcessGroupKwargs(timeout=timedelta(days=7))
     return Accelerator(
-        cpu=on_cpu, mixed_precision=chosen, log_with=tracker, project_dir=str(folder)
+        cpu=on_cpu,
+        mixed_precision=chosen,
+        log_with=tracker,
+        project_dir=str(folder),
+        kwargs_handlers=[patient],
     )
 
 

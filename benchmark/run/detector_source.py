@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,17 @@ from andi_bench.errors import UserError
 from andi_bench.locks import exclusive
 from andi_bench.records.loss_curve import LOSSES
 from andi_bench.records.store import Costs, identity
-from benchmark.recording.facts import LearningFacts, MethodFacts, Origin
+from benchmark.recording.facts import LearningFacts, MethodFacts
 from benchmark.run.accelerator import check_run, default_preset, make_accelerator
 from benchmark.run.data import (
     DataSets,
     RunData,
-    build_store,
     labelled,
     learns_before_reading,
     settled,
 )
 from benchmark.run.identity import Evaluated, Identity, Naming, maps_identity, name_run
+from benchmark.run.learnt import Learner, Learnt
 from benchmark.run.modalities import require_reducible
 from benchmark.run.request import RunRequest
 from benchmark.run.source import Facts, export_folder, view_store
@@ -40,21 +40,8 @@ from benchmark.scoring.modality_curves import Curve
 from benchmark.scoring.network_form import arithmetic, shape_network
 from benchmark.scoring.subjects import SubjectScorer, export_names, stamp
 from benchmark.training.stored_slices import StoredSlices
-from benchmark.training.trainings import Training, learn, load_checkpoint, locate_training
-from methods.base import AnomalyDetector, ImageSpec
-from methods.catalogue import build_detector, detector_class, detector_config
-
-
-@dataclass
-class _Learnt:
-    """A detector that is ready to score, and how it came to be."""
-
-    detector: AnomalyDetector
-    origin: Origin
-    training: Training | None
-    subjects: set[str] | None
-    identity: dict[str, Any]
-    report: dict[str, Any]
+from benchmark.training.trainings import learn, load_checkpoint
+from methods.catalogue import detector_class, detector_config
 
 
 class DetectorSource:
@@ -66,6 +53,8 @@ class DetectorSource:
         What was asked for.
     console : Console
         Where to show progress.
+    here : bool
+        Whether it is run on this machine, whose device and tracker are then looked for.
 
     Raises
     ------
@@ -74,7 +63,7 @@ class DetectorSource:
         folders of the data: before any work is done.
     """
 
-    def __init__(self, request: RunRequest, console: Console) -> None:
+    def __init__(self, request: RunRequest, console: Console, *, here: bool = True) -> None:
         self._cls = detector_class(request.method)
         self._entry = configuration.method_entry(request.method)
         self.preset = request.preset or default_preset(request.device)
@@ -85,11 +74,12 @@ class DetectorSource:
         require_reducible(self._cls, self.config)
         if request.checkpoint is not None and not request.checkpoint.is_file():
             raise UserError(f"checkpoint {request.checkpoint}: no such file")
-        check_run(request.device, self.config, request.tracker)
+        if here:
+            check_run(request.device, self.config, request.tracker)
         self.request = replace(request, preset=self.preset)
         learns = self._cls.learns() and request.checkpoint is None
         learns = learns or learns_before_reading(self.config.preprocessing)
-        self._data_sets = DataSets.find(self.request, learns=learns)
+        self.data_sets = DataSets.find(self.request, learns=learns)
         self._console = console
         self._curves: tuple[Curve, ...] = ()
         self.export = request.export
@@ -120,7 +110,7 @@ class DetectorSource:
         )
         if not self.writes:
             self._console = Console(quiet=True)
-        data = self._data_sets.open(
+        data = self.data_sets.open(
             self._console,
             method=request.method,
             modalities=self.config.preprocessing.modalities,
@@ -169,6 +159,18 @@ class DetectorSource:
         self.request.workspace.check_writable()
         self.learn(self.open())
         return self._learnt.training.folder if self._learnt.training else None
+
+    def prepare(self) -> None:
+        """Prepare and check the data, cut the training slices, and nothing else; raises as :meth:`open`."""
+        self.request.workspace.check_writable()
+        data = self.open()
+        if self.learner.learns:
+            self.learner.slices(data, self._console)
+
+    @property
+    def learner(self) -> Learner:
+        """What is known of the detector before it has learnt."""
+        return Learner(self._cls, self.config, self.request)
 
     def evaluated(self, data: RunData) -> Evaluated:
         """Return the subjects; without a lesion mask among them, all are scored and exported."""
@@ -362,31 +364,26 @@ class DetectorSource:
             arithmetic=self._arithmetic,
         )
 
-    def _ready(self, data: RunData) -> _Learnt:
-        request, accelerator, config = self.request, self._accelerator, self.config
-        spec = ImageSpec(config.preprocessing.modalities, config.preprocessing.plane)
-        detector = build_detector(
-            self._cls, config.detector, spec, request.seed, accelerator.device
-        )
+    def _ready(self, data: RunData) -> Learnt:
+        request, accelerator = self.request, self._accelerator
+        learner = self.learner
+        detector = learner.detector(accelerator.device)
         if request.checkpoint is not None:
             load_checkpoint(detector, request.checkpoint, accelerator.device)
             digest = hashlib.sha256(request.checkpoint.read_bytes()).hexdigest()
             report = {"checkpoint": request.checkpoint.name, "sha256": digest}
-            return _Learnt(detector, "checkpoint", None, None, {"checkpoint": digest}, report)
+            return Learnt(detector, "checkpoint", None, None, {"checkpoint": digest}, report)
         if not self._cls.learns():
-            return _Learnt(detector, "nothing to learn", None, set(), {}, {})
+            return Learnt(detector, "nothing to learn", None, set(), {}, {})
         with accelerator.main_process_first():
-            store = build_store(data, config, request, self._console)
-        origin = {"dataset": data.source_name, "slices": store.fingerprint}
-        training = locate_training(
-            detector, config.training, origin, request.seed, request.workspace.trainings
-        )
+            store = learner.slices(data, self._console)
+        training = learner.training(detector, data, store.fingerprint)
         if request.tracker:
             accelerator.init_trackers("andi-bench", config={"training": training.folder.name})
         learn(
             detector,
             StoredSlices(store),
-            config,
+            self.config,
             training,
             request.seed,
             accelerator,
@@ -397,4 +394,4 @@ class DetectorSource:
             accelerator.end_training()
         detector.to(accelerator.device)
         seen = set(store.subjects.tolist())
-        return _Learnt(detector, "trained", training, seen, training.parts, training.report())
+        return Learnt(detector, "trained", training, seen, training.parts, training.report())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from accelerate import PartialState
 
@@ -34,12 +35,64 @@ class RunPlan:
         Seeds.
     request : RunRequest
         Everything else.
+    datasets : tuple of str
+        Each is scored; () for the request's.
+    splits : tuple of Path
+        Folders of a split's CSV files, a fold each; () for the request's.
     """
 
     methods: tuple[str, ...]
     companions: tuple[str, ...]
     seeds: tuple[int, ...]
     request: RunRequest
+    datasets: tuple[str, ...] = ()
+    splits: tuple[Path, ...] = ()
+
+    @property
+    def places(self) -> list[RunRequest]:
+        """What is asked of each data set and fold."""
+        return [
+            replace(self.request, dataset=dataset, splits=splits)
+            for dataset in self.datasets or (self.request.dataset,)
+            for splits in self.splits or (self.request.splits,)
+        ]
+
+    def named(self, request: RunRequest) -> str:
+        """Return a run's name in what is printed: data set and fold are told where there are several."""
+        words = f"{request.method}, seed {request.seed}"
+        if len(self.datasets) > 1:
+            words += f", {request.dataset}"
+        if len(self.splits) > 1:
+            words += f", {request.splits}"
+        return words
+
+    def check(self) -> None:
+        """Find out whether each option is one for all runs.
+
+        Raises
+        ------
+        UserError
+            When an option that belongs to one data set is given for several.
+        """
+        request = self.request
+        own = {
+            "--data-root": request.data_root,
+            "--train-root": request.train_root,
+            "--subject": request.subjects,
+            "--splits": self.splits,
+        }
+        for option, value in own.items():
+            if value and len(self.datasets) > 1:
+                raise UserError(
+                    f"{option}: belongs to one data set, {len(self.datasets)} given; a command for each wanted, or the "
+                    "variable of each that `datasets` names"
+                )
+        names = [folder.name for folder in self.splits]
+        if self.request.export is not None and len(set(names)) < len(names):
+            raise UserError(
+                "--splits: with --export-maps each folder needs a name of its own, "
+                f"{', '.join(names)} given"
+            )
 
 
 def run_plan(plan: RunPlan, *, as_json: bool) -> None:
@@ -50,15 +103,16 @@ def run_plan(plan: RunPlan, *, as_json: bool) -> None:
     UserError
         For whatever is wrong in what the user gave; what can be known to be wrong, before any work is done.
     """
+    plan.check()
     console = Console()
     started = time.monotonic()
-    runs = [*_asked(plan, console), *_along(plan, console)]
+    runs = sources_of(plan, console)
     outcomes: dict[str, Outcome] = {}
-    left = _time_left(plan, [source for source, _ in runs])
+    left = time_left(plan, [source for source, _ in runs])
     console.outlook = left.outlook
     while runs:
         source, required = runs.pop(0)  # a finished run gives its network and its data back
-        key = f"{source.request.method}, seed {source.request.seed}"
+        key = plan.named(source.request)
         if len(left.runs) > 1 or (left.seconds() or 0.0) >= SHORT:
             console.note(f"next          {key} ({left.in_words()})")
         begun = time.monotonic()
@@ -76,7 +130,7 @@ def run_plan(plan: RunPlan, *, as_json: bool) -> None:
         return
     summarise(
         plan.request.workspace,
-        plan.request.dataset,
+        plan.datasets or (plan.request.dataset,),
         outcomes,
         time.monotonic() - started,
         console,
@@ -84,7 +138,30 @@ def run_plan(plan: RunPlan, *, as_json: bool) -> None:
     )
 
 
-def _time_left(plan: RunPlan, sources: Sequence[DetectorSource]) -> TimeLeft:
+def sources_of(
+    plan: RunPlan, console: Console, *, here: bool = True
+) -> list[tuple[DetectorSource, bool]]:
+    """Return the runs of a plan, in order, each with whether it is required; a companion that cannot run is noted and left out.
+
+    Parameters
+    ----------
+    plan : RunPlan
+        What is asked for.
+    console : Console
+        Where to show progress.
+    here : bool
+        Whether they are run on this machine, whose device is then looked for.
+
+    Raises
+    ------
+    UserError
+        As :class:`benchmark.run.detector_source.DetectorSource`, of runs that are required.
+    """
+    asked = [(DetectorSource(request, console, here=here), True) for request in _asked(plan)]
+    return [*asked, *((source, False) for source in _along(plan, console, here))]
+
+
+def time_left(plan: RunPlan, sources: Sequence[DetectorSource]) -> TimeLeft:
     """Return what the workspace's records say of the runs to come."""
     request = plan.request
     known = records_of(request.workspace)
@@ -94,7 +171,7 @@ def _time_left(plan: RunPlan, sources: Sequence[DetectorSource]) -> TimeLeft:
     runs = [
         Planned(
             source.request.method,
-            request.dataset,
+            source.request.dataset,
             source.request.seed,
             found=any(_same(run, source) for run in here),
         )
@@ -112,32 +189,44 @@ def _same(run: RunRecord, source: DetectorSource) -> bool:
     return run.run.preset == source.preset and run.config == source.described()
 
 
-def _asked(plan: RunPlan, console: Console) -> Iterator[tuple[DetectorSource, bool]]:
-    export, several = plan.request.export, len(plan.methods) * len(plan.seeds) > 1
-    for name in plan.methods:
-        for seed in plan.seeds:
-            # One folder holds the maps of one run: names of subjects would else meet.
-            own = export / f"{folder_word(name)}__seed{seed}" if export and several else export
-            request = replace(plan.request, method=name, seed=seed, export=own)
-            yield DetectorSource(request, console), True
+def _asked(plan: RunPlan) -> Iterator[RunRequest]:
+    several = len(plan.methods) * len(plan.seeds) * len(plan.places) > 1
+    for place in plan.places:
+        for name in plan.methods:
+            for seed in plan.seeds:
+                request = replace(place, method=name, seed=seed)
+                if request.export is not None and several:
+                    request = replace(request, export=request.export / _folder(plan, request))
+                yield request
 
 
-def _along(plan: RunPlan, console: Console) -> Iterator[tuple[DetectorSource, bool]]:
+def _folder(plan: RunPlan, request: RunRequest) -> str:
+    """Return the folder of one run's exported maps among others': names of subjects would else meet."""
+    parts = [folder_word(request.method)]
+    if len(plan.datasets) > 1:
+        parts.append(folder_word(request.dataset))
+    if len(plan.splits) > 1 and request.splits is not None:
+        parts.append(folder_word(request.splits.name))
+    return "__".join([*parts, f"seed{request.seed}"])
+
+
+def _along(plan: RunPlan, console: Console, here: bool) -> Iterator[DetectorSource]:
     """Yield the companions; they bring their own hyper-parameters, the data and the evaluation are the method's."""
     layers = [
         {key: value for key, value in layer.items() if key not in ("detector", "training")}
         for layer in plan.request.overrides
     ]
-    shared = replace(
-        plan.request,
-        seed=plan.seeds[0],
-        overrides=layers,
-        checkpoint=None,
-        export=None,
-        tracker=None,
-    )
-    for name in plan.companions:
-        try:
-            yield DetectorSource(replace(shared, method=name), console), False
-        except UserError as error:
-            console.note(f"{name} is left out: {error}")
+    for place in plan.places:
+        shared = replace(
+            place,
+            seed=plan.seeds[0],
+            overrides=layers,
+            checkpoint=None,
+            export=None,
+            tracker=None,
+        )
+        for name in plan.companions:
+            try:
+                yield DetectorSource(replace(shared, method=name), console, here=here)
+            except UserError as error:
+                console.note(f"{name} is left out: {error}")

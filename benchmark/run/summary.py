@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -17,7 +17,7 @@ from leaderboard.exports.report.run_report import REPORT, write_report
 
 def summarise(
     place: Workspace,
-    dataset: str,
+    datasets: Sequence[str],
     outcomes: Mapping[str, Outcome],
     seconds: float,
     console: Console,
@@ -30,8 +30,8 @@ def summarise(
     ----------
     place : Workspace
         Holds the records.
-    dataset : str
-        The data set that was scored.
+    datasets : sequence of str
+        The data sets that were scored.
     outcomes : mapping of str to Outcome
         By what was run, in words.
     seconds : float
@@ -53,7 +53,7 @@ def summarise(
         write_report(outcome.record, place.records)
     if as_json:
         print(json.dumps({key: _places(outcome) for key, outcome in outcomes.items()}, indent=1))
-    if evaluated:
+    for dataset in datasets if evaluated else ():
         # With --json, stdout belongs to the script that reads it.
         markdown = _leaderboard(place, dataset, sys.stderr if as_json else None)
         console.note(f"leaderboard   {markdown}")
@@ -63,7 +63,8 @@ def summarise(
         console.note("no lesion mask is known: the scans were scored, nothing could be evaluated")
     console.note(f"took          {seconds:.0f} s")
     given = "" if place == Workspace.default() else f" --workspace {place.root}"
-    console.note(f"next          {_program()} compare --dataset {dataset}{given}")
+    for dataset in datasets:
+        console.note(f"next          {_program()} compare --dataset {dataset}{given}")
 
 
 def _program() -> str:

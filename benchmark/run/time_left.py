@@ -157,6 +157,15 @@ class TimeLeft:
             trained.add(key)
         return found
 
+    def has_learnt(self, run: Planned) -> bool:
+        """Whether a record tells of an equal method and seed, whose training is found again."""
+        return (run.method, run.seed) in self._trained
+
+    def expected(self, run: Planned, trains: bool) -> float | None:
+        """Return the seconds that a run takes, with its training or without; None where they are not known, or not all."""
+        found = self._one(run, trains)
+        return found.seconds if found is not None and found.whole else None
+
     def _one(self, run: Planned, trains: bool) -> _Expected | None:
         for training in (trains, not trains):
             here = self._took.get((run.method, run.dataset, training))

@@ -12,14 +12,15 @@ import torch
 from accelerate import Accelerator
 
 from andi_bench import config as configuration
-from andi_bench.config import RunConfig
+from andi_bench.config import PreprocessingConfig, RunConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
-from benchmark.run.accelerator import check_device, default_preset, make_accelerator
+from benchmark.run.accelerator import check_run, default_preset, make_accelerator
 from benchmark.run.modalities import require_reducible
 from benchmark.scoring.costs import parameter_count
 from benchmark.scoring.engine import ScoreEngine
 from benchmark.scoring.input_limit import InputLimit
+from benchmark.scoring.network_form import precision_on, shape_network
 from benchmark.speed.machine import machine
 from benchmark.speed.paces import Clock
 from benchmark.speed.plain_loops import TRAINED, PlainLoop
@@ -106,7 +107,7 @@ class Measurer:
         spec = ImageSpec(self.config.preprocessing.modalities, self.config.preprocessing.plane)
         # A network that does not fit the grid is refused here, not after an hour of other measurements.
         build_detector(self._cls, self.config.detector, spec, SEED, torch.device("cpu"))
-        check_device(asked.device, self.config.training.precision, None)
+        check_run(asked.device, self.config, None)
         threads = torch.get_num_threads()
         if asked.cpu_time and (asked.device != "cpu" or threads != 1):
             raise UserError(
@@ -131,14 +132,12 @@ class Measurer:
                 asked.device, config.training.precision, None, Path(folder)
             )
         about = machine(accelerator.device)  # the load is that of before
-        whole = synthetic_volume(config.preprocessing)
-        box = config.preprocessing.crop_box
-        if wants_box(config.preprocessing):
-            box = box_around([whole.brain], config.preprocessing.size)
-        volume = cropped(whole, box)
+        volume, whole = _volumes(config.preprocessing)
         x, y = volume.shape[:2]
         spec = ImageSpec(config.preprocessing.modalities, (x, y))
         detector = build_detector(self._cls, config.detector, spec, SEED, accelerator.device)
+        # Training has a network of its own: the other is shaped for scoring.
+        trained = build_detector(self._cls, config.detector, spec, SEED, accelerator.device)
         plain = None
         if asked.reference:
             inputs = InputLimit(config.scoring.batch_size, accelerator.device).value
@@ -148,9 +147,9 @@ class Measurer:
         if asked.what != "training":
             scoring = self._scoring(detector, (volume, whole), accelerator, plain)
         if asked.what != "scoring" and _trains(detector):
-            assert isinstance(detector, SliceDetector)
+            assert isinstance(trained, SliceDetector)
             training = measure_training(
-                detector,
+                trained,
                 volume,
                 config.training,
                 accelerator,
@@ -172,7 +171,7 @@ class Measurer:
             "learning_seconds": learnt,
             "precision": {
                 "training": str(accelerator.mixed_precision),
-                "scoring": getattr(config.scoring, "precision", "float32"),
+                "scoring": precision_on(config.scoring.precision, accelerator.device),
             },
             "batch": {
                 "training": config.training.batch_size,
@@ -213,6 +212,7 @@ class Measurer:
             SEED, accelerator.device, config.scoring, config.preprocessing.modalities
         )
         volume, whole = volumes
+        shape_network(detector, config.scoring, accelerator.device)
         settle(detector, volume, engine)
         return measure_scoring(
             detector,
@@ -223,6 +223,13 @@ class Measurer:
             plain=(plain, whole) if plain is not None and plain.scores else None,
             clock=self._clock,
         )
+
+
+def _volumes(config: PreprocessingConfig) -> tuple[Volume, Volume]:
+    """Return a synthetic volume as detectors are given it, cropped where that is asked for, and on the whole grid."""
+    whole = synthetic_volume(config)
+    box = box_around([whole.brain], config.size) if wants_box(config) else config.crop_box
+    return cropped(whole, box), whole
 
 
 def _trains(detector: AnomalyDetector) -> bool:

@@ -136,6 +136,7 @@ def _answering_from_memory(net: nn.Module | None) -> Iterator[None]:
         yield
         return
     forward, known = net.forward, {}
+    own, compiled = vars(net).get("forward"), net._compiled_call_impl
 
     def answer(*inputs: Any, **named: Any) -> Any:
         key = tuple(inputs[0].shape)
@@ -144,11 +145,15 @@ def _answering_from_memory(net: nn.Module | None) -> Iterator[None]:
         found = known[key]
         return found.clone() if isinstance(found, torch.Tensor) else found
 
-    net.forward = answer
+    net.forward, net._compiled_call_impl = answer, None
     try:
         yield
     finally:
-        del net.forward
+        net._compiled_call_impl = compiled
+        if own is None:
+            del net.forward
+        else:
+            net.forward = own
 
 
 def measure_scoring(

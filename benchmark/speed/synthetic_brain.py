@@ -99,6 +99,7 @@ class SyntheticStore:
         self.subjects = np.repeat(np.array(self.subject_ids), count)
         self.z = numbers
         self.depth = np.full(count, volume.shape[2], dtype=np.int64)
+        self.dtype = self._images.dtype
         self.fingerprint = "synthetic"
 
     def __len__(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -140,13 +141,12 @@ def measure_training(
         with tempfile.TemporaryDirectory() as folder:
             progress = Path(folder) / "progress.safetensors"
             trainer = Trainer(accelerator, settings, 0, progress, Console(quiet=True))
+            seen = StoredSlices(cast("SliceStore", store))
+            detector.gather(seen, trainer)
             detector.loss = watch  # type: ignore[method-assign, assignment]
-            try:
-                trainer.train(detector, StoredSlices(cast("SliceStore", store)))
-            except _Enough:
-                pass
-            finally:
-                del detector.loss
+            with suppress(_Enough):
+                trainer.train(detector, seen)
+            del detector.loss
         return watch
 
     batch = training.batch_size

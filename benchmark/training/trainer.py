@@ -171,6 +171,7 @@ class Trainer:
             lr=self.config.learning_rate,
             weight_decay=self.config.weight_decay,
             amsgrad=self.config.amsgrad,
+            fused=self.device.type in ("cpu", "cuda"),  # one pass over the memory of each tensor
         )
         return optimizer
 
@@ -180,7 +181,9 @@ class Trainer:
         if self.config.steps is not None:
             limits.append(self.config.steps)
         if self.config.epochs is not None:
-            limits.append(max(1, math.ceil(self.config.epochs * count / self.config.batch_size)))
+            each = count / self.config.batch_size
+            each = math.ceil(each) if self.config.published_epochs else each
+            limits.append(max(1, math.ceil(self.config.epochs * each)))
         if not limits and self.config.minutes is None:
             raise UserError("training: one of steps, epochs and minutes must be set")
         return min(limits) if limits else None

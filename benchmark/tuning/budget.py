@@ -2,30 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 import time
 from dataclasses import dataclass, field
-
-from andi_bench.errors import UserError
-
-_UNITS = {"h": 3600, "m": 60, "s": 1}
-
-
-def read_budget(text: str) -> float:
-    """Return the seconds of ``2h``, ``30m``, ``90s`` or ``1h30m``.
-
-    Raises
-    ------
-    UserError
-        For anything else, and for 0.
-    """
-    wanted = re.fullmatch(r"(?:\d+(?:\.\d+)?[hms])+", text.strip())
-    parts = re.findall(r"(\d+(?:\.\d+)?)([hms])", text) if wanted else []
-    seconds = sum(float(number) * _UNITS[unit] for number, unit in parts)
-    if seconds <= 0:
-        raise UserError(f"--budget {text}: a time wanted, such as 2h, 30m, 90s or 1h30m")
-    return seconds
 
 
 @dataclass

@@ -45,8 +45,7 @@ def build_store(
         raise UserError(f"data set '{adapter.name}': no subject in '{part}': at least one wanted")
     ordered = sorted(subjects, key=lambda subject: subject.id)
     identity = store_identity(adapter, ordered, config, part)
-    fingerprint = store_format.identity_hash(identity)
-    target = folder / f"{adapter.name}-{part}-{fingerprint[:12]}"
+    target = folder / _folder_name(adapter, part, store_format.identity_hash(identity))
     if (target / store_format.MANIFEST).is_file():
         return target
     try:
@@ -57,6 +56,23 @@ def build_store(
     except OSError as error:
         raise UserError(f"{target}: cannot be written ({error.strerror or error})") from error
     return target
+
+
+def store_folder(
+    folder: Path,
+    adapter: DatasetAdapter,
+    subjects: Sequence[Subject],
+    config: PreprocessingConfig,
+    part: str = "train",
+) -> tuple[Path, str]:
+    """Return the folder that a store lies in, or will lie in, and its fingerprint; nothing is built."""
+    ordered = sorted(subjects, key=lambda subject: subject.id)
+    fingerprint = store_format.identity_hash(store_identity(adapter, ordered, config, part))
+    return folder / _folder_name(adapter, part, fingerprint), fingerprint
+
+
+def _folder_name(adapter: DatasetAdapter, part: str, fingerprint: str) -> str:
+    return f"{adapter.name}-{part}-{fingerprint[:12]}"
 
 
 def _build(

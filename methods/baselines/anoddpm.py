@@ -20,7 +20,9 @@ class AnoDDPMConfig(DDPMConfig):
     noise_steps: int = scoring_field(250, ge=2, description="time steps of noise added to a slice")
     stride: int = scoring_field(1, ge=1, description="time steps to a step of the chain back")
     residual: Literal["absolute", "squared"] = scoring_field(
-        "absolute", description="difference between slice and reconstruction"
+        "absolute",
+        description="difference between slice and reconstruction; published: squared, on [-1, 1] scale, which ranks voxels as "
+        "squared does here, but not where modalities or deviations are brought together",
     )
     published_start: bool = scoring_field(
         False,
@@ -29,8 +31,13 @@ class AnoDDPMConfig(DDPMConfig):
     )
     published_batch_noise: bool = scoring_field(
         False,
-        description="at each step one draw of noise for all slices of a batch, as published: maps then depend on "
-        "the batch",
+        description="at each step of the chain back one draw of noise for all slices of a batch, turned by a multiple of 15 "
+        "degrees and mirrored for each, as published: maps then depend on the batch",
+    )
+    published_end: bool = scoring_field(
+        False,
+        description="end with the mean at time step 0 in place of the last prediction, not clamped, as published: a little "
+        "noise then stays in the reconstruction",
     )
 
     @model_validator(mode="after")
@@ -74,9 +81,16 @@ class AnoDDPM(DDPMDetector):
         c = self.config
         image = 2 * batch - 1
         last = c.noise_steps - 1  # time steps count from 0, so this is noise_steps steps of noise
-        shared = c.published_batch_noise
-        noise = self.noise(c.training_noise, generator, image, c.published_pyramid, shared)
+        noise = self.noise(c.training_noise, generator, image, c.published_pyramid)
         start = min(last + 1, c.diffusion_steps - 1) if c.published_start else last
         x_t = self.schedule.q_sample(image, start, noise)
-        restored = self.denoise(x_t, last, generator, c.training_noise, c.stride, shared=shared)
+        restored = self.denoise(
+            x_t,
+            last,
+            generator,
+            c.training_noise,
+            c.stride,
+            published_end=c.published_end,
+            shared=c.published_batch_noise,
+        )
         return (restored + 1) / 2

@@ -51,6 +51,32 @@ class AutoDDPMConfig(DDPMConfig):
         description="what the published code does because the result of a clamp is thrown away: the first "
         "reconstruction ends at time step 0 and may leave [-1, 1], and the inpainting's predictions of x_0 are not clamped",
     )
+    published_start: bool = scoring_field(
+        False,
+        description="noise slices to one time step above the ones where the chains back begin (200 and 50), as published",
+    )
+    published_resampling: bool = scoring_field(
+        False,
+        description="noise a step again with the variance of the step before (beta of t - 1 in place of t), as published",
+    )
+    published_last_clamp: bool = scoring_field(
+        False,
+        description="clamp the inpainted image to [-1, 1] before it is compared with the slice, as published; of all "
+        "undeclared steps the one that changes maps most",
+    )
+    published_lpips_scale: bool = scoring_field(
+        False,
+        description="with lpips: take images on [-1, 1] scale for such on [0, 1], as published. The published threshold of "
+        "0.1411 belongs to distances computed so",
+    )
+
+    @model_validator(mode="after")
+    def _scale_of_lpips(self) -> AutoDDPMConfig:
+        if self.published_lpips_scale and self.perceptual != "lpips":
+            raise ValueError(
+                f"published_lpips_scale with perceptual = {self.perceptual}: lpips wanted"
+            )
+        return self
 
     @model_validator(mode="after")
     def _within_the_training(self) -> AutoDDPMConfig:
@@ -93,7 +119,7 @@ class AutoDDPM(DDPMDetector):
     @cached_property
     def distance(self) -> PerceptualDistance:
         """The perceptual distance."""
-        return perceptual_distance(self.config.perceptual)
+        return perceptual_distance(self.config.perceptual, self.config.published_lpips_scale)
 
     @property
     def needs_calibration(self) -> bool:
@@ -131,6 +157,8 @@ class AutoDDPM(DDPMDetector):
         """Return the masked residual (N, C, H, W), with its sign, for slices of about [0, 1]."""
         image = 2 * batch - 1
         inpainted, mask = self._inpainted(image, generator)
+        if self.config.published_last_clamp:
+            inpainted = inpainted.clamp(-1, 1)
         return (image - inpainted) / 2 * mask
 
     def reconstruct_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
@@ -151,7 +179,7 @@ class AutoDDPM(DDPMDetector):
         c = self.config
         t = c.noise_steps - 1
         noise = self.noise(c.training_noise, generator, image, c.published_pyramid)
-        x_t = self.schedule.q_sample(image, t, noise)
+        x_t = self.schedule.q_sample(image, self._noised_to(t), noise)
         return self.denoise(
             x_t, t, generator, c.training_noise, c.stride, published_end=c.published_no_clamp
         )
@@ -179,7 +207,7 @@ class AutoDDPM(DDPMDetector):
         clamp = not c.published_no_clamp
         t = c.inpainting_steps - 1
         stitched = torch.lerp(image, inserted, mask)
-        x_t = self.schedule.q_sample(stitched, t, self._draw(image, generator))
+        x_t = self.schedule.q_sample(stitched, self._noised_to(t), self._draw(image, generator))
         while t - c.stride >= 1:
             before = t - c.stride
             for repeat in range(c.resampling):
@@ -188,9 +216,21 @@ class AutoDDPM(DDPMDetector):
                 mean, deviation = self.schedule.posterior(predicted, x_t, t, before)
                 x_before = torch.lerp(known, mean + deviation * self._draw(image, generator), mask)
                 if repeat < c.resampling - 1:
-                    x_t = self.schedule.diffuse(x_before, before, t, self._draw(image, generator))
+                    x_t = self._noised_again(x_before, before, t, self._draw(image, generator))
             x_t, t = x_before, before
         return torch.lerp(image, self.predict_image(x_t, t), mask)
+
+    def _noised_to(self, t: int) -> int:
+        """Return the time step to which slices are noised whose chain back begins at t."""
+        return min(t + 1, self.config.diffusion_steps - 1) if self.config.published_start else t
+
+    def _noised_again(
+        self, x_t: torch.Tensor, t: int, after: int, noise: torch.Tensor
+    ) -> torch.Tensor:
+        """Noise x_t on to x_after, ``after`` > t."""
+        if self.config.published_resampling:
+            return self.schedule.diffuse(x_t, t - 1, after - 1, noise)
+        return self.schedule.diffuse(x_t, t, after, noise)
 
     def _draw(self, like: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         return self.noise(

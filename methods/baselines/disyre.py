@@ -140,11 +140,10 @@ class DISYRE(SliceDetector):
         )
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def fit(self, slices: Slices, context: FitContext) -> None:
-        """Gather textures in one pass, then train."""
+    def gather(self, slices: Slices, context: FitContext) -> None:
+        """Gather textures in one pass."""
         bank = texture_bank(context.progress(slices), context.seed, size=self.config.textures)
         self.bank = bank.to(context.device)
-        super().fit(slices, context)
 
     def grade(self, strength: torch.Tensor) -> torch.Tensor:
         """Return the grade nearest to corruptions of given strength, (N,) in [0, 1] and above -> int64 (N,)."""
@@ -154,7 +153,7 @@ class DISYRE(SliceDetector):
     def loss(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Squared error of the restored slices, a scalar, for slices (N, C, H, W) of about [0, 1]."""
         if self.bank is None:
-            raise ValueError("DISYRE learns from a bank of textures: call fit(), which gathers it")
+            raise ValueError("DISYRE learns from a bank of textures: call gather() before")
         patch = self.patch
         if patch != self.spec.size:
             batch = self._random_patches(batch, generator)

@@ -79,16 +79,15 @@ class PatchRegression(SliceDetector):
         )
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def fit(self, slices: Slices, context: FitContext) -> None:
-        """Gather partners in one pass, then train."""
+    def gather(self, slices: Slices, context: FitContext) -> None:
+        """Gather partners in one pass."""
         bank = texture_bank(context.progress(slices), context.seed, size=self.config.partners)
         self.bank = bank.to(context.device)
-        super().fit(slices, context)
 
     def loss(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Cross-entropy, a scalar, for slices (N, C, H, W) of about [0, 1]."""
         if self.bank is None:
-            raise ValueError("foreign patches are taken from a bank: call fit(), which gathers it")
+            raise ValueError("foreign patches are taken from a bank: call gather() before")
         with torch.no_grad():
             others = matching(generator, batch, self.bank.slices)
             mixed, label = interpolated_patches(generator, batch, others, blend=self.blend)

@@ -11,7 +11,7 @@ from torch import nn
 
 from andi_bench.randomness import SliceGenerator
 from methods.base import DetectorConfig, Field, SliceDetector
-from methods.diffusion.noise import NoiseName, draw_noise
+from methods.diffusion.noise import NoiseName, draw_noise, turned
 from methods.diffusion.schedule import Schedule, linear_schedule
 from methods.networks.unet import UNet
 
@@ -112,7 +112,7 @@ class DDPMDetector(SliceDetector):
         published_pyramid: bool = False,
         shared: bool = False,
     ) -> torch.Tensor:
-        """Draw noise for slices (N, C, H, W); where ``shared``, all get that of the first."""
+        """Draw noise for slices (N, C, H, W); where ``shared``, all get that of the first, each turned and mirrored at random."""
         _, channels, height, width = like.shape
         noise = draw_noise(
             name,
@@ -121,7 +121,7 @@ class DDPMDetector(SliceDetector):
             discount=self.config.discount,
             published_pyramid=published_pyramid,
         )
-        return noise[:1].expand_as(noise) if shared else noise
+        return turned(noise[:1].expand_as(noise), generator) if shared else noise
 
     def predict_noise(self, x_t: torch.Tensor, t: int) -> torch.Tensor:
         """Predict the noise in x_t (N, C, H, W), all slices at time step t; float32."""
@@ -162,7 +162,7 @@ class DDPMDetector(SliceDetector):
             End, as in the published code, with the mean at time step 0 (one step of noise) in place of the last
             prediction: a little of the noise stays, and values may leave [-1, 1].
         shared : bool
-            Draw one noise for all slices.
+            Draw one noise for all slices; see :func:`methods.diffusion.noise.turned`.
 
         Returns
         -------

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 
 from andi_bench.randomness import SliceGenerator
 from methods.diffusion.simplex import simplex_noise
@@ -80,9 +82,9 @@ def pyramid_noise(
     Frotscher et al., arXiv 2312.01904.
     """
     # The published sum has two white layers of full size; one of variance 2 is the same.
-    out = generator.normal(*shape) * 2.0**0.5
+    out = generator.normal(*shape).mul_(2.0**0.5)
     _add_octaves(out, generator, discount, published)
-    return out / (out.std() if published else out.std(dim=(1, 2, 3), keepdim=True))
+    return out.div_(out.std() if published else out.std(dim=(1, 2, 3), keepdim=True))
 
 
 def _add_octaves(
@@ -90,8 +92,9 @@ def _add_octaves(
 ) -> None:
     """Add the octaves below full size to white noise (N, C, H, W), in place."""
     channels, *edges = out.shape[1:]
-    sizes = [torch.full((len(generator), 1), float(edge), device=out.device) for edge in edges]
+    sizes = torch.tensor(edges, dtype=torch.float32, device=out.device).expand(len(generator), 2)
     largest, octave = edges, 0
+    parts, columns = [], []
     while min(largest) > 1:
         octave += 1
         # Drawn on the largest grid that r = 2 allows; a smaller octave reads the corner of its size.
@@ -99,16 +102,20 @@ def _add_octaves(
         ratio = generator.uniform(1, low=2.0, high=4.0)
         if published:
             ratio = ratio[:1].expand_as(ratio)
-        goes_on = torch.minimum(*sizes) > 1
+        goes_on = sizes.amin(dim=1, keepdim=True) > 1
         amplitude = torch.where(goes_on, discount**octave, 0.0)
-        sizes = [(size / ratio**octave).floor().clamp(min=1) for size in sizes]
-        rows, columns = (
-            _resize_weights(*of_axis)[:, None]
-            for of_axis in zip(sizes, largest, edges, strict=True)
-        )
-        layer = generator.normal(channels, *largest)
+        sizes = (sizes / ratio**octave).floor_().clamp_(min=1)
+        layer = generator.normal(channels, *largest).mul_(amplitude[:, :, None, None])
+        rows = _resize_weights(sizes[:, :1], largest[0], edges[0])
+        columns.append(_resize_weights(sizes[:, 1:], largest[1], edges[1]))
         with torch.autocast(out.device.type, enabled=False):  # noise is float32 in any precision
-            out += amplitude[:, :, None, None] * (rows @ layer @ columns.mT)
+            parts.append(rows[:, None] @ layer)
+    if not parts:
+        return
+    # All octaves are enlarged along the last axis, and added up, in one product.
+    lines = torch.cat(parts, dim=-1).flatten(1, 2)
+    with torch.autocast(out.device.type, enabled=False):
+        out.flatten(1, 2).baddbmm_(lines, torch.cat(columns, dim=-1).mT)
 
 
 def _resize_weights(sizes: torch.Tensor, largest: int, edge: int) -> torch.Tensor:
@@ -122,3 +129,28 @@ def _resize_weights(sizes: torch.Tensor, largest: int, edge: int) -> torch.Tenso
     source = torch.minimum(source, sizes - 1)
     columns = torch.arange(largest, device=sizes.device)
     return (1 - (source[:, :, None] - columns).abs()).clamp(min=0)
+
+
+def turned(images: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
+    """Turn each image by a random multiple of 15 degrees and mirror it at random along either axis, as AnoDDPM's published chain does.
+
+    Nearest neighbours; what is turned in from beyond the edge is 0.
+
+    Parameters
+    ----------
+    images : float32 tensor (N, C, H, W)
+        Images.
+    generator : SliceGenerator
+        One stream per image.
+    """
+    angle = generator.integers(0, 24).float() * (math.pi / 12)
+    mirrored = torch.where(generator.integers(0, 2, 2) == 0, 1.0, -1.0)
+    height, width = images.shape[-2:]
+    cos, sin = angle.cos(), angle.sin()
+    # In pixels a turn is a turn; grid_sample counts both axes from -1 to 1.
+    rows = torch.stack([cos, -sin * height / width, sin * width / height, cos], dim=1).view(
+        -1, 2, 2
+    )
+    matrix = torch.cat([mirrored[:, :, None] * rows, torch.zeros_like(rows[..., :1])], dim=2)
+    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    return F.grid_sample(images.contiguous(), grid, mode="nearest", align_corners=False)

@@ -27,15 +27,15 @@ class PerceptualDistance(Protocol):
         """Return the distance at each pixel."""
 
 
-def perceptual_distance(name: PerceptualName) -> PerceptualDistance:
-    """Return the distance of a name.
+def perceptual_distance(name: PerceptualName, published_scale: bool = False) -> PerceptualDistance:
+    """Return the distance of a name; for ``published_scale`` see :class:`LPIPS`.
 
     Raises
     ------
     UserError
         When a package or weights that it needs cannot be had.
     """
-    return structural_dissimilarity if name == "ms-ssim" else LPIPS()
+    return structural_dissimilarity if name == "ms-ssim" else LPIPS(published_scale)
 
 
 def structural_dissimilarity(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -95,13 +95,20 @@ def _smooth(images: torch.Tensor) -> torch.Tensor:
 class LPIPS:
     """Learned perceptual image patch similarity (Zhang et al. 2018), SqueezeNet, as a map; each modality as a grey image.
 
+    Parameters
+    ----------
+    published_scale : bool
+        Tell the package that images are on [0, 1] scale, which it then brings to [-1, 1], though they are there already: so
+        AutoDDPM's published code does.
+
     Raises
     ------
     UserError
         When the package ``lpips`` is not installed, or its weights cannot be had.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, published_scale: bool = False) -> None:
+        self._published_scale = published_scale
         self._net: nn.Module | None = None
         try:
             import lpips  # noqa: F401
@@ -132,5 +139,6 @@ class LPIPS:
             image.float().reshape(-1, 1, *shape[-2:]).expand(-1, 3, -1, -1)
             for image in (first, second)
         ]
-        distance: torch.Tensor = self._loaded(first.device)(*pair)
+        net = self._loaded(first.device)
+        distance: torch.Tensor = net(*pair, normalize=self._published_scale)
         return distance.reshape(shape)

@@ -1,6 +1,7 @@
 """Random numbers depend on what is computed, never on how the work is cut, and are as good as random ones."""
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -72,6 +73,16 @@ def test_chosen_slices_have_their_own_streams_from_the_start():
     generator.normal(3)
     fresh = SliceGenerator([5, 6, 7]).fork("flip").normal(4)
     assert torch.equal(generator.chosen([2, 0]).normal(4), fresh[[2, 0]])
+
+
+def test_threads_and_inference_mode_draw_the_same():
+    wanted = SliceGenerator(range(8)).normal(999)
+    with ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(lambda _: SliceGenerator(range(8)).normal(999), range(12)))
+    with torch.inference_mode():
+        drawn.append(SliceGenerator(range(8)).normal(999))
+    drawn.append(SliceGenerator(range(8)).normal(999))
+    assert all(torch.equal(part, wanted) for part in drawn)
 
 
 def test_numbers_may_be_none_and_slices_too():

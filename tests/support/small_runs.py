@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from andi_bench.console import Console
 from andi_bench.workspace import Workspace
+from benchmark.recording import record_folder
 from benchmark.run.request import RunRequest
+from benchmark.scoring import subjects
 
 QUIET = Console(quiet=True)
 SETTINGS: dict[str, Any] = {
@@ -44,3 +48,11 @@ def request_of(
         **changes,
     }
     return RunRequest(method=method, **asked)
+
+
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what takes most of a small run's time, and is tried elsewhere: figures, and exact peaks of memory."""
+    monkeypatch.setattr(record_folder, "FIGURE_SUBJECTS", 0)
+    for name in ("pr_curve", "dice_curves", "loss_curve"):
+        monkeypatch.setattr(record_folder, name, lambda *arguments: None)
+    monkeypatch.setattr(subjects, "reset_peak_memory", lambda device: None)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from andi_bench.errors import UserError
+
 
 @dataclass(frozen=True)
 class Plugins:
@@ -83,3 +85,33 @@ def layers(
         key: value for key, value in (("grid", grid), ("protocol", protocol)) if value is not None
     }
     return [*found, {"evaluation": evaluation}] if evaluation else found
+
+
+def read_slurm_options(given: Sequence[str] | None) -> dict[str, str]:
+    """Return ``--slurm`` options: ``partition=gpu`` and the like.
+
+    Raises
+    ------
+    UserError
+        For one without a value.
+    """
+    out = {}
+    for text in given or ():
+        name, equals, value = text.partition("=")
+        if not equals or not value or not name.strip("-"):
+            raise UserError(f"--slurm {text}: name=value wanted, such as partition=gpu")
+        out[name.strip().lstrip("-")] = value.strip()
+    return out
+
+
+def require_executor(**given: object) -> None:
+    """Refuse options that say something of jobs where there are none.
+
+    Raises
+    ------
+    UserError
+        Names the first of them.
+    """
+    for name, value in given.items():
+        if value is not None and value != []:
+            raise UserError(f"--{name}: --executor local or slurm wanted with it")

@@ -54,7 +54,7 @@ def test_scans_without_masks_are_said_to_be_scored_only(tmp_path, capsys):
     place = request_of(tmp_path, tmp_path).workspace
     (tmp_path / "maps" / "original").mkdir(parents=True)
     outcome = Outcome(None, tmp_path / "maps")
-    summarise(place, "folder", {"dae, seed 0": outcome}, 2.6, Console(), as_json=True)
+    summarise(place, ["folder"], {"dae, seed 0": outcome}, 2.6, Console(), as_json=True)
     printed = capsys.readouterr()
     assert json.loads(printed.out) == {
         "dae, seed 0": {"record": None, "maps": str(tmp_path / "maps"), "reused": False}
@@ -73,7 +73,7 @@ def test_a_quiet_console_still_leaves_the_leaderboard(four_scans, tmp_path, caps
     table = asked.workspace.leaderboards / "folder.md"
     table.unlink()
     outcome = Outcome(record.folder, None, reused=True)
-    summarise(asked.workspace, "folder", {"x": outcome}, 1.0, QUIET, as_json=False)
+    summarise(asked.workspace, ["folder"], {"x": outcome}, 1.0, QUIET, as_json=False)
     printed = capsys.readouterr().out
     assert "Both pipelines of every method" in printed
     assert "raw, validation" in printed

@@ -47,7 +47,11 @@ def test_the_plain_map_is_the_detector_s_where_the_noise_is(name, monkeypatch):
 
     ours = noises()
     monkeypatch.setattr(
-        type(tried), "noise", lambda self, kind, generator, like, *rest, **named: ours(like)
+        type(tried),
+        "noise",
+        lambda self, kind, generator, like, *rest, **named: torch.cat(
+            [ours(like) for _ in range(len(generator) // len(like))]  # some time steps at once
+        ),
     )
     volume = with_slices(synthetic_volume(SMALL), 3)
     engine = ScoreEngine(0, CPU, ScoringConfig(batch_size=8), SMALL.modalities)

@@ -63,7 +63,7 @@ def test_settings_are_varied_and_methods_without_a_network_measured(cli):
         ("-m thresholding --reference", "no plain loop is written for 'thresholding'"),
         ("--vary scoring.batch_size", "key=value,value wanted"),
         ("--vary batch_size=1,2", "a key starts with its section"),
-        ("--vary scoring.batch_size=0,2", "scoring.batch_size = 0"),
+        ("--vary scoring.reduction=none,max", "scoring.reduction = 'none'"),
         ("--set preprocessing.size=20", "a multiple of 16 wanted"),
         ("-m nothing", "nothing"),
     ],
@@ -78,10 +78,10 @@ def test_what_is_wrong_is_said_in_one_line(cli, more, said):
 def test_a_slow_slice_is_left_and_scaled_by_its_calls(monkeypatch):
     overrides = {
         "preprocessing": {"size": 16, "field_of_view": None},
-        "detector": {"base_width": 4, "attention": [16], "stride": 5},
+        "detector": {"base_width": 4, "attention": [16], "stride": 5, "noise_steps": 100},
     }
     asked = measure.Asked(
-        "andi", "quick", overrides=(overrides,), what="scoring", repeats=1, limit=0.4
+        "anoddpm", "quick", overrides=(overrides,), what="scoring", repeats=1, limit=0.4
     )
     built = measure.build_detector
 

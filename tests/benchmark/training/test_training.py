@@ -269,6 +269,13 @@ def test_a_budget_in_minutes_ends_the_training_and_finishes_its_schedule(tmp_pat
     assert trainer.state.curve[-1][3] < 1e-3
 
 
+def test_passes_are_counted_by_slices_or_as_published_by_batches(tmp_path):
+    for published, wanted in ((False, 109_287), (True, 109_510)):
+        config = TrainingConfig(epochs=233, batch_size=128, published_epochs=published)
+        trainer = Trainer(Accelerator(cpu=True), config, 0, tmp_path / "p", Console(quiet=True))
+        assert trainer.budget(60_037) == wanted
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [

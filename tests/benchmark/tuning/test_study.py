@@ -3,7 +3,7 @@
 import pytest
 
 from andi_bench.errors import UserError
-from benchmark.tuning.budget import Budget, read_budget
+from benchmark.tuning.budget import Budget
 from benchmark.tuning.space import Choice, Range, Space
 from benchmark.tuning.study import Attempt, Study, completed
 from benchmark.tuning.trial import Part
@@ -98,19 +98,6 @@ def test_a_line_that_a_kill_cut_short_and_its_lock_are_passed_over(tmp_path):
     assert again.attempts() == study.attempts()
     go_on(again, 1)
     assert len(opened(path, "random").attempts()) == 4
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("2h", 7200), ("30m", 1800), ("90s", 90), ("1h30m", 5400), ("1.5m", 90)]
-)
-def test_budgets_are_read(text, seconds):
-    assert read_budget(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["2", "h", "2 h", "-1h", "0s", "", "2hours"])
-def test_what_is_no_time_is_refused(text):
-    with pytest.raises(UserError, match="such as 2h, 30m"):
-        read_budget(text)
 
 
 def test_no_trial_is_started_that_would_end_too_late():

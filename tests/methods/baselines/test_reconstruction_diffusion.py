@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from skimage.metrics import structural_similarity
 from torch import nn
 
-from andi_bench.config import ScoringConfig
+from andi_bench.config import ScoringConfig, load_run_config, method_entry
 from andi_bench.errors import UserError
 from andi_bench.randomness import SliceGenerator
 from benchmark.scoring.engine import ScoreEngine
@@ -137,11 +137,19 @@ def test_one_draw_for_the_batch_as_published_is_one_at_every_step_of_the_chain()
         def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
             return torch.zeros_like(x)
 
-    twice = slices(1).expand(2, -1, -1, -1)
-    first, second = anoddpm(Zero(), published_batch_noise=True).score_slices(twice, streams())
-    assert first.numpy() == pytest.approx(second.numpy(), abs=1e-6)
-    first, second = anoddpm(Zero()).score_slices(twice, streams())
-    assert (first - second).abs().max() > 0.01
+    detector = anoddpm(Zero(), published_batch_noise=True, stride=38)
+    noises = detector.noise("gaussian", streams(6), slices(1).expand(6, -1, -1, -1), shared=True)
+    # All of them are that of the first, turned and mirrored: squares keep their sum of squares at quarter turns.
+    first = streams(1).normal(2, EDGE, EDGE)[0]
+    turns = [torch.rot90(m, k, (1, 2)) for k in range(4) for m in (first, first.flip(1))]
+    middle = (..., slice(10, 22), slice(10, 22))
+    for noise in noises:
+        assert 0.8 < float(noise[middle].std()) < 1.2
+    many = detector.noise("gaussian", streams(60), slices(1).expand(60, -1, -1, -1), shared=True)
+    straight = [n for n in many if any(torch.allclose(n, turn, atol=1e-5) for turn in turns)]
+    assert 3 <= len(straight) <= 20  # four turns of 24
+    start = detector.noise("gaussian", streams(2), slices())
+    assert not torch.equal(start[0], start[1])
 
 
 def test_the_lost_clamp_leaves_the_noise_of_the_last_step_in_the_first_reconstruction():
@@ -310,3 +318,61 @@ def test_the_reconstruction_that_is_shown_is_the_one_behind_the_map():
     inpainted = masking.reconstruct_slices(batch, streams())
     assert scores.abs().max() > 0.1
     assert ((batch - inpainted) * mask).numpy() == pytest.approx(scores.numpy(), abs=1e-5)
+
+
+def test_the_published_end_of_anoddpm_is_the_mean_at_time_step_0():
+    batch = torch.ones(2, 2, EDGE, EDGE)
+    own = anoddpm(Knowing(batch), stride=1).reconstruct(batch, streams())
+    assert own.numpy() == pytest.approx(1, abs=1e-5)
+    published = anoddpm(Knowing(batch), stride=1, published_end=True).reconstruct(batch, streams())
+    beta = np.linspace(1e-4, 0.02, 1000)[:2]
+    kept = np.sqrt(1 - beta[1]) * beta[0] / np.sqrt(1 - np.prod(1 - beta)) / 2
+    assert published.std().item() == pytest.approx(kept, rel=0.1)
+    assert published.max() > 1
+
+
+def test_the_paper_preset_of_anoddpm_squares_its_residual():
+    run = load_run_config(method_entry("anoddpm"), "paper", [], "anoddpm")
+    assert run.detector["residual"] == "squared"
+
+
+def test_autoddpms_published_steps_are_the_formulas(monkeypatch):
+    batch = slices()
+    plain = autoddpm(Knowing(batch))
+    published = autoddpm(Knowing(batch), published_start=True, published_resampling=True)
+    noised = []
+    original = type(plain.schedule).q_sample
+
+    def keep(schedule, image, t, noise):
+        noised.append(t)
+        return original(schedule, image, t, noise)
+
+    monkeypatch.setattr(type(plain.schedule), "q_sample", keep)
+    for detector in (plain, published):
+        detector.first(2 * batch - 1, streams())
+    assert noised == [39, 40]
+    x, noise = torch.randn(1, 2, 8, 8), torch.randn(1, 2, 8, 8)
+    beta = np.linspace(1e-4, 0.02, 1000)
+    for detector, step in ((plain, 12), (published, 11)):
+        wanted = np.sqrt(1 - beta[step]) * x + np.sqrt(beta[step]) * noise
+        assert torch.allclose(detector._noised_again(x, 11, 12, noise), wanted.float(), atol=1e-6)
+
+
+def test_the_last_clamp_takes_from_the_map_what_lies_beyond_white():
+    healthy = slices()
+    batch = 2 * healthy  # brighter than 1 in places
+    maps = [
+        autoddpm(Knowing(batch), published_last_clamp=clamp, published_no_clamp=True).score_slices(
+            batch, streams()
+        )
+        for clamp in (False, True)
+    ]
+    beyond = batch > 1.05
+    assert beyond.any()
+    assert (maps[1] - maps[0])[~(batch > 0.98)].abs().max() < 1e-4
+    assert (maps[1] - maps[0])[beyond].abs().max() > 0
+
+
+def test_the_scale_of_lpips_without_lpips_is_refused():
+    with pytest.raises(ValidationError, match="lpips wanted"):
+        autoddpm(Knowing(slices()), published_lpips_scale=True)
