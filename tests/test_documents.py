@@ -90,13 +90,8 @@ def test_a_command_that_is_shown_exists_with_its_options(document):
         assert set(options) <= known, line
 
 
-<<<<<<< HEAD
-OF_OTHERS = {"--help", "--multi_gpu", "--tsv", "--print", "--only"}
-"""Options that documents name and that are not the command line's: everybody's, accelerate's, an example's, a measurement's."""
-=======
 OF_OTHERS = {"--build-arg", "--help", "--multi_gpu", "--nv", "--tsv", "--user"}
 """Options that documents name and that are not ours: everybody's, accelerate's, containers', an example's."""
->>>>>>> main
 
 
 def options(command):
