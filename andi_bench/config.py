@@ -20,7 +20,7 @@ from andi_bench.errors import UserError, unknown_name
 from andi_bench.place import package_data
 from andi_bench.preprocessing import PreprocessingConfig as PreprocessingConfig
 from andi_bench.publications.publication import Cited
-from andi_bench.section import PUBLISHED_MM, MedianSize, Resources
+from andi_bench.section import EVERY_FIELD, PUBLISHED_MM, MedianSize, Resources
 from andi_bench.section import Section as Section
 from andi_bench.training_config import TrainingConfig as TrainingConfig
 
@@ -152,17 +152,12 @@ class RunConfig(Section):
     detector: dict[str, Any] = Field(default_factory=dict)
 
     def described(self, detector: BaseModel | dict[str, Any]) -> dict[str, Any]:
-        """Return every field that has a value, with the detector's own; fit for ``--config``.
-
-        Parameters
-        ----------
-        detector : DetectorConfig or dict
-            Its hyper-parameters, defaults filled in.
-        """
+        """Return every field that has a value, with the detector's own, defaults filled in; fit for ``--config``."""
         settings = detector if isinstance(detector, dict) else detector.model_dump(mode="json")
         return {
             **self.model_dump(mode="json"),
             "preprocessing": self.preprocessing.described(),
+            "training": self.training.model_dump(mode="json", context=EVERY_FIELD),
             "detector": settings,
         }
 

@@ -13,13 +13,11 @@ from pydantic import (
     model_validator,
 )
 
-from andi_bench.section import Section
+from andi_bench.section import EVERY_FIELD, Section
 
 Normalisation = Literal["p99", "p99-off-lesion", "robust", "landmarks", "white-matter"]
 LANDMARKS = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99)
 """Percentiles of the foreground that ``landmarks`` brings to common values (Nyul et al., 2000)."""
-EVERY_FIELD = "every field"
-"""Context of a dump that leaves nothing out."""
 _PARAMETERS = {
     "robust": {"centre", "spread"},
     "landmarks": {"landmarks"},

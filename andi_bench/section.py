@@ -17,6 +17,8 @@ from pydantic import (
 from andi_bench.console import read_duration
 from andi_bench.errors import UserError
 
+EVERY_FIELD = "every field"
+"""Context of a dump for a record, which has to say what a configuration is loaded from."""
 PUBLISHED_MM = (9.375, 9.375, 5.0)
 """The published median filter, mm: 5 voxels of 1.875 x 1.875 x 1 mm (ANDi, arXiv 2312.01904)."""
 

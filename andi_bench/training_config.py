@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
-from andi_bench.section import Section
+from andi_bench.section import EVERY_FIELD, Section
 
 
 class AugmentationConfig(Section):
@@ -125,8 +125,13 @@ class TrainingConfig(Section):
     )
 
     @model_serializer(mode="wrap")
-    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what is off: what was trained before the field was there keeps its name."""
+    def _as_before(
+        self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """Leave out what is off: what was trained before the field was there keeps its name.
+
+        A record says how passes are counted, for preset ``paper`` counts them otherwise than the default.
+        """
         dumped: dict[str, Any] = handler(self)
         if not self.augmentation.active:
             dumped.pop("augmentation", None)
@@ -134,7 +139,7 @@ class TrainingConfig(Section):
             dumped.pop("sampling", None)
         if not self.compile:
             dumped.pop("compile", None)
-        if not self.published_epochs:
+        if not self.published_epochs and info.context != EVERY_FIELD:
             dumped.pop("published_epochs", None)
         if self.accumulate == 1:
             dumped.pop("accumulate", None)

@@ -58,7 +58,9 @@ def _choices(parameter: Any) -> list[str]:
     described = getattr(parameter, "type_descriptor", None)
     if described is not None:
         annotation = described.annotation
-        return [str(one) for one in get_args(annotation)] if get_origin(annotation) is Literal else []
+        return (
+            [str(one) for one in get_args(annotation)] if get_origin(annotation) is Literal else []
+        )
     return [str(one) for one in getattr(parameter.type, "choices", ())]
 
 

@@ -81,7 +81,10 @@ def _beside() -> list[str]:
     boards = ROOT / "leaderboard"
     found = [path for path in BESIDE if (ROOT / path).is_file()]
     found += [path.relative_to(ROOT).as_posix() for path in sorted(boards.glob("*.md"))]
-    figures = [*(boards / "results").glob("*.png"), *(boards / "results" / "figures").rglob("*.svg")]
+    figures = [
+        *(boards / "results").glob("*.png"),
+        *(boards / "results" / "figures").rglob("*.svg"),
+    ]
     return found + [path.relative_to(ROOT).as_posix() for path in sorted(figures)]
 
 

@@ -28,13 +28,13 @@ def for_site(text: str, source: str, placed: Callable[[str], str | None], at: st
         The page's place in the site.
     """
     text = _INFO.sub(r'\1 title="\2"', _ALERT.sub(_box, text))
-    text = _outside_code(text, lambda part: _LINK.sub(lambda m: _linked(m, source, placed, at), part))
+    text = _outside_code(
+        text, lambda part: _LINK.sub(lambda m: _linked(m, source, placed, at), part)
+    )
     return _outside_code(text, _lists_apart)
 
 
-def _linked(
-    found: re.Match[str], source: str, placed: Callable[[str], str | None], at: str
-) -> str:
+def _linked(found: re.Match[str], source: str, placed: Callable[[str], str | None], at: str) -> str:
     mark, text, target = found.groups()
     if target.startswith(("http", "#", "mailto:")):
         return found[0]

@@ -4,8 +4,9 @@ import json
 import re
 
 import pytest
-from scripts.site.notebooks import page
 from support.places import ROOT
+
+from scripts.site.notebooks import page
 
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -4,7 +4,11 @@ import pytest
 
 from scripts.site.markdown import for_site
 
-PLACES = {"docs/a.md": "a.md", "leaderboard/b.md": "leaderboard/b.md", "CHANGELOG.md": "changelog.md"}
+PLACES = {
+    "docs/a.md": "a.md",
+    "leaderboard/b.md": "leaderboard/b.md",
+    "CHANGELOG.md": "changelog.md",
+}
 
 
 def page(text, source="docs/a.md", at="a.md"):
@@ -20,7 +24,12 @@ def page(text, source="docs/a.md", at="a.md"):
         ("[`x.py`](../benchmark/x.py)", "docs/a.md", "a.md", "`x.py`"),
         ("[x](https://example.org)", "docs/a.md", "a.md", "[x](https://example.org)"),
         ("[x](#below)", "docs/a.md", "a.md", "[x](#below)"),
-        ("![Dice [0, 1]](../leaderboard/b.md)", "docs/a.md", "a.md", "![Dice [0, 1]](leaderboard/b.md)"),
+        (
+            "![Dice [0, 1]](../leaderboard/b.md)",
+            "docs/a.md",
+            "a.md",
+            "![Dice [0, 1]](leaderboard/b.md)",
+        ),
     ],
 )
 def test_a_link_leads_to_the_page_or_becomes_its_text(link, source, at, wanted):
