@@ -175,6 +175,19 @@ def load_progress(
             state.setdefault(int(index), {})[name] = value
         groups = optimizer.state_dict()["param_groups"]
         optimizer.load_state_dict({"state": state, "param_groups": groups})
+        _lay_out_as_parameters(optimizer)
         return Progress(**json.loads(metadata["progress"]))
     except (KeyError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(f"{path}: damaged checkpoint; delete it to train again") from error
+
+
+def _lay_out_as_parameters(optimizer: torch.optim.Optimizer) -> None:
+    """Give the moments of an optimiser the memory format of their parameters.
+
+    A file holds them row by row. A fused optimiser goes through parameter, gradient and moments place by place in memory, so that
+    moments of another format than channels-last parameters would belong to other weights, without an error.
+    """
+    for parameter, kept in optimizer.state.items():
+        for name, value in kept.items():
+            if isinstance(value, torch.Tensor) and value.shape == parameter.shape:
+                kept[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
