@@ -69,13 +69,16 @@ class _Networks(nn.Module):
         self.first, self.second = first, second
 
     def forward(
-        self, condition: torch.Tensor, masked: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Restore slices (N, C, H, W): by both networks, or twice the first's where nothing is masked."""
-        first: torch.Tensor = self.first(condition)
-        if masked is None:
-            return first, first
-        return first, self.second(torch.cat([masked, condition], dim=1))
+        self, condition: torch.Tensor | None, masked: torch.Tensor | None
+    ) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+        """Restore slices: by the first network from a condition (N, C, H, W), by the second from masked slice and condition (N, 2 C, H, W).
+
+        Where one is not given, nothing is computed of it. Both go through this call, so that the engine may wrap it and counts it.
+        """
+        return (
+            None if condition is None else self.first(condition),
+            None if masked is None else self.second(masked),
+        )
 
 
 @register("itermask")
@@ -111,7 +114,8 @@ class IterMask(SliceDetector):
         image, condition = self._inputs(batch)
         mask = block_masks(generator, foreground(batch))
         noise = generator.fork("noise").normal(*batch.shape[1:])
-        first, second = self.net(condition, torch.where(mask, noise, image))
+        masked = torch.cat([torch.where(mask, noise, image), condition], dim=1)
+        first, second = self.net(condition, masked)
         return (first.float() - image).square().mean() + (second.float() - image).square().mean()
 
     @property
@@ -194,8 +198,7 @@ class IterMask(SliceDetector):
     ) -> torch.Tensor:
         noise = generator.fork(f"mask {round_}").normal(*image.shape[1:])
         masked = torch.cat([torch.where(mask, noise, image), condition], dim=1)
-        net: nn.Module = self.net.second  # type: ignore[assignment]
-        out: torch.Tensor = net(masked)
+        out: torch.Tensor = self.net(None, masked)[1]
         return out.float()
 
     @staticmethod

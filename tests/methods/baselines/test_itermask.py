@@ -32,11 +32,9 @@ class Networks(torch.nn.Module):
         super().__init__()
         self.image, self.shown = image, shown
 
-    def second(self, x):
-        self.shown.append(x[:, :2].clone())
-        return self.image
-
     def forward(self, condition, masked):
+        if masked is not None:
+            self.shown.append(masked[:, :2].clone())
         return self.image, self.image
 
 
@@ -156,6 +154,15 @@ def test_a_slice_scores_the_same_in_any_batch():
         together = found.score_slices(batch, streams(3))
         alone = torch.cat([found.score_slices(batch[k : k + 1], streams(1, k)) for k in range(3)])
     assert torch.allclose(together, alone, rtol=1e-2, atol=1e-3 * float(together.abs().max()))
+
+
+def test_every_restoration_is_a_call_of_the_network(monkeypatch):
+    found, _ = detector(threshold=1e-9, iterations=3, least_shrinkage=0)
+    calls = []
+    found.net.register_forward_hook(lambda *_: calls.append(1))
+    with torch.inference_mode():
+        found.score_slices(slices(2), streams(2))
+    assert 2 <= len(calls) <= 4
 
 
 def test_impossible_settings_are_refused():
