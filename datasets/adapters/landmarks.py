@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.config import PreprocessingConfig, validated
-from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from datasets.adapters.base import DatasetAdapter, Progress
 from datasets.adapters.contents import of_many
+from datasets.adapters.training_split import kept_file, kept_values, training_subjects
 from datasets.scans import bias_field, preprocess
 from datasets.scans.normalisation import percentiles_of, standard_landmarks
 from datasets.subject import Subject
@@ -59,43 +58,15 @@ def with_landmarks(
     """
     if not wants_landmarks(config):
         return config
-    subjects = adapter.subjects_in("train")
-    if not subjects:
-        raise UserError(
-            f"dataset '{adapter.name}': preprocessing.normalisation = landmarks: its train split is empty, one subject "
-            "or more wanted, or preprocessing.landmarks"
-        )
-    path = folder / f"{_name(config, adapter, subjects)}.json"
-    learnt = _kept(path)
+    subjects = training_subjects(adapter, "normalisation = landmarks", instead="landmarks")
+    parts = {"version": VERSION, "bias": (config.bias, bias_field.VERSION)}
+    path = kept_file(folder, config, adapter, subjects, parts)
+    learnt = kept_values(path)
     if learnt is None:
         learnt = _learnt(config, adapter, subjects, workers, progress)
         write_atomically(path, (json.dumps(learnt) + "\n").encode())
     values = {**config.described(), "landmarks": learnt}
     return validated(PreprocessingConfig, values, str(path), "preprocessing.")
-
-
-def _name(config: PreprocessingConfig, adapter: DatasetAdapter, subjects: Sequence[Subject]) -> str:
-    parts = {
-        "version": VERSION,
-        "preprocessing_version": preprocess.VERSION,
-        "bias": (config.bias, bias_field.VERSION),
-        "modalities": config.modalities,
-        "dataset": adapter.name,
-        **adapter.revision(),
-        "subjects": sorted(
-            [s.id, adapter.content(s, config.modalities, lesion=False)] for s in subjects
-        ),
-    }
-    text = json.dumps(parts, sort_keys=True)
-    return f"{adapter.name}-{hashlib.blake2b(text.encode(), digest_size=6).hexdigest()}"
-
-
-def _kept(path: Path) -> list[list[float]] | None:
-    try:
-        found: list[list[float]] = json.loads(path.read_text(encoding="utf-8"))
-        return found
-    except (OSError, ValueError):
-        return None
 
 
 def _learnt(

@@ -39,7 +39,7 @@ def test_a_notebook_was_executed_to_its_end_without_an_error(path):
 
 @each_notebook
 def test_a_notebook_names_no_place_of_the_machine_it_ran_on(path):
-    assert not re.search(r"(/home/|/root/|/tmp/|/work/|\.venv/)", path.read_text("utf-8"))
+    assert not re.search(r"(/(home|root|tmp|work)/|\.venv/)", path.read_text("utf-8"))
 
 
 @each_notebook
