@@ -99,23 +99,23 @@ def _options(name: str) -> tuple[str, list[dict[str, Any]]]:
         For a method that is not known.
     """
     from andi_bench import config as configuration
+    from andi_bench.section import EVERY_FIELD
     from methods.catalogue import detector_class, detector_config
+    from methods.hyper_parameters import read_by_training
 
     cls = detector_class(name)
     entry = configuration.method_entry(name)
     presets = {
         preset: detector_config(
             cls, configuration.load_run_config(entry, preset, [], name).detector
-        ).model_dump(mode="json")
+        ).model_dump(mode="json", context=EVERY_FIELD)
         for preset in ("paper", "quick")
     }
     rows = [
         {
             "option": f"detector.{key}",
             **{preset: values[key] for preset, values in presets.items()},
-            "affects": "scoring"
-            if field.json_schema_extra == {"affects": "scoring"}
-            else "training",
+            "affects": "training" if read_by_training(cls.Config, key) else "scoring",
             "meaning": field.description or "",
         }
         for key, field in cls.Config.model_fields.items()

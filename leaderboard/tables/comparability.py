@@ -53,7 +53,7 @@ def comparability(run: RunRecord) -> dict[str, str]:
         "bias field and normalisation": intensities_of(run),
         "protocol": protocol.name,
         VERSION: str(protocol.version),
-        "region": protocol.region,
+        "region": region_of(run),
         "grid": protocol.grid,
         "spacing": _times(protocol.spacing_mm, " mm"),
         "shape": _times(protocol.shape),
@@ -65,6 +65,17 @@ def comparability(run: RunRecord) -> dict[str, str]:
         "share of lesion voxels": _prevalence(run),
         DATA: protocol.data_fingerprint[:12] or UNKNOWN,
     }
+
+
+def keeps_outside(run: RunRecord) -> bool:
+    """Whether a run's maps have scores outside the brain, where those of other methods of this package are 0."""
+    scoring = run.config.get("scoring")
+    return isinstance(scoring, dict) and bool(scoring.get("published_outside"))
+
+
+def region_of(run: RunRecord) -> str:
+    """Return the region that is measured, in words; and that maps reach beyond the brain, where they do."""
+    return run.protocol.region + (", of maps scored beyond it" if keeps_outside(run) else "")
 
 
 def comparable(records: Sequence[RunRecord]) -> dict[tuple[str, ...], list[RunRecord]]:

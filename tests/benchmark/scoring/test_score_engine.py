@@ -109,6 +109,22 @@ def test_scores_outside_the_brain_may_be_anything():
     assert np.isfinite(score_volume(detector, VOLUME, engine()).map).all()
 
 
+def test_as_published_every_slice_is_scored_and_nothing_is_set_to_0():
+    config = ScoringConfig(batch_size=4, published_outside=True)
+    everywhere = ScoreEngine(0, CPU, config)
+    batches = list(everywhere.batches(VOLUME))
+    assert np.concatenate([z for z, _, _ in batches]).tolist() == list(range(VOLUME.shape[2]))
+    found = score_volume(detector_of(), VOLUME, everywhere)
+    inside = score_volume(detector_of(), VOLUME, engine())
+    # A slice's noise is its own: the brain's scores do not depend on what else is scored.
+    np.testing.assert_array_equal(found.map[VOLUME.brain], inside.map[VOLUME.brain])
+    assert found.map[~VOLUME.brain].any()
+    assert found.slices == VOLUME.shape[2] > inside.slices
+    beyond = detector_of(Whole).of(lambda volume: np.where(volume.brain, 1.0, np.nan))
+    with pytest.raises(UserError, match="non-finite scores, finite"):
+        score_volume(beyond, VOLUME, everywhere)
+
+
 def test_a_map_of_another_shape_is_refused():
     detector = detector_of(Whole).of(lambda volume: np.zeros(volume.shape)[:-1])
     with pytest.raises(UserError, match=r"'whole', subject A: map of shape \(15, 16, 8\), \(16, "):

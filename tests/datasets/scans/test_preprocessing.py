@@ -16,7 +16,12 @@ from andi_bench.errors import UserError
 from datasets.adapters.folder import FolderAdapter
 from datasets.adapters.shifts import ShiftsAdapter
 from datasets.scans import grid
-from datasets.scans.preprocess import preprocess, save_map, training_slices
+from datasets.scans.preprocess import (
+    changed_before_resizing,
+    preprocess,
+    save_map,
+    training_slices,
+)
 from datasets.scans.quantiles import positive_quantile
 from datasets.scans.scan import read_scan
 from datasets.subject import Subject
@@ -46,6 +51,29 @@ def test_a_brats_scan_keeps_orientation_values_and_slices(tmp_path: Path) -> Non
     np.testing.assert_allclose(volume.image[0], expected, rtol=1e-6)
     assert volume.image.dtype == np.float32
     assert volume.spacing == (1.0, 1.0, 1.0)
+
+
+def test_what_is_changed_before_resizing_is_the_foreground_of_the_scan_itself(
+    tmp_path: Path,
+) -> None:
+    folder = write_subject(tmp_path, "a", shape=(32, 32, 6), modalities=("flair", "t1"))
+    one, config = subject(folder, "flair", "t1"), FLAIR.model_copy(update={"size": 16})
+    config = config.model_copy(update={"modalities": ("flair", "t1")})
+    scan = read_scan(one, config.modalities)
+    given_values = []
+
+    def double(values: np.ndarray) -> np.ndarray:
+        given_values.append(values)
+        return 2 * values.astype(np.float32)
+
+    found = changed_before_resizing(scan, config, "t1", double)
+    (values,) = given_values
+    t1 = scan.images[1]
+    np.testing.assert_array_equal(np.sort(values), np.sort(t1[t1 > 0]))
+    native = preprocess(scan, config).native
+    wanted = grid.to_working(2 * np.where(t1 > 0, t1, 0).astype(np.float32), native, 16)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    assert found.shape == (16, 16, 6)
 
 
 def test_a_brain_beyond_the_field_of_view_is_said(tmp_path: Path) -> None:
