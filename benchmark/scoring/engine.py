@@ -223,6 +223,16 @@ def score_volume(detector: AnomalyDetector, volume: Volume, engine: ScoreEngine)
     return ScoredVolume(out, seconds, counter.slices, slices)
 
 
+def scoring_notes(config: ScoringConfig) -> tuple[str, ...]:
+    """Return what a reader of a record must know of how its volumes were scored."""
+    if not config.published_outside:
+        return ()
+    return (
+        "maps keep their scores outside the brain mask and in slices without brain, as published: figures by the paper's "
+        "protocol, and of filtered maps, are not those of maps that are 0 there",
+    )
+
+
 def does_not_reduce(method: str, setting: str) -> UserError:
     """Build the error for a method whose map does not come from scores of several modalities."""
     return UserError(

@@ -157,7 +157,10 @@ def changed_before_resizing(
     """
     native = _grid_of(scan, config)[0]
     place = scan.modalities.index(modality)
-    image = (scan if config.bias == "none" else unbiased(scan)).images[place]
+    image = scan.images[place]
+    if config.bias != "none":
+        field = None if scan.log_bias is None else (scan.log_bias[place],)
+        image = unbiased(replace(scan, images=[image], log_bias=field)).images[0]
     foreground = image > 0
     changed = np.zeros(image.shape, dtype=np.float32, order="F")
     changed[foreground] = change(image[foreground])

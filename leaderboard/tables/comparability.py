@@ -219,7 +219,10 @@ def _flat(config: dict[str, Any], path: tuple[str, ...] = ()) -> dict[tuple[str,
 
 
 def _distinct(label: str, groups: Sequence[list[RunRecord]]) -> list[str]:
-    """Name rows of one label by what differs: preset, then the settings, at most two; else the identity."""
+    """Name rows of one label by what differs: preset, then the settings, at most two; else the identity.
+
+    A setting that a record leaves out has its default there, and is not named.
+    """
     if len(groups) == 1:
         return [label]
     settings = [
@@ -239,8 +242,8 @@ def _distinct(label: str, groups: Sequence[list[RunRecord]]) -> list[str]:
     ]
     names = []
     for values in settings:
-        words = [f"{key[-1]}={json.dumps(values.get(key))}" for key in keys[:2]]
-        names.append(f"{label} ({', '.join(words)})".replace('"', ""))
+        words = [f"{key[-1]}={json.dumps(values[key])}" for key in keys[:2] if key in values]
+        names.append(f"{label} ({', '.join(words)})".replace('"', "") if words else label)
     if keys and len(set(names)) == len(names):
         return names
     return [f"{label} #{runs[0].run.identity[:8]}" for runs in groups]

@@ -12,7 +12,7 @@ from torch import nn
 
 from andi_bench.config import ScoringConfig
 from andi_bench.errors import UserError
-from benchmark.scoring.engine import ScoreEngine, score_volume
+from benchmark.scoring.engine import ScoreEngine, score_volume, scoring_notes
 from methods.base import DetectorConfig, SliceDetector
 
 VOLUME = small_volume()
@@ -120,6 +120,9 @@ def test_as_published_every_slice_is_scored_and_nothing_is_set_to_0():
     np.testing.assert_array_equal(found.map[VOLUME.brain], inside.map[VOLUME.brain])
     assert found.map[~VOLUME.brain].any()
     assert found.slices == VOLUME.shape[2] > inside.slices
+    assert scoring_notes(ScoringConfig()) == ()
+    (note,) = scoring_notes(config)
+    assert "outside the brain mask" in note
     beyond = detector_of(Whole).of(lambda volume: np.where(volume.brain, 1.0, np.nan))
     with pytest.raises(UserError, match="non-finite scores, finite"):
         score_volume(beyond, VOLUME, everywhere)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -74,6 +75,11 @@ def test_what_is_changed_before_resizing_is_the_foreground_of_the_scan_itself(
     wanted = grid.to_working(2 * np.where(t1 > 0, t1, 0).astype(np.float32), native, 16)
     np.testing.assert_allclose(found, wanted, rtol=1e-6)
     assert found.shape == (16, 16, 6)
+    # With N4, what is changed is the image without its bias field, whatever else is read.
+    fields = tuple(np.full((8, 8, 6), value, np.float32) for value in (0.0, np.log(2)))
+    biased = replace(scan, log_bias=fields)
+    halved = changed_before_resizing(biased, config.model_copy(update={"bias": "n4"}), "t1", double)
+    np.testing.assert_allclose(halved, wanted / 2, rtol=1e-5)
 
 
 def test_a_brain_beyond_the_field_of_view_is_said(tmp_path: Path) -> None:
