@@ -110,7 +110,7 @@ def train(how: str, batch: int) -> None:
             torch.nn.utils.clip_grad_norm_(detector.net.parameters(), 1.0)
             optimizer.step()
             optimizer.zero_grad()
-            average.update(detector.net, step + 1)
+            average.update(step + 1)
         else:
             loop.step(images, settings)
         taken.append((time.process_time() - cpu_begun, time.perf_counter() - begun))
