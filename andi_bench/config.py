@@ -20,7 +20,7 @@ from andi_bench.errors import UserError, unknown_name
 from andi_bench.place import package_data
 from andi_bench.preprocessing import PreprocessingConfig as PreprocessingConfig
 from andi_bench.publications.publication import Cited
-from andi_bench.section import EVERY_FIELD, PUBLISHED_MM, MedianSize, Resources
+from andi_bench.section import EVERY_FIELD, PUBLISHED_MM, Compilation, MedianSize, Resources
 from andi_bench.section import Section as Section
 from andi_bench.training_config import TrainingConfig as TrainingConfig
 
@@ -46,9 +46,9 @@ class ScoringConfig(Section):
         description="of the network's arithmetic; auto: bf16 where an accelerator has it, float32 elsewhere",
         json_schema_extra=_TOGETHER,
     )
-    compile: bool = Field(
+    compile: Compilation = Field(
         False,
-        description="torch.compile the network; needs a compiler",
+        description="torch.compile the network; needs a compiler. reduce-overhead: capture CUDA graphs too, on a GPU",
         json_schema_extra=_TOGETHER,
     )
     reduction: Literal["max", "mean", "first", "flair", "t1", "t1ce", "t2"] = Field(
