@@ -13,7 +13,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -335,9 +334,16 @@ class DatasetAdapter(ABC):
         Raises
         ------
         UserError
-            For the first file that is no scan, or cannot be read.
+            For the first file that is no scan, or cannot be read; for images and a lesion mask that lie on different grids;
+            and for a mask that holds what none may.
         """
-        take = partial(contents.every_image, self._hashes, modalities=modalities)
+
+        def take(subject: Subject) -> dict[Path, str]:
+            found = contents.every_image(self._hashes, subject, modalities)
+            if not contents.files_agree(self._hashes, subject, modalities, self.rule_of(subject)):
+                self.read_scan(subject, [name for name in modalities if name in subject.paths])
+            return found
+
         return contents.of_many(take, subjects, "comparing modalities", progress)
 
     def content(self, subject: Subject, modalities: Sequence[str], *, lesion: bool = True) -> str:
