@@ -20,7 +20,7 @@ from andi_bench.errors import UserError, unknown_name
 from andi_bench.place import package_data
 from andi_bench.preprocessing import PreprocessingConfig as PreprocessingConfig
 from andi_bench.publications.publication import Cited
-from andi_bench.section import EVERY_FIELD, PUBLISHED_MM, MedianSize, Resources
+from andi_bench.section import EVERY_FIELD, PUBLISHED_MM, Compilation, MedianSize, Resources
 from andi_bench.section import Section as Section
 from andi_bench.training_config import TrainingConfig as TrainingConfig
 
@@ -46,9 +46,9 @@ class ScoringConfig(Section):
         description="of the network's arithmetic; auto: bf16 where an accelerator has it, float32 elsewhere",
         json_schema_extra=_TOGETHER,
     )
-    compile: bool = Field(
+    compile: Compilation = Field(
         False,
-        description="torch.compile the network; needs a compiler",
+        description="torch.compile the network; needs a compiler. reduce-overhead: capture CUDA graphs too, on a GPU",
         json_schema_extra=_TOGETHER,
     )
     reduction: Literal["max", "mean", "first", "flair", "t1", "t1ce", "t2"] = Field(
@@ -67,10 +67,15 @@ class ScoringConfig(Section):
         "darker than expected, those that are brighter, or those that are darker",
     )
 
+    published_outside: bool = Field(
+        False,
+        description="score all slices and keep what lies outside the brain mask, as published: for --protocol paper",
+    )
+
     @model_serializer(mode="wrap")
     def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what is off: records made before it was there stay as they are."""
-        off = ("calibration", "deviations", "precision", "compile")
+        off = ("calibration", "deviations", "precision", "compile", "published_outside")
         dumped: dict[str, Any] = handler(self)
         fields = type(self).model_fields
         return {k: v for k, v in dumped.items() if k not in off or v != fields[k].default}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -21,6 +21,9 @@ EVERY_FIELD = "every field"
 """Context of a dump for a record, which has to say what a configuration is loaded from."""
 PUBLISHED_MM = (9.375, 9.375, 5.0)
 """The published median filter, mm: 5 voxels of 1.875 x 1.875 x 1 mm (ANDi, arXiv 2312.01904)."""
+
+Compilation = Literal[False, True, "reduce-overhead"]
+"""Whether a network is compiled by ``torch.compile``, and in its mode that captures CUDA graphs, one for each shape of input."""
 
 MOST_VOXELS, MOST_MM = 15, 50.0
 

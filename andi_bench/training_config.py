@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
-from andi_bench.section import EVERY_FIELD, Section
+from andi_bench.section import EVERY_FIELD, Compilation, Section
 
 
 class AugmentationConfig(Section):
@@ -103,7 +103,10 @@ class TrainingConfig(Section):
     precision: Literal["auto", "float32", "bf16", "fp16"] = Field(
         "auto", description="auto: bf16 where an accelerator has it, float32 elsewhere"
     )
-    compile: bool = Field(False, description="torch.compile the network; needs a compiler")
+    compile: Compilation = Field(
+        False,
+        description="torch.compile the network; needs a compiler. reduce-overhead: capture CUDA graphs too, on a GPU",
+    )
     flip: bool = Field(False, description="random left-right flips")
     sampling: Literal["slices", "balanced"] = Field(
         "slices",

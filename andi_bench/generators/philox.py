@@ -69,25 +69,45 @@ def tensor_words(keys: torch.Tensor, draw: int, count: int) -> torch.Tensor:
 
 
 def philox_blocks(keys: torch.Tensor, counters: Counters) -> torch.Tensor:
-    """Compute blocks, int64 (N, B, 4), of ``keys`` (N, 2) and the four words (N, B) of the counters."""
-    factors = [_signed(factor) for factor in _FACTORS]
+    """Compute blocks, int64 (N, B, 4), of ``keys`` (N, 2) and the four words (N, B) of the counters.
+
+    Both products of a round are one tensor (2, N, B), and all rounds' keys are made at once: on a GPU each operation is a
+    kernel, and some 200 are started where word by word it would be 440.
+    """
     a, b, c, d = counters
-    first, second = keys[:, :1], keys[:, 1:]
-    for _ in range(ROUNDS):
-        high_a, high_c = _high_word(a, _FACTORS[0]), _high_word(c, _FACTORS[1])
-        low_a, low_c = a * factors[0], c * factors[1]
-        a, b, c, d = high_c ^ b ^ first, low_c, high_a ^ d ^ second, low_a
-        first, second = first + _signed(_KEY_STEPS[0]), second + _signed(_KEY_STEPS[1])
+    factors = _halves_and_whole(keys.device)
+    rounds = torch.arange(ROUNDS, device=keys.device)[:, None, None, None]
+    steps = _column([_signed(step) for step in _KEY_STEPS], keys.device)
+    round_keys = keys.T[:, :, None] + rounds * steps
+    # Of a block's words the first and third are multiplied; the products change places.
+    multiplied, others = torch.stack([a, c]), torch.stack([b, d])
+    for key in round_keys:
+        high, low = _products(multiplied, *factors)
+        multiplied, others = high.flip(0) ^ others ^ key, low.flip(0)
+    a, c = multiplied
+    b, d = others
     return torch.stack([a, b, c, d], dim=-1)
 
 
-def _high_word(words: torch.Tensor, factor: int) -> torch.Tensor:
-    """Return the upper 64 bits of the unsigned product, by halves: sums of 32-bit products fit 64 bits."""
+def _halves_and_whole(device: torch.device) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Return the lower halves of the factors, the upper ones and their bits, int64 (2, 1, 1) each."""
+    lower, upper = ([f & _LOW for f in _FACTORS], [f >> 32 for f in _FACTORS])
+    whole = [_signed(factor) for factor in _FACTORS]
+    return _column(lower, device), _column(upper, device), _column(whole, device)
+
+
+def _column(values: list[int], device: torch.device) -> torch.Tensor:
+    return torch.tensor(values, device=device)[:, None, None]
+
+
+def _products(
+    words: torch.Tensor, lower: torch.Tensor, upper: torch.Tensor, whole: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the upper and lower 64 bits of the unsigned products, by halves: sums of 32-bit products fit 64 bits."""
     low, high = words & _LOW, _upper(words)
-    factor_low, factor_high = factor & _LOW, factor >> 32
-    cross = high * factor_low + _upper(low * factor_low)
-    other = low * factor_high + (cross & _LOW)
-    return high * factor_high + _upper(cross) + _upper(other)
+    cross = high * lower + _upper(low * lower)
+    other = low * upper + (cross & _LOW)
+    return high * upper + _upper(cross) + _upper(other), words * whole
 
 
 def _upper(words: torch.Tensor) -> torch.Tensor:

@@ -116,12 +116,14 @@ def _options(name: str) -> tuple[str, list[dict[str, Any]]]:
     """
     from andi_bench import config as configuration
     from andi_bench.registry import plugin_file
+    from andi_bench.section import EVERY_FIELD
     from methods.catalogue import (
         described_method,
         detector_class,
         detector_config,
         settings_beside,
     )
+    from methods.hyper_parameters import read_by_training
 
     cls = detector_class(name)
     entry = described_method(name)
@@ -130,16 +132,14 @@ def _options(name: str) -> tuple[str, list[dict[str, Any]]]:
     presets = {
         preset: detector_config(
             cls, configuration.load_run_config(entry, preset, layers, name).detector
-        ).model_dump(mode="json")
+        ).model_dump(mode="json", context=EVERY_FIELD)
         for preset in ("paper", "quick")
     }
     rows = [
         {
             "option": f"detector.{key}",
             **{preset: values[key] for preset, values in presets.items()},
-            "affects": "scoring"
-            if field.json_schema_extra == {"affects": "scoring"}
-            else "training",
+            "affects": "training" if read_by_training(cls.Config, key) else "scoring",
             "meaning": field.description or "",
         }
         for key, field in cls.Config.model_fields.items()

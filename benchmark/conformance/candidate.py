@@ -110,6 +110,7 @@ class Candidate:
         self,
         run: RunConfig | None = None,
         *,
+        seed: int = SEED,
         progress: Path | None = None,
         console: Console | None = None,
     ) -> AnomalyDetector:
@@ -119,20 +120,22 @@ class Candidate:
         ----------
         run : RunConfig or None
             None: the suite's own.
+        seed : int
+            Of weights and training; volumes are scored with the suite's own seed.
         progress : Path or None
             Where the state of an interrupted training lies; None: a new file.
         console : Console or None
             Shows the progress.
         """
         run = run or self.run
-        detector = self.build(run)
+        detector = self.build(run, seed)
         if not self.cls.learns():
             settle(detector, self.phantom, run)
             return detector
         if progress is None:
             progress = Path(tempfile.mkdtemp(dir=self.folder)) / "progress.safetensors"
         accelerator = make_accelerator("cpu", run.training.precision, None, self.folder)
-        trainer = Trainer(accelerator, run.training, SEED, progress, console or Console(quiet=True))
+        trainer = Trainer(accelerator, run.training, seed, progress, console or Console(quiet=True))
         detector.fit(self.phantom.slices(run.preprocessing), trainer)
         detector.to(torch.device("cpu"))
         settle(detector, self.phantom, run)

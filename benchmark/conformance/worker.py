@@ -23,18 +23,19 @@ from methods.base import ImageSpec
 from methods.catalogue import build_detector, detector_class
 
 
-def main(request: dict[str, Any], seed: int) -> None:
+def main(request: dict[str, Any], scoring_seed: int) -> None:
     """Train along with the other processes, and score this process's share of the volumes.
 
     Parameters
     ----------
     request : dict
-        Method, plug-in files, configuration, and folders of the data and for the maps.
-    seed : int
-        The run's seed.
+        Method, plug-in files, configuration, seed of the training, and folders of the data and for the maps.
+    scoring_seed : int
+        Of the volumes' random streams.
     """
     for path in request["plugins"]:
         load_plugin(Path(path))
+    seed = request["seed"]
     cls = detector_class(request["method"])
     run = RunConfig.model_validate(request["run"])
     folder = Path(request["folder"])
@@ -51,7 +52,9 @@ def main(request: dict[str, Any], seed: int) -> None:
         )
         detector.fit(phantom.slices(run.preprocessing), trainer)
     settle(detector, phantom, run)
-    engine = ScoreEngine(seed, accelerator.device, run.scoring, run.preprocessing.modalities)
+    engine = ScoreEngine(
+        scoring_seed, accelerator.device, run.scoring, run.preprocessing.modalities
+    )
     volumes = phantom.volumes(run.preprocessing)
     for volume in volumes[accelerator.process_index :: accelerator.num_processes]:
         scores = score_volume(detector, volume, engine).map

@@ -57,7 +57,7 @@ def check_run(device: str, config: RunConfig, tracker: str | None) -> None:
         ("training.compile", config.training.compile),
     ):
         if asked:
-            require_compiler(f"{setting} = true", chosen)
+            require_compiler(setting, chosen, asked)
 
 
 def make_accelerator(device: str, precision: str, tracker: str | None, folder: Path) -> Accelerator:

@@ -7,8 +7,9 @@ import ctypes
 import gc
 import resource
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
@@ -54,6 +55,15 @@ def parameter_count(module: nn.Module | None) -> int:
     return sum(p.numel() for p in module.parameters()) if module is not None else 0
 
 
+def rows_given(inputs: Sequence[Any], named: Mapping[str, Any]) -> int:
+    """Return how many slices a call of a network was given: the rows of its first tensor, by place or by name; 1 without one.
+
+    A network may have inputs that it is not given each time, so that the first place may be empty.
+    """
+    tensors = (x for x in (*inputs, *named.values()) if isinstance(x, torch.Tensor) and x.ndim)
+    return next((int(x.shape[0]) for x in tensors), 1)
+
+
 class CallCounter:
     """Counts how many slices a network has been given, and the most at once."""
 
@@ -68,12 +78,12 @@ class CallCounter:
             yield self
             return
 
-        def count(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-            rows = int(inputs[0].shape[0])
+        def count(_: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
+            rows = rows_given(inputs, named)
             self.slices += rows
             self.largest = max(self.largest, rows)
 
-        handle = module.register_forward_pre_hook(count)
+        handle = module.register_forward_pre_hook(count, with_kwargs=True)
         try:
             yield self
         finally:

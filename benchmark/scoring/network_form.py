@@ -10,6 +10,7 @@ from torch import nn
 
 from andi_bench.config import ScoringConfig
 from andi_bench.errors import UserError
+from andi_bench.section import Compilation
 from methods.base import AnomalyDetector
 
 Precision = Literal["float32", "bf16"]
@@ -38,7 +39,7 @@ def precision_on(asked: str, device: torch.device) -> Precision:
     return "bf16" if has else "float32"
 
 
-def require_compiler(setting: str, device: torch.device) -> None:
+def require_compiler(setting: str, device: torch.device, how: Compilation = True) -> None:
     """Find out before any work whether a network can be compiled.
 
     Parameters
@@ -47,12 +48,19 @@ def require_compiler(setting: str, device: torch.device) -> None:
         What asks for it, for the message.
     device : torch.device
         Where the network will be.
+    how : True or "reduce-overhead"
+        What is asked for.
 
     Raises
     ------
     UserError
-        Where torch.compile finds no C++ compiler, or for a GPU no Triton.
+        Where torch.compile finds no C++ compiler, or for a GPU no Triton; for graphs where there is no GPU.
     """
+    setting = f"{setting} = {str(how).lower()}"
+    if how == "reduce-overhead" and device.type != "cuda":
+        raise UserError(
+            f"{setting}: CUDA graphs are captured on a GPU, and the network is on the CPU: 'true' or 'false' wanted"
+        )
     if device.type == "cuda":
         from torch.utils._triton import has_triton
 
@@ -82,8 +90,19 @@ def shape_network(detector: AnomalyDetector, config: ScoringConfig, device: torc
         return
     if precision_on(config.precision, device) == "bf16":
         net.forward = _in_bf16(net.forward, device.type)
-    if config.compile:
-        net.compile()
+    compile_network(net, config.compile)
+    compiled = net._compiled_call_impl
+    if config.compile == "reduce-overhead" and compiled is not None:
+        # A graph writes its output to the same place at each call, and scoring keeps what it got.
+        net._compiled_call_impl = _copied(compiled)
+
+
+def compile_network(network: nn.Module, how: Compilation) -> None:
+    """Have a network compiled when it is first called; its parameters keep their names."""
+    if how == "reduce-overhead":
+        network.compile(mode="reduce-overhead")
+    elif how:
+        network.compile()
 
 
 def arithmetic(detector: AnomalyDetector, config: ScoringConfig, device: torch.device) -> str:
@@ -98,7 +117,8 @@ def arithmetic(detector: AnomalyDetector, config: ScoringConfig, device: torch.d
             f"TF32 {_switch(convolutions)} for convolutions, {_switch(matrices)} for matrices"
         )
     if config.compile:
-        words.append("compiled")
+        graphs = config.compile == "reduce-overhead"
+        words.append("compiled, CUDA graphs" if graphs else "compiled")
     return ", ".join(words)
 
 
@@ -121,14 +141,24 @@ def _in_bf16(forward: Callable[..., Any], device: str) -> Callable[..., Any]:
     def run(*inputs: Any, **named: Any) -> Any:
         with torch.autocast(device, dtype=torch.bfloat16):
             out = forward(*inputs, **named)
-        return _as_float32(out)
+        return _changed(out, lambda part: part.float() if part.is_floating_point() else part)
 
     return run
 
 
-def _as_float32(out: Any) -> Any:
+def _copied(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that copies what another returns."""
+
+    def run(*inputs: Any, **named: Any) -> Any:
+        return _changed(forward(*inputs, **named), torch.Tensor.clone)
+
+    return run
+
+
+def _changed(out: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """Change every tensor of what a network returns."""
     if isinstance(out, torch.Tensor):
-        return out.float() if out.is_floating_point() else out
+        return change(out)
     if isinstance(out, tuple | list):
-        return type(out)(_as_float32(part) for part in out)
+        return type(out)(_changed(part, change) for part in out)
     return out

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmark.scoring.costs import peak_memory_mb, reset_peak_memory
+from benchmark.scoring.costs import peak_memory_mb, reset_peak_memory, rows_given
 from benchmark.scoring.engine import ScoreEngine, score_volume
 from benchmark.speed.machine import resident_mb, wait_for
 from benchmark.speed.paces import Clock, Pace, pace_of, part_within
@@ -82,16 +82,20 @@ class _Passes:
         wait_for(self.device)
         begun = self.clock()
 
-        def watch(_: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        def watch(_: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any]) -> None:
             nonlocal done
             wait_for(self.device)
             if done and self.clock() - begun > self.share:
                 raise _TimeUp
-            done += int(inputs[0].shape[0])
+            done += rows_given(inputs, named)
 
         # Only a single slice is watched: of several, fewer can be taken.
         watched = self.net is not None and self.calls > 1 and count == 1
-        handle = self.net.register_forward_pre_hook(watch) if watched and self.net else None
+        handle = (
+            self.net.register_forward_pre_hook(watch, with_kwargs=True)
+            if watched and self.net
+            else None
+        )
         try:
             self.score(count)
         except _TimeUp:
@@ -139,11 +143,11 @@ def _answering_from_memory(net: nn.Module | None) -> Iterator[None]:
     own, compiled = vars(net).get("forward"), net._compiled_call_impl
 
     def answer(*inputs: Any, **named: Any) -> Any:
-        key = tuple(inputs[0].shape)
+        given = (*inputs, *(named[name] for name in sorted(named)))
+        key = tuple(tuple(x.shape) if isinstance(x, torch.Tensor) else None for x in given)
         if key not in known:
             known[key] = forward(*inputs, **named)
-        found = known[key]
-        return found.clone() if isinstance(found, torch.Tensor) else found
+        return _copied(known[key])
 
     net.forward, net._compiled_call_impl = answer, None
     try:
@@ -154,6 +158,13 @@ def _answering_from_memory(net: nn.Module | None) -> Iterator[None]:
             del net.forward
         else:
             net.forward = own
+
+
+def _copied(found: Any) -> Any:
+    """Return what a network gave, so that what is done with it changes no memory."""
+    if isinstance(found, torch.Tensor):
+        return found.clone()
+    return tuple(map(_copied, found)) if isinstance(found, tuple) else found
 
 
 def measure_scoring(

@@ -26,6 +26,7 @@ from andi_bench.config import TrainingConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.randomness import SliceGenerator
+from benchmark.scoring.network_form import compile_network
 from benchmark.training.augmentation.pipeline import augment
 from benchmark.training.batches import Batches
 from benchmark.training.loss_log import LossLog
@@ -142,8 +143,7 @@ class Trainer:
             )
         network = detector.net
         prepared, optimizer = self.accelerator.prepare(network, self._optimizer(network))
-        if self.config.compile:
-            prepared.compile()
+        compile_network(prepared, self.config.compile)
         average = None
         if self.config.ema_decay is not None:
             average = MovingAverage(network, self.config.ema_decay, self.config.ema_start)
@@ -259,6 +259,8 @@ class Trainer:
         if self.config.augmentation.active:
             images = augment(images, generator, self.config.augmentation)
         torch.manual_seed(seeds[0])
+        if self.config.compile == "reduce-overhead":
+            torch.compiler.cudagraph_mark_step_begin()  # what the last step's graphs left is done with
         loss = self._gradients(detector, images, generator)
         if self.config.gradient_clip is not None:
             self.accelerator.clip_grad_norm_(network.parameters(), self.config.gradient_clip)

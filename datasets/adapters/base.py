@@ -13,10 +13,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from andi_bench import registry
@@ -29,7 +31,7 @@ from datasets.persons import Owned, persons_of
 from datasets.scans.bias_field import BiasFields
 from datasets.scans.fingerprints import FingerprintCache
 from datasets.scans.lesion_mask import LesionRule
-from datasets.scans.preprocess import preprocess
+from datasets.scans.preprocess import changed_before_resizing, preprocess
 from datasets.scans.scan import Scan, read_scan
 from datasets.splits import PARTS, Split, find_split
 from datasets.subject import Subject
@@ -274,7 +276,19 @@ class DatasetAdapter(ABC):
             As :func:`datasets.scans.scan.read_scan`.
         """
         scan = self.scan_for(subject, preprocessing, lesion=lesion)
-        return preprocess(scan, preprocessing, training=training)
+        again = partial(self._before_resizing, subject, preprocessing)
+        return replace(preprocess(scan, preprocessing, training=training), before_resizing=again)
+
+    def _before_resizing(
+        self,
+        subject: Subject,
+        preprocessing: PreprocessingConfig,
+        modality: str,
+        change: Callable[[NDArray[Any]], NDArray[np.floating]],
+    ) -> NDArray[np.float32]:
+        """Implement :class:`datasets.volume.BeforeResizing`; the scan is read again, for few methods want it."""
+        scan = self.scan_for(subject, preprocessing, lesion=False)
+        return changed_before_resizing(scan, preprocessing, modality, change)
 
     def scan_for(
         self, subject: Subject, preprocessing: PreprocessingConfig, *, lesion: bool = True

@@ -140,3 +140,22 @@ def test_a_map_in_bf16_is_near_the_map_in_float32(name, device, phantom, tmp_pat
     assert np.isfinite(rounded).all()
     assert not np.array_equal(rounded, exact)
     assert np.corrcoef(rounded[inside], exact[inside])[0, 1] > 0.98
+
+
+@pytest.mark.parametrize("name", ["andi", "anoddpm", "ae"])
+def test_a_network_of_captured_graphs_gives_the_map_of_the_plain_one(
+    name, device, phantom, tmp_path
+):
+    if device.type != "cuda":
+        pytest.skip("CUDA graphs are captured on a GPU")
+    candidate = Candidate(name, phantom, tmp_path)
+    detector = learnt(candidate, device, tmp_path)
+    plain = scored(candidate, detector, device)
+    captured = on(device, detector)
+    config = candidate.run.scoring.model_copy(
+        update={"compile": "reduce-overhead", "precision": "float32"}
+    )
+    shape_network(captured, config, device)
+    volume, _ = phantom.volumes(candidate.run.preprocessing)
+    found = score_volume(captured, volume, engine(candidate, device)).map
+    np.testing.assert_allclose(found, plain, rtol=0, atol=1e-4 * np.abs(plain).max())

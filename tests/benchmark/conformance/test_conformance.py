@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 from support.broken_detectors import BROKEN, SOUND
 
@@ -9,7 +10,11 @@ from andi_bench import registry
 from andi_bench.config import names_in
 from andi_bench.errors import UserError
 from andi_bench.registry import load_plugin
+from benchmark.conformance import processes
+from benchmark.conformance.candidate import Candidate
+from benchmark.conformance.outcome import Failed
 from benchmark.conformance.suite import CHECKS, run_suite
+from benchmark.conformance.tiny_phantom import TinyPhantom
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +60,11 @@ def test_a_check_fails_for_a_detector_with(name, data, tmp_path):
             "        raise ValueError('alone')\n    super().fit(slices, context)",
             "process 1 ended with 1: ValueError: alone",
         ),
+        (
+            "def loss(self, batch, generator):\n"
+            "    return (self.net(batch + torch.randn_like(batch)).float() - batch).square().mean()",
+            "one process and two: the maps differ",
+        ),
     ],
 )
 def test_two_processes_are_seen_to_differ(body, words, data, tmp_path):
@@ -62,6 +72,33 @@ def test_two_processes_are_seen_to_differ(body, words, data, tmp_path):
     (outcome,) = run_suite("mine", [path], checks=["two processes"], data=data)
     assert outcome.status == "failed", outcome
     assert words in outcome.reason
+
+
+@pytest.mark.parametrize("unlike", [1, processes.ATTEMPTS])
+def test_what_happens_to_one_seed_is_rounding_and_to_every_seed_a_fault(
+    unlike, data, tmp_path, monkeypatch
+):
+    seeds = []
+
+    def two_that_differ_at_first(path, count):
+        asked = json.loads(path.read_text())
+        seeds.append(asked["seed"])
+        run = candidate.variant(training={"steps": processes.FEW_STEPS})
+        detector = candidate.learn(run, seed=asked["seed"])
+        for volume in candidate.phantom.volumes(run.preprocessing):
+            found = candidate.score(detector, volume) * (1.01 if len(seeds) <= unlike else 1)
+            np.save(path.with_name(f"{volume.subject}.npy"), found)
+
+    candidate = Candidate("mine", TinyPhantom(data), tmp_path, [plugin(tmp_path, "pass")])
+    monkeypatch.setattr(processes, "_launch", two_that_differ_at_first)
+    if unlike == processes.ATTEMPTS:
+        with pytest.raises(Failed, match="one process and two: the maps differ by 0.01"):
+            processes.two_processes(candidate)
+    else:
+        assert "differ by 0 of the largest score (of another seed 0.01" in (
+            processes.two_processes(candidate)
+        )
+    assert seeds == list(range(min(unlike + 1, processes.ATTEMPTS)))
 
 
 def test_every_check_has_a_detector_that_breaks_it():

@@ -157,6 +157,16 @@ def test_a_method_that_learns_nothing_trains_nothing(four_scans, tmp_path):
         ("ae", {"overrides": [{"scoring": {"precision": "bf16"}}]}, "scoring.precision = bf16"),
         ("ae", {"overrides": [{"scoring": {"compile": True}}]}, "scoring.compile = true"),
         ("ae", {"overrides": [{"training": {"compile": True}}]}, "training.compile = true"),
+        (
+            "ae",
+            {"overrides": [{"training": {"compile": "reduce-overhead"}}]},
+            "training.compile = reduce-overhead: CUDA graphs are captured on a GPU",
+        ),
+        (
+            "ae",
+            {"overrides": [{"scoring": {"compile": "fast"}}]},
+            "scoring.compile = 'fast': Input should be False, True or 'reduce-overhead'",
+        ),
         ("ae", {"dataset": "no-such-data"}, "no-such-data"),
     ],
 )

@@ -25,6 +25,19 @@ def test_a_batch_counts_as_its_slices_and_only_while_it_is_asked_for():
     assert counter.slices == 7
 
 
+def test_a_batch_counts_where_it_is_given_by_name_or_in_a_later_place():
+    class Two(nn.Module):
+        def forward(self, condition, masked):
+            return condition if masked is None else masked
+
+    network, counter = Two(), CallCounter()
+    with counter.counting(network):
+        network(None, torch.zeros(3, 2))
+        network(torch.zeros(4, 2), None)
+        network(masked=torch.zeros(5, 2), condition=None)
+    assert counter.slices == 12
+
+
 def test_a_network_that_fails_is_left_as_it_was():
     network, counter = nn.Linear(2, 1), CallCounter()
     with pytest.raises(RuntimeError), counter.counting(network):

@@ -67,8 +67,39 @@ def test_a_machine_without_a_compiler_is_told_before_any_work(monkeypatch):
 
     monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none)
     with pytest.raises(UserError, match=r"scoring.compile = true: .*C\+\+ compiler") as caught:
-        require_compiler("scoring.compile = true", CPU)
+        require_compiler("scoring.compile", CPU)
     assert "\n" not in str(caught.value)
+
+
+def test_graphs_are_for_a_gpu_and_that_is_said_before_any_work():
+    with pytest.raises(
+        UserError, match=r"scoring.compile = reduce-overhead: .* CPU: 'true'"
+    ) as caught:
+        require_compiler("scoring.compile", CPU, "reduce-overhead")
+    assert "\n" not in str(caught.value)
+
+
+def test_what_a_captured_graph_returns_is_kept_when_it_is_called_again(monkeypatch):
+    detector, batch = with_network(), torch.rand(3, 2, 16, 16)
+    detector.net.eval()
+    with torch.inference_mode():
+        plain, kept = detector.net(batch), detector.net.forward(torch.zeros_like(batch))
+
+    def captured(network, mode=None):  # a graph writes to one place
+        def call(inputs):
+            for place, found in zip(kept, network.forward(inputs), strict=True):
+                place.copy_(found)
+            return kept
+
+        assert mode == "reduce-overhead"
+        network._compiled_call_impl = call
+
+    monkeypatch.setattr(torch.nn.Module, "compile", captured)
+    with torch.inference_mode():
+        shape_network(detector, ScoringConfig(compile="reduce-overhead"), CPU)
+        found = detector.net(batch)
+        detector.net(torch.zeros_like(batch))
+    assert all(torch.equal(one, other) for one, other in zip(found, plain, strict=True))
 
 
 @pytest.mark.slow
@@ -87,6 +118,8 @@ def test_what_was_computed_in_is_said_in_words(monkeypatch):
     plain = ScoringConfig()
     assert arithmetic(with_network(), plain, CPU) == "float32"
     assert arithmetic(with_network(), ScoringConfig(compile=True), CPU) == "float32, compiled"
+    graphs = ScoringConfig(compile="reduce-overhead")
+    assert arithmetic(with_network(), graphs, CPU) == "float32, compiled, CUDA graphs"
     assert arithmetic(detector_of(), plain, CPU) == ""
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     said = arithmetic(with_network(), plain, torch.device("cuda"))
