@@ -67,10 +67,15 @@ class ScoringConfig(Section):
         "darker than expected, those that are brighter, or those that are darker",
     )
 
+    published_outside: bool = Field(
+        False,
+        description="score all slices and keep what lies outside the brain mask, as published: for --protocol paper",
+    )
+
     @model_serializer(mode="wrap")
     def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         """Leave out what is off: records made before it was there stay as they are."""
-        off = ("calibration", "deviations", "precision", "compile")
+        off = ("calibration", "deviations", "precision", "compile", "published_outside")
         dumped: dict[str, Any] = handler(self)
         fields = type(self).model_fields
         return {k: v for k, v in dumped.items() if k not in off or v != fields[k].default}

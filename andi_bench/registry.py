@@ -28,6 +28,7 @@ ROOMS = ("benchmark", "datasets", "leaderboard", "methods")
 """Packages of this project beside this one."""
 METHODS = "andi_bench.methods"
 DATASETS = "andi_bench.datasets"
+_PLUGIN = "andi_bench_plugin_"
 
 _registered: dict[str, dict[str, type]] = {METHODS: {}, DATASETS: {}}
 
@@ -136,6 +137,14 @@ def registered_by(path: Path) -> dict[str, list[str]]:
     return out
 
 
+def plugin_file(name: str) -> Path | None:
+    """Return the plug-in file that registered a method; None for one that comes from elsewhere."""
+    cls = _registered[METHODS].get(name)
+    if cls is None or not cls.__module__.startswith(_PLUGIN):
+        return None
+    return Path(sys.modules[cls.__module__].__file__ or "")
+
+
 def resolve(name: str, located: dict[str, str], *, group: str = METHODS) -> type:
     """Return the class that a name stands for, importing it if need be.
 
@@ -191,7 +200,7 @@ def load_plugin(path: Path) -> dict[str, list[str]]:
     if not path.is_file():
         raise UserError(f"plug-in {path}: no such file")
     before = {group: dict(names) for group, names in _registered.items()}
-    module_name = f"andi_bench_plugin_{path.stem}"
+    module_name = f"{_PLUGIN}{path.stem}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
         raise UserError(f"plug-in {path}: a Python file (.py) wanted")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +35,28 @@ class NativeGrid:
     affine: NDArray[np.float64]
     orientation: NDArray[np.float64]
     padding: tuple[tuple[int, int], tuple[int, int]]
+
+
+class BeforeResizing(Protocol):
+    """A scan, read again, that is to be changed on its own grid."""
+
+    def __call__(
+        self, modality: str, change: Callable[[NDArray[Any]], NDArray[np.floating]]
+    ) -> NDArray[np.float32]:
+        """Change a modality's foreground on the scan's own grid, and bring the result to the working grid.
+
+        Parameters
+        ----------
+        modality : str
+            Which image.
+        change : callable
+            From the voxels > 0 of the scan, (N,), not normalised, to what takes their place, (N,). All others become 0.
+
+        Returns
+        -------
+        float32 (X, Y, Z)
+            Resized as images are.
+        """
 
 
 @dataclass(frozen=True)
@@ -83,6 +107,8 @@ class Volume:
         Voxels that count for nobody, neither lesion nor healthy, in no figure; None where there are none.
     notes : tuple of str
         What a reader should know of the files.
+    before_resizing : callable or None
+        For what must be done on the scan's own grid: reads the scan again. None where there is no scan behind the volume.
     """
 
     subject: str
@@ -97,6 +123,7 @@ class Volume:
     loss: LesionLoss | None = None
     ignore: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
+    before_resizing: BeforeResizing | None = field(default=None, compare=False, repr=False)
 
     @property
     def healthy(self) -> NDArray[np.bool_]:

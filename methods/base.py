@@ -19,7 +19,7 @@ from andi_bench.errors import UserError
 from andi_bench.randomness import VERSION, SliceGenerator
 from andi_bench.registry import register, source_hash
 from datasets.volume import Volume
-from methods.hyper_parameters import DetectorConfig, Field, scoring_field
+from methods.hyper_parameters import DetectorConfig, Field, read_by_training, scoring_field
 
 __all__ = [
     "AnomalyDetector",
@@ -215,11 +215,10 @@ class AnomalyDetector:
 
     def training_config(self) -> dict[str, Any]:
         """Return the hyper-parameters that a training depends on (see :func:`scoring_field`)."""
-        fields = type(self.config).model_fields
         return {
             key: value
             for key, value in self.config.model_dump(mode="json").items()
-            if fields[key].json_schema_extra != {"affects": "scoring"}
+            if read_by_training(type(self.config), key)
         }
 
     def label(self) -> str:

@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "licences.md"
 BEGIN, END = "<!-- table: python -m scripts.licences -->", "<!-- end of the table -->"
+EXTRAS = "<!-- table of the extras: python -m scripts.licences -->"
 
 COPYLEFT = re.compile(r"\b[AL]?GPL|GNU |Mozilla|\bMPL|\bEUPL|\bCDDL|\bEPL", re.IGNORECASE)
 """Licences that ask something of who passes the package on, beyond naming its authors."""
@@ -70,6 +71,45 @@ def canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def optional() -> dict[str, list[str]]:
+    """Return the packages that extras bring, each with the names of its extras."""
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    found: dict[str, list[str]] = {}
+    for extra, lines in tomllib.loads(text)["project"]["optional-dependencies"].items():
+        for line in lines:
+            found.setdefault(Requirement(line).name, []).append(extra)
+    return found
+
+
+def rows_of(table: str) -> dict[str, str]:
+    """Return the licences that a table of the page names, by package."""
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    return {row[0]: row[1] for row in rows}
+
+
+def extras_table(former: dict[str, str]) -> str:
+    """Return what extras bring, as Markdown; of a package that is not installed here the licence that stood there before.
+
+    Raises
+    ------
+    importlib.metadata.PackageNotFoundError
+        For a package that is neither installed nor in ``former``.
+    """
+    rows = []
+    for name, extras in sorted(optional().items(), key=lambda one: one[0].lower()):
+        try:
+            licence = declared(name)
+        except importlib.metadata.PackageNotFoundError:
+            if name not in former:
+                raise
+            licence = former[name]
+        if licence == "not declared":
+            licence = former.get(name, licence)
+        rows.append((name, licence, ", ".join(f"`{extra}`" for extra in extras)))
+    head = ["| package | licence that it declares | extra |", "| --- | --- | --- |"]
+    return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
+
+
 def table() -> str:
     """Return what is needed directly, and of what that brings the packages under a copyleft licence, as Markdown."""
     direct = needed()
@@ -82,13 +122,16 @@ def table() -> str:
     return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def parts(page: str) -> tuple[str, str, str]:
-    """Return a page's text before the table, the table, and the text after it."""
-    before, rest = page.split(BEGIN)
-    inside, after = rest.split(END)
+def parts(page: str, begin: str = BEGIN) -> tuple[str, str, str]:
+    """Return a page's text before a table, the table, and the text after it."""
+    before, rest = page.split(begin)
+    inside, after = rest.split(END, 1)
     return before, inside.strip(), after
 
 
 if __name__ == "__main__":
     head, _, tail = parts(PAGE.read_text(encoding="utf-8"))
-    PAGE.write_text(f"{head}{BEGIN}\n{table()}\n{END}{tail}", encoding="utf-8")
+    whole = f"{head}{BEGIN}\n{table()}\n{END}{tail}"
+    head, former, tail = parts(whole, EXTRAS)
+    whole = f"{head}{EXTRAS}\n{extras_table(rows_of(former))}\n{END}{tail}"
+    PAGE.write_text(whole, encoding="utf-8")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from benchmark.cli.options import Debug, Json, Plugin
 from benchmark.cli.shared.asked import load_plugins
 from benchmark.cli.shared.printed_rows import print_rows
+
+if TYPE_CHECKING:
+    from andi_bench.config import MethodEntry
 
 
 def methods(
@@ -43,21 +46,15 @@ def _rows() -> list[dict[str, Any]]:
     for name in configuration.names_in("methods"):
         entry = configuration.method_entry(name)
         if entry is not None:
-            rows.append(
-                {
-                    "method": name,
-                    "title": entry.title,
-                    "paper": entry.paper,
-                    "year": entry.year,
-                    "family": entry.family,
-                    "learns from": entry.learns_from,
-                    "note": "",
-                }
-            )
+            rows.append(_with_entry(name, entry, ""))
     known = {row["method"] for row in rows}
     for name, cls in registry.registered().items():
         if name not in known:
-            rows.append(_without_entry(name, cls.__doc__, "plug-in"))
+            entry = _of_plugin(name)
+            if entry is not None and entry.title:
+                rows.append(_with_entry(name, entry, "plug-in"))
+            else:
+                rows.append(_without_entry(name, cls.__doc__, "plug-in"))
             known.add(name)
     for name, point in registry.entry_points(registry.METHODS).items():
         if name in known:
@@ -68,6 +65,25 @@ def _rows() -> list[dict[str, Any]]:
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             rows.append(_without_entry(name, None, f"unavailable: {reason}"))
     return rows
+
+
+def _of_plugin(name: str) -> MethodEntry | None:
+    from andi_bench.registry import plugin_file
+    from methods.catalogue import described_method
+
+    return described_method(name) if plugin_file(name) is not None else None
+
+
+def _with_entry(name: str, entry: MethodEntry, note: str) -> dict[str, Any]:
+    return {
+        "method": name,
+        "title": entry.title,
+        "paper": entry.paper,
+        "year": entry.year,
+        "family": entry.family,
+        "learns from": entry.learns_from,
+        "note": note,
+    }
 
 
 def _without_entry(name: str, text: str | None, note: str) -> dict[str, Any]:
@@ -99,23 +115,31 @@ def _options(name: str) -> tuple[str, list[dict[str, Any]]]:
         For a method that is not known.
     """
     from andi_bench import config as configuration
-    from methods.catalogue import detector_class, detector_config
+    from andi_bench.registry import plugin_file
+    from andi_bench.section import EVERY_FIELD
+    from methods.catalogue import (
+        described_method,
+        detector_class,
+        detector_config,
+        settings_beside,
+    )
+    from methods.hyper_parameters import read_by_training
 
     cls = detector_class(name)
-    entry = configuration.method_entry(name)
+    entry = described_method(name)
+    path = plugin_file(name)
+    layers = [settings_beside(path)] if path is not None else []
     presets = {
         preset: detector_config(
-            cls, configuration.load_run_config(entry, preset, [], name).detector
-        ).model_dump(mode="json")
+            cls, configuration.load_run_config(entry, preset, layers, name).detector
+        ).model_dump(mode="json", context=EVERY_FIELD)
         for preset in ("paper", "quick")
     }
     rows = [
         {
             "option": f"detector.{key}",
             **{preset: values[key] for preset, values in presets.items()},
-            "affects": "scoring"
-            if field.json_schema_extra == {"affects": "scoring"}
-            else "training",
+            "affects": "training" if read_by_training(cls.Config, key) else "scoring",
             "meaning": field.description or "",
         }
         for key, field in cls.Config.model_fields.items()

@@ -20,7 +20,13 @@ from benchmark.scoring.engine import ScoreEngine, score_volume
 from benchmark.training.trainer import Trainer
 from datasets.volume import Volume
 from methods.base import AnomalyDetector, ImageSpec, SliceDetector
-from methods.catalogue import build_detector, detector_class, detector_config
+from methods.catalogue import (
+    build_detector,
+    described_method,
+    detector_class,
+    detector_config,
+    settings_beside,
+)
 
 SEED = 0
 STEPS = 60
@@ -184,8 +190,7 @@ def resolve(method: str, plugins: Sequence[Path], overrides: dict[str, Any]) -> 
     UserError
         For an unknown key, or a value out of bounds.
     """
-    entry = configuration.method_entry(method)
-    beside = [path.with_suffix(".yaml") for path in plugins]
-    layers = [configuration.read_yaml(path) for path in beside if path.is_file()]
+    entry = described_method(method)
+    layers = [settings_beside(path) for path in plugins]
     own = entry.presets.get("test", {}) if entry is not None else {}
     return configuration.load_run_config(entry, "quick", [*layers, SUITE, own, overrides], method)

@@ -41,7 +41,7 @@ from benchmark.scoring.network_form import arithmetic, shape_network
 from benchmark.scoring.subjects import SubjectScorer, export_names, stamp
 from benchmark.training.stored_slices import StoredSlices
 from benchmark.training.trainings import learn, load_checkpoint
-from methods.catalogue import detector_class, detector_config
+from methods.catalogue import described_method, detector_class, detector_config
 
 
 class DetectorSource:
@@ -65,7 +65,7 @@ class DetectorSource:
 
     def __init__(self, request: RunRequest, console: Console, *, here: bool = True) -> None:
         self._cls = detector_class(request.method)
-        self._entry = configuration.method_entry(request.method)
+        self._entry = described_method(request.method)
         self.preset = request.preset or default_preset(request.device)
         self.config: RunConfig = configuration.load_run_config(
             self._entry, self.preset, request.overrides, request.method
@@ -232,10 +232,12 @@ class DetectorSource:
             "plugin": revision.pop("source", ""),
             **revision,
             **detector.scoring_revision(),
+            **detector.config.revision(),
             **detector.streams("scoring"),
             **in_bf16,
             **({"modality curves": curves} if self._calibrates else {}),
             **({"deviations": scoring.deviations} if one_sided else {}),
+            **({"outside": "scored"} if scoring.published_outside else {}),
             "detector": detector.config.model_dump(mode="json"),
             "training": self._learnt.identity,
             "preprocessing": self.config.preprocessing.model_dump(mode="json"),

@@ -193,7 +193,7 @@ def name_run(
     the guards' answers (other splits' scans are in them)         ``guards``
     what the values of a mask mean, what a missing one means      ``options``; an adapter's file: ``adapter``
     working grid, modalities, normalisation                       ``preprocessing``, :func:`revisions`
-    method, hyper-parameters, deviations that count, reduction    ``method``, ``detector``, ``deviations``, ``reduction``
+    method, hyper-parameters, scores that count, reduction        ``method``, ``detector``, ``deviations``, ``outside``, ``reduction``
     code                                                          ``recipe`` or ``source`` and ``streams_version`` of the
                                                                   detector, :func:`revisions`, ``measurement``
     training: slices (files of the training split), loop, seed    ``training``; weights from elsewhere: their hash

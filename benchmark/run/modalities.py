@@ -59,7 +59,7 @@ def require_modalities(
 
 
 def require_reducible(method: type[AnomalyDetector], config: RunConfig) -> None:
-    """Refuse settings of the reduction over modalities that say nothing to a method, or name what it does not see.
+    """Refuse settings of the scores that say nothing to a method, name what it does not see, or do not go together.
 
     Raises
     ------
@@ -70,6 +70,11 @@ def require_reducible(method: type[AnomalyDetector], config: RunConfig) -> None:
     if reduction in MODALITIES and reduction not in seen:
         raise UserError(
             f"scoring.reduction = {reduction}: one of preprocessing.modalities ({', '.join(seen)}), max or mean wanted"
+        )
+    if config.scoring.published_outside and config.preprocessing.crop != "none":
+        raise UserError(
+            f"scoring.published_outside = true with preprocessing.crop = {config.preprocessing.crop}: maps of a box are 0 "
+            "outside the brain; crop = none wanted"
         )
     if method.reduces:
         return

@@ -24,6 +24,7 @@ from benchmark.run.data import RunData
 from benchmark.run.identity import Evaluated
 from benchmark.run.request import Outcome
 from benchmark.run.source import MapSource, view_folder, view_store
+from benchmark.scoring.engine import scoring_notes
 from benchmark.scoring.map_store import MapStore
 from benchmark.scoring.native_truth import TruthStore
 
@@ -125,7 +126,7 @@ class Run:
                 ),
             ],
             costs=origin.costs,
-            notes=(*data.notes, *origin.notes),
+            notes=(*data.notes, *origin.notes, *scoring_notes(self._source.config.scoring)),
             unfrozen=origin.unfrozen,
             arithmetic=origin.arithmetic,
         )

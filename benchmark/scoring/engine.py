@@ -91,8 +91,11 @@ class ScoreEngine:
     def batches(
         self, volume: Volume, slices: NDArray[np.int64] | None = None
     ) -> Iterator[tuple[NDArray[np.int64], torch.Tensor, SliceGenerator]]:
-        """Cut a volume into even batches of the slices that hold brain, lowest first; of ``slices`` alone where they are given."""
-        filled = np.flatnonzero(volume.brain.any(axis=(0, 1)))
+        """Cut a volume into even batches of the slices that hold brain, lowest first; of ``slices`` alone where they are given.
+
+        With ``scoring.published_outside`` all slices are cut, with brain or without.
+        """
+        filled = self.scored_slices(volume)
         if slices is not None:
             filled = np.intersect1d(filled, slices)
         count = -(-len(filled) // self.batch_size)
@@ -104,6 +107,12 @@ class ScoreEngine:
                 torch.from_numpy(images).to(self.device),
                 SliceGenerator(seeds, self.device),
             )
+
+    def scored_slices(self, volume: Volume) -> NDArray[np.int64]:
+        """Return the numbers of the slices that are scored, (N,), rising."""
+        if self.config.published_outside:
+            return np.arange(volume.shape[2])
+        return np.flatnonzero(volume.brain.any(axis=(0, 1)))
 
     def counted(self, differences: torch.Tensor) -> torch.Tensor:
         """Return what counts of signed differences, >= 0, of the same shape; the argument's memory may be taken."""
@@ -159,13 +168,13 @@ class ScoredVolume:
     Parameters
     ----------
     map : float32 (X, Y, Z)
-        Higher = more anomalous, 0 outside the brain, finite.
+        Higher = more anomalous, finite; 0 outside the brain, unless ``scoring.published_outside``.
     seconds : float
         Wall-clock time of the scoring.
     network_calls : int
         Slices given to the network, each pass counted.
     slices : int
-        Non-empty slices of the volume.
+        Slices of the volume that were scored: the non-empty ones, as a rule.
     """
 
     map: NDArray[np.float32]
@@ -203,12 +212,25 @@ def score_volume(detector: AnomalyDetector, volume: Volume, engine: ScoreEngine)
     seconds = time.perf_counter() - started
     if scores.shape != volume.shape:
         raise UserError(f"{whose}: map of shape {scores.shape}, {volume.shape} wanted")
-    out = np.where(volume.brain, scores, 0).astype(np.float32)
+    everywhere = engine.config.published_outside
+    kept = scores if everywhere else np.where(volume.brain, scores, 0)
+    out = kept.astype(np.float32)
     bad = int(np.count_nonzero(~np.isfinite(out)))
     if bad:
-        raise UserError(f"{whose}: {bad} non-finite scores in the brain, finite ones wanted")
-    slices = int(np.count_nonzero(volume.brain.any(axis=(0, 1))))
+        where = "" if everywhere else " in the brain"
+        raise UserError(f"{whose}: {bad} non-finite scores{where}, finite ones wanted")
+    slices = len(engine.scored_slices(volume))
     return ScoredVolume(out, seconds, counter.slices, slices)
+
+
+def scoring_notes(config: ScoringConfig) -> tuple[str, ...]:
+    """Return what a reader of a record must know of how its volumes were scored."""
+    if not config.published_outside:
+        return ()
+    return (
+        "maps keep their scores outside the brain mask and in slices without brain, as published: figures by the paper's "
+        "protocol, and of filtered maps, are not those of maps that are 0 there",
+    )
 
 
 def does_not_reduce(method: str, setting: str) -> UserError:

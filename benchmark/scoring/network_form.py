@@ -91,9 +91,10 @@ def shape_network(detector: AnomalyDetector, config: ScoringConfig, device: torc
     if precision_on(config.precision, device) == "bf16":
         net.forward = _in_bf16(net.forward, device.type)
     compile_network(net, config.compile)
-    if config.compile == "reduce-overhead":
+    compiled = net._compiled_call_impl
+    if config.compile == "reduce-overhead" and compiled is not None:
         # A graph writes its output to the same place at each call, and scoring keeps what it got.
-        net._compiled_call_impl = _copied(net._compiled_call_impl)
+        net._compiled_call_impl = _copied(compiled)
 
 
 def compile_network(network: nn.Module, how: Compilation) -> None:

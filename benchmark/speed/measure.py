@@ -33,7 +33,12 @@ from datasets.adapters.brain_box import wants_box
 from datasets.scans.crop import box_around, cropped
 from datasets.volume import Volume
 from methods.base import AnomalyDetector, ImageSpec, SliceDetector
-from methods.catalogue import build_detector, detector_class, detector_config
+from methods.catalogue import (
+    build_detector,
+    described_method,
+    detector_class,
+    detector_config,
+)
 
 What = Literal["all", "scoring", "training"]
 SEED = 0
@@ -97,7 +102,7 @@ class Measurer:
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
         self._cls = detector_class(asked.method)
-        entry = configuration.method_entry(asked.method)
+        entry = described_method(asked.method)
         self.preset = asked.preset or default_preset(asked.device)
         self.config: RunConfig = configuration.load_run_config(
             entry, self.preset, list(asked.overrides), asked.method

@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from andi_bench.config import method_entry
 from andi_bench.names import folder_word
 from andi_bench.records.store import identity
 from andi_bench.section import Resources
@@ -14,6 +13,7 @@ from benchmark.run.detector_source import DetectorSource
 from benchmark.run.learnt import Shares
 from benchmark.run.request import RunRequest
 from benchmark.sweeps.job_files import Stage
+from methods.catalogue import described_method
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def _plain(request: RunRequest) -> RunRequest:
 def _resources(
     source: DetectorSource, said: Mapping[str, int | str | None], cpus: int
 ) -> Resources:
-    entry = method_entry(source.request.method)
+    entry = described_method(source.request.method)
     own = (entry.resources if entry else Resources()).overruled(**said)
     if not source.learner.accelerated:
         own = own.overruled(gpus=0)

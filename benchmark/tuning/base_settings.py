@@ -12,7 +12,7 @@ from andi_bench.config import RunConfig
 from benchmark.run.accelerator import default_preset
 from benchmark.run.request import RunRequest
 from methods.base import AnomalyDetector, DetectorConfig
-from methods.catalogue import detector_class, detector_config
+from methods.catalogue import described_method, detector_class, detector_config
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Base:
         self.method: type[AnomalyDetector] = detector_class(request.method)
         self.preset = request.preset or default_preset(request.device)
         self._request = request
-        self._entry = configuration.method_entry(request.method)
+        self._entry = described_method(request.method)
         self.plain = self.resolve({})
 
     def resolve(self, layer: dict[str, Any]) -> Resolved:

@@ -158,6 +158,7 @@ def _asked(request: SearchRequest, base: Base, space: Space, sealed: Sealed) -> 
         "method": request.run.method,
         **base.method.revision(),
         **base.method.scoring_revision(),
+        **base.plain.detector.revision(),
         **_streams(base, space),
         "dataset": request.run.dataset,
         "learnt from": sealed.source,

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from andi_bench import registry
@@ -30,7 +31,7 @@ from datasets.persons import Owned, persons_of
 from datasets.scans.bias_field import BiasFields
 from datasets.scans.fingerprints import FingerprintCache
 from datasets.scans.lesion_mask import LesionRule
-from datasets.scans.preprocess import preprocess
+from datasets.scans.preprocess import changed_before_resizing, preprocess
 from datasets.scans.scan import Scan, read_scan
 from datasets.splits import PARTS, Split, find_split
 from datasets.subject import Subject
@@ -275,7 +276,19 @@ class DatasetAdapter(ABC):
             As :func:`datasets.scans.scan.read_scan`.
         """
         scan = self.scan_for(subject, preprocessing, lesion=lesion)
-        return preprocess(scan, preprocessing, training=training)
+        again = partial(self._before_resizing, subject, preprocessing)
+        return replace(preprocess(scan, preprocessing, training=training), before_resizing=again)
+
+    def _before_resizing(
+        self,
+        subject: Subject,
+        preprocessing: PreprocessingConfig,
+        modality: str,
+        change: Callable[[NDArray[Any]], NDArray[np.floating]],
+    ) -> NDArray[np.float32]:
+        """Implement :class:`datasets.volume.BeforeResizing`; the scan is read again, for few methods want it."""
+        scan = self.scan_for(subject, preprocessing, lesion=False)
+        return changed_before_resizing(scan, preprocessing, modality, change)
 
     def scan_for(
         self, subject: Subject, preprocessing: PreprocessingConfig, *, lesion: bool = True
@@ -322,9 +335,16 @@ class DatasetAdapter(ABC):
         Raises
         ------
         UserError
-            For the first file that is no scan, or cannot be read.
+            For the first file that is no scan, or cannot be read; for images and a lesion mask that lie on different grids;
+            and for a mask that holds what none may.
         """
-        take = partial(contents.every_image, self._hashes, modalities=modalities)
+
+        def take(subject: Subject) -> dict[Path, str]:
+            found = contents.every_image(self._hashes, subject, modalities)
+            if not contents.files_agree(self._hashes, subject, modalities, self.rule_of(subject)):
+                self.read_scan(subject, [name for name in modalities if name in subject.paths])
+            return found
+
         return contents.of_many(take, subjects, "comparing modalities", progress)
 
     def content(self, subject: Subject, modalities: Sequence[str], *, lesion: bool = True) -> str:

@@ -10,6 +10,7 @@ from typing import TypeVar
 from andi_bench.errors import UserError
 from andi_bench.executor import default_workers
 from datasets.scans.fingerprints import READ_SINCE, FingerprintCache
+from datasets.scans.lesion_mask import LesionRule, admits
 from datasets.scans.read_otherwise import AS_EVER
 from datasets.subject import Subject
 from datasets.volume import MODALITIES
@@ -71,6 +72,28 @@ def every_image(
         except UserError as error:
             raise UserError(f"{error} (subject {subject.id})") from error
     return found
+
+
+def files_agree(
+    hashes: FingerprintCache, subject: Subject, modalities: Sequence[str], rule: LesionRule
+) -> bool:
+    """Whether a subject's images and lesion mask lie on one grid, and the mask holds what a rule admits.
+
+    By what is remembered of the files, so that it costs next to nothing again; False also where it takes a look at the
+    voxels to tell.
+
+    Raises
+    ------
+    UserError
+        For a file that cannot be read.
+    """
+    paths = [subject.paths[name] for name in modalities if name in subject.paths]
+    mask = subject.mask
+    if mask is not None:
+        if int(hashes.hash(mask, "mask"), 16) != 1 or not admits(rule, hashes.hash(mask, "labels")):
+            return False
+        paths.append(mask)
+    return len({hashes.hash(path, "grid") for path in paths}) <= 1
 
 
 def of_many(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.geometry import bounding_box
-from datasets.volume import Volume
+from datasets.volume import BeforeResizing, Volume
 
 VERSION = 1
 """Raised when the same brains would give another box, or the same box another map."""
@@ -66,7 +67,14 @@ def cropped(volume: Volume, box: PlaneBox | None) -> Volume:
         lesion=None if volume.lesion is None else volume.lesion[plane],
         ignore=None if volume.ignore is None else volume.ignore[plane],
         affine=volume.affine @ shift,
+        before_resizing=None
+        if volume.before_resizing is None
+        else partial(_part_of, volume.before_resizing, plane),
     )
+
+
+def _part_of(whole: BeforeResizing, plane: tuple[slice, ...], *wanted: Any) -> NDArray[np.float32]:
+    return whole(*wanted)[plane]
 
 
 def outside(volume: Volume, box: PlaneBox | None) -> int:

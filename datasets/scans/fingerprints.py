@@ -11,11 +11,17 @@ from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
-from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
+from nibabel.orientations import (
+    apply_orientation,
+    axcodes2ornt,
+    inv_ornt_aff,
+    io_orientation,
+    ornt_transform,
+)
 
 from andi_bench.errors import UserError
-from datasets.scans.lesion_mask import labels_hash
-from datasets.scans.nifti import NiftiScan, read_nifti
+from datasets.scans.lesion_mask import mask_facts
+from datasets.scans.nifti import NiftiScan, read_grid, read_nifti
 from datasets.scans.read_otherwise import READING, reading_of, reading_of_file
 
 READ_SINCE = f"reading {READING}"
@@ -49,6 +55,24 @@ def scan_hash(scan: NiftiScan) -> str:
     # + 0 makes -0.0 the 0.0 that another format would hold
     state.update((np.ascontiguousarray(values.T, dtype="<f4") + np.float32(0)).data)
     return state.hexdigest()
+
+
+def grid_hash(path: Path) -> str:
+    """Hash where a scan's voxels lie, to a hundredth of a millimetre, in whichever direction its axes run.
+
+    Files of one grid differ where they lie on either side of a rounding; equal hashes are one grid.
+
+    Raises
+    ------
+    UserError
+        As :func:`datasets.scans.nifti.read_nifti`.
+    """
+    shape, affine = read_grid(path)
+    turn = ornt_transform(io_orientation(affine), axcodes2ornt("LPS"))
+    order = [int(axis) for axis in np.argsort(turn[:, 0])]
+    turned = np.round(affine @ inv_ornt_aff(turn, shape), 2) + 0.0  # -0.0 is 0.0
+    text = repr(([shape[axis] for axis in order], turned.tolist()))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def file_hash(path: Path) -> str:
@@ -93,7 +117,9 @@ class FingerprintCache:
     _KINDS: ClassVar[dict[str, Callable[[Path], str | dict[str, str]]]] = {
         "voxels": voxel_hash,
         "file": file_hash,
-        "labels": labels_hash,
+        "labels": mask_facts,
+        "mask": mask_facts,
+        "grid": grid_hash,
         READ_SINCE: read_since,
     }
     """What is found of a file; where one reading tells several kinds, all of them are remembered."""
@@ -117,7 +143,7 @@ class FingerprintCache:
         path : Path
             The file.
         kind : str
-            "voxels", "file", "labels" or :data:`READ_SINCE`.
+            "voxels", "file", "grid", "labels", "mask" or :data:`READ_SINCE`.
 
         Raises
         ------

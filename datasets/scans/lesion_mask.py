@@ -150,18 +150,34 @@ def labels_of(scan: NiftiScan) -> tuple[int, ...] | None:
     return tuple(int(label) for label in np.unique(inside) if label != 0)
 
 
-def labels_hash(path: Path) -> str:
-    """Return which labels a mask file holds, as 32 hexadecimal digits: bit n for label n, the highest for all others.
+def mask_facts(path: Path) -> dict[str, str]:
+    """Return what one reading of a mask file tells, each as 32 hexadecimal digits.
+
+    ``labels``: those it holds, bit n for label n, the highest for all others. ``mask``: 1 where its values are labels of 0
+    and above, or numbers between 0 and 1; else 0.
 
     Raises
     ------
     UserError
         As :func:`datasets.scans.nifti.read_nifti`.
     """
-    held = 0
-    for label in labels_of(read_nifti(path)) or ():
+    scan, held, sound = read_nifti(path), 0, 1
+    for label in labels_of(scan) or ():
         held |= 1 << (label if 0 < label < _HIGHEST else _HIGHEST)
-    return f"{held:032x}"
+    try:
+        lesion_voxels(scan, LesionRule())
+    except UserError:
+        sound = 0
+    return {"labels": f"{held:032x}", "mask": f"{sound:032x}"}
+
+
+def admits(rule: LesionRule, held: str) -> bool:
+    """Whether a rule knows every label that :func:`mask_facts` found; False also where it cannot be told."""
+    if rule.lesion_labels is None or rule.other_labels == "any":
+        return True
+    known = {*rule.lesion_labels, *rule.other_labels, *rule.ignore_labels}
+    found = {label for label in range(1, _HIGHEST + 1) if int(held, 16) >> label & 1}
+    return _HIGHEST not in found and found <= known
 
 
 def _among(values: NDArray[Any], labels: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -87,6 +87,25 @@ def read_nifti(path: Path, *, exact: bool = False) -> NiftiScan:
     return NiftiScan(path, values, affine, (*notes, *said), millimetres(raw))
 
 
+def read_grid(path: Path) -> tuple[tuple[int, int, int], NDArray[np.float64]]:
+    """Return a file's shape and affine (4, 4), voxel to world in mm: by its header alone, where that can be read alone.
+
+    Raises
+    ------
+    UserError
+        As :func:`read_nifti`.
+    """
+    try:
+        with path.open("rb") as file:
+            header, raw = _header(path, first_bytes(file.read(1 << 16)))
+        x, y, z = _shape(path, header)
+        return (x, y, z), affine_of(path, header, raw, (x, y, z))[0]
+    except (UserError, OSError):  # a long extension; and what is wrong is told by reading all of it
+        scan = read_nifti(path)
+        x, y, z = scan.values.shape
+        return (x, y, z), scan.affine
+
+
 def float32_holds(path: Path) -> bool:
     """Whether float32 holds every number that a file can hold, by its header alone; False where it cannot be told.
 

@@ -9,6 +9,7 @@ project's own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,45 @@ def preprocess(scan: Scan, config: PreprocessingConfig, *, training: bool = Fals
         ignore=_ignored(scan, placed.native, config.size),
         notes=(*scan.notes, *_wider(scan, placed, config)),
     )
+
+
+def changed_before_resizing(
+    scan: Scan,
+    config: PreprocessingConfig,
+    modality: str,
+    change: Callable[[NDArray[Any]], NDArray[np.floating]],
+) -> NDArray[np.float32]:
+    """Change a modality on the scan's own grid, its bias field taken out where that is asked for, and resize the result.
+
+    Parameters
+    ----------
+    scan : Scan
+        As read.
+    config : PreprocessingConfig
+        Grid and bias field; the normalisation is left to ``change``.
+    modality, change
+        See :class:`datasets.volume.BeforeResizing`.
+
+    Returns
+    -------
+    float32 (X, Y, Z)
+        On the working grid.
+
+    Raises
+    ------
+    UserError
+        When no brain is found.
+    """
+    native = _grid_of(scan, config)[0]
+    place = scan.modalities.index(modality)
+    image = scan.images[place]
+    if config.bias != "none":
+        field = None if scan.log_bias is None else (scan.log_bias[place],)
+        image = unbiased(replace(scan, images=[image], log_bias=field)).images[0]
+    foreground = image > 0
+    changed = np.zeros(image.shape, dtype=np.float32, order="F")
+    changed[foreground] = change(image[foreground])
+    return grid.to_working(changed, native, config.size, extent=scan.extent)
 
 
 def working_brain(scan: Scan, config: PreprocessingConfig) -> NDArray[np.bool_]:

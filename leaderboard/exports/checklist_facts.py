@@ -13,7 +13,7 @@ from leaderboard.compare import Comparison
 from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.cells import with_interval
 from leaderboard.tables.columns import columns_of
-from leaderboard.tables.comparability import intensities_of, modalities_of
+from leaderboard.tables.comparability import intensities_of, modalities_of, region_of
 from leaderboard.tables.parts import volumes_of
 from leaderboard.tables.table import Table
 from leaderboard.words.differences import rank_cells
@@ -87,7 +87,7 @@ def preprocessing(seen: Seen) -> str:
     grid = f"{protocol.grid} grid"
     if protocol.spacing_mm is not None:
         grid += f" of {'x'.join(f'{value:.4g}' for value in protocol.spacing_mm)} mm"
-    parts += [grid, f"region {protocol.region}", f"post-processing: {', '.join(protocol.chains)}"]
+    parts += [grid, f"region {region_of(run)}", f"post-processing: {', '.join(protocol.chains)}"]
     if protocol.erosion:
         parts.append(f"brain mask eroded by {protocol.erosion} voxels")
     return _sentence("; ".join(parts))

@@ -53,7 +53,7 @@ def comparability(run: RunRecord) -> dict[str, str]:
         "bias field and normalisation": intensities_of(run),
         "protocol": protocol.name,
         VERSION: str(protocol.version),
-        "region": protocol.region,
+        "region": region_of(run),
         "grid": protocol.grid,
         "spacing": _times(protocol.spacing_mm, " mm"),
         "shape": _times(protocol.shape),
@@ -65,6 +65,17 @@ def comparability(run: RunRecord) -> dict[str, str]:
         "share of lesion voxels": _prevalence(run),
         DATA: protocol.data_fingerprint[:12] or UNKNOWN,
     }
+
+
+def keeps_outside(run: RunRecord) -> bool:
+    """Whether a run's maps have scores outside the brain, where those of other methods of this package are 0."""
+    scoring = run.config.get("scoring")
+    return isinstance(scoring, dict) and bool(scoring.get("published_outside"))
+
+
+def region_of(run: RunRecord) -> str:
+    """Return the region that is measured, in words; and that maps reach beyond the brain, where they do."""
+    return run.protocol.region + (", of maps scored beyond it" if keeps_outside(run) else "")
 
 
 def comparable(records: Sequence[RunRecord]) -> dict[tuple[str, ...], list[RunRecord]]:
@@ -208,7 +219,10 @@ def _flat(config: dict[str, Any], path: tuple[str, ...] = ()) -> dict[tuple[str,
 
 
 def _distinct(label: str, groups: Sequence[list[RunRecord]]) -> list[str]:
-    """Name rows of one label by what differs: preset, then the settings, at most two; else the identity."""
+    """Name rows of one label by what differs: preset, then the settings, at most two; else the identity.
+
+    A setting that a record leaves out has its default there, and is not named.
+    """
     if len(groups) == 1:
         return [label]
     settings = [
@@ -228,8 +242,8 @@ def _distinct(label: str, groups: Sequence[list[RunRecord]]) -> list[str]:
     ]
     names = []
     for values in settings:
-        words = [f"{key[-1]}={json.dumps(values.get(key))}" for key in keys[:2]]
-        names.append(f"{label} ({', '.join(words)})".replace('"', ""))
+        words = [f"{key[-1]}={json.dumps(values[key])}" for key in keys[:2] if key in values]
+        names.append(f"{label} ({', '.join(words)})".replace('"', "") if words else label)
     if keys and len(set(names)) == len(names):
         return names
     return [f"{label} #{runs[0].run.identity[:8]}" for runs in groups]

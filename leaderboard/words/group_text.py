@@ -8,6 +8,7 @@ from andi_bench.records.schema import SMALLEST_GROUP
 from leaderboard.statistics.group_tests import GroupContrast, GroupTests
 from leaderboard.statistics.rankings import ALPHA
 from leaderboard.tables.cells import DASH, number, with_interval
+from leaderboard.tables.comparability import keeps_outside
 from leaderboard.tables.subgroups import GroupRow, GroupTable
 from leaderboard.tables.table import Table
 from leaderboard.words.differences import p_text
@@ -143,13 +144,15 @@ def paper_cells(table: Table) -> list[list[str]]:
         if run.paper is None:
             continue
         low, high = run.paper.window
+        how = "" if run.paper.min_max else ", not scaled"
+        how += ", with scores outside the brain" if keeps_outside(run) else ""
         for chain, found in run.paper.chains.items():
             out.append(
                 [
                     labels.get(run.run.identity, run.run.label),
                     str(run.run.seed),
                     chain,
-                    f"{low:g} to {high:g}" + ("" if run.paper.min_max else ", not scaled"),
+                    f"{low:g} to {high:g}{how}",
                     number(found.dice),
                     number(found.threshold) + (" (edge)" if found.edge else ""),
                     number(found.yen_dice),

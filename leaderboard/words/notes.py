@@ -9,7 +9,7 @@ from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import RANKING, RANKING_POINT
 from andi_bench.records.schema import MATCHED_SINCE
 from andi_bench.records.store import Protocol
-from leaderboard.tables.comparability import DATA, intensities_of, modalities_of
+from leaderboard.tables.comparability import DATA, intensities_of, modalities_of, region_of
 from leaderboard.tables.parts import volumes_of
 from leaderboard.tables.table import Table
 from leaderboard.words.methods_text import ranked_by
@@ -186,7 +186,7 @@ def heading_of(table: Table) -> str:
     parts = [
         view_text(table),
         f"protocol {protocol.name}, version {protocol.version}",
-        f"region {protocol.region}",
+        f"region {region_of(table.runs[0]) if table.runs else protocol.region}",
         grid,
     ]
     modalities = modalities_of(table.runs[0]) if table.runs else ()

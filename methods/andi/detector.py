@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from pydantic import model_validator
@@ -12,6 +12,7 @@ from andi_bench.randomness import SliceGenerator
 from methods.base import register, scoring_field
 from methods.diffusion.ddpm import DDPMConfig, DDPMDetector, check_range
 from methods.diffusion.noise import NoiseName
+from methods.diffusion.single_precision import SinglePrecision, single_precision
 
 SMALLEST_ERROR = 2.0**-24
 """Noise errors below half a unit in the last place of a float32 near one are rounding, not agreement."""
@@ -39,8 +40,14 @@ class ANDiConfig(DDPMConfig):
     )
     published_zeros: bool = scoring_field(
         False,
-        description="subtract two means in float32, as published: exact zeros make the geometric mean zero",
+        description="noise slices and subtract the two means in float32, operation by operation as published: where the "
+        "means round to the same number at one time step, the geometric mean is zero. The same voxels are zero as in the "
+        "published code, given the same noise and predictions",
     )
+
+    def revision(self) -> dict[str, Any]:
+        """Return what tells the zeros from those of before, which were as many and lay elsewhere."""
+        return {"published zeros": 2} if self.published_zeros else {}
 
     @model_validator(mode="after")
     def _scoring_range(self) -> ANDiConfig:
@@ -77,6 +84,12 @@ class ANDi(DDPMDetector):
     recipe = 1
     scoring_recipe = 2  # 1: noise drawn in the order of the time steps
     signed = True
+
+    @property
+    def published(self) -> SinglePrecision:
+        """The diffusion process as ``published_zeros`` computes it."""
+        c = self.config
+        return single_precision(c.diffusion_steps, c.beta_start, c.beta_end)
 
     def time_steps(self) -> range:
         """Time steps scored, from the highest down: T_u - 1, T_u - 1 - stride, ..., T_l at the least."""
@@ -120,12 +133,12 @@ class ANDi(DDPMDetector):
         noise = self.noise(self.config.scoring_noise, generator.forks(purposes), image)
         noises = noise.unflatten(0, (len(pairs), len(image)))
         if len(pairs) == 1:
-            x_t = self.schedule.q_sample(image, pairs[0][0], noise)
+            x_t = self._noised(image, pairs[0][0], noise)
             predicted = self.predict_noise(x_t, pairs[0][0])
         else:
             x_t = torch.empty_like(noise)
             for (t, _), state, eps in zip(pairs, x_t.split(len(image)), noises, strict=True):
-                state.copy_(self.schedule.q_sample(image, t, eps))
+                state.copy_(self._noised(image, t, eps))
             steps = torch.tensor([t for t, _ in pairs], device=image.device)
             predicted = self.net(x_t, steps.repeat_interleave(len(image))).float()
         states = zip(x_t.split(len(image)), noises, predicted.split(len(image)), strict=True)
@@ -133,6 +146,10 @@ class ANDi(DDPMDetector):
             error = found - eps
             aggregate.direct(error)
             aggregate.add(t, draw, self._deviation(state, t, eps, found, error))
+
+    def _noised(self, image: torch.Tensor, t: int, noise: torch.Tensor) -> torch.Tensor:
+        process = self.published if self.config.published_zeros else self.schedule
+        return process.q_sample(image, t, noise)
 
     def _deviation(
         self,
@@ -144,7 +161,7 @@ class ANDi(DDPMDetector):
     ) -> torch.Tensor:
         """Return d_t (N, C, H, W) of one draw; takes the memory of the error, eps_hat - eps."""
         if self.config.published_zeros:
-            means = self.schedule.mean(x_t, t, noise), self.schedule.mean(x_t, t, predicted)
+            means = self.published.mean(x_t, t, noise), self.published.mean(x_t, t, predicted)
             return (means[0] - means[1]).square_()
         error = error.abs_().clamp_(min=SMALLEST_ERROR)
         return error.square_().mul_(float(self.schedule.deviation_weight[t]))

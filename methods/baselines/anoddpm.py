@@ -32,7 +32,7 @@ class AnoDDPMConfig(DDPMConfig):
     published_batch_noise: bool = scoring_field(
         False,
         description="at each step of the chain back one draw of noise for all slices of a batch, turned by a multiple of 15 "
-        "degrees and mirrored for each, as published: maps then depend on the batch",
+        "degrees and mirrored for each, as published for simplex noise: maps then depend on the batch",
     )
     published_end: bool = scoring_field(
         False,

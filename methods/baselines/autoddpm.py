@@ -16,6 +16,7 @@ from methods.base import Field, ScoreContext, register, scoring_field
 from methods.diffusion.ddpm import DDPMConfig, DDPMDetector, check_chain
 from methods.diffusion.noise import NoiseName
 from methods.diffusion.perceptual import PerceptualDistance, PerceptualName, perceptual_distance
+from methods.hyper_parameters import later_scoring_field
 
 _BINS = 10_000
 """Of the first mask's range [0, 1], when its threshold is calibrated."""
@@ -63,6 +64,15 @@ class AutoDDPMConfig(DDPMConfig):
         False,
         description="clamp the inpainted image to [-1, 1] before it is compared with the slice, as published; of all "
         "undeclared steps the one that changes maps most",
+    )
+    published_unstitched: bool = later_scoring_field(
+        False,
+        description="start the inpainting from the first reconstruction everywhere, not from the slice with the first "
+        "reconstruction stitched in, as published: the network sees it once, in its first call",
+    )
+    published_stop: bool = later_scoring_field(
+        False,
+        description="stop the inpainting at time step 1, as published: a little noise then stays inside the mask",
     )
     published_lpips_scale: bool = scoring_field(
         False,
@@ -194,13 +204,14 @@ class AutoDDPM(DDPMDetector):
         """Inpaint slices where ``mask`` is 1, all (N, C, H, W) on [-1, 1] scale, from ``inserted`` as a start.
 
         Outside the mask the result is ``image``. The published code stops at time step 1, with noise of deviation 0.015 left
-        inside the mask; here one more network call predicts the image from there (so 440 calls a slice, not 439).
+        inside the mask (``published_stop``); here one more network call predicts the image from there (so 440 calls a slice,
+        not 439).
         """
         c = self.config
         clamp = not c.published_no_clamp
         t = c.inpainting_steps - 1
-        stitched = torch.lerp(image, inserted, mask)
-        x_t = self.schedule.q_sample(stitched, self._noised_to(t), self._draw(image, generator))
+        begun = inserted if c.published_unstitched else torch.lerp(image, inserted, mask)
+        x_t = self.schedule.q_sample(begun, self._noised_to(t), self._draw(image, generator))
         while t - c.stride >= 1:
             before = t - c.stride
             for repeat in range(c.resampling):
@@ -211,7 +222,8 @@ class AutoDDPM(DDPMDetector):
                 if repeat < c.resampling - 1:
                     x_t = self._noised_again(x_before, before, t, self._draw(image, generator))
             x_t, t = x_before, before
-        return torch.lerp(image, self.predict_image(x_t, t), mask)
+        restored = x_t if c.published_stop else self.predict_image(x_t, t)
+        return torch.lerp(image, restored, mask)
 
     def _noised_to(self, t: int) -> int:
         """Return the time step to which slices are noised whose chain back begins at t."""

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from andi_bench.errors import UserError
 from datasets.volume import Volume
 from methods.base import AnomalyDetector, DetectorConfig, Field, ScoreContext, register
+from methods.hyper_parameters import later_scoring_field
 
 __all__ = ["Thresholding", "ThresholdingConfig", "equalise"]
 
@@ -17,6 +19,11 @@ class ThresholdingConfig(DetectorConfig):
     """Hyper-parameters of the thresholding baseline."""
 
     bins: int = Field(256, ge=2, le=65_536, description="of the histogram")
+    published_order: bool = later_scoring_field(
+        False,
+        description="equalise on the scan's own grid, among all voxels > 0, and resize the equalised image, as published; "
+        "otherwise the resized image is equalised inside the brain mask",
+    )
 
 
 @register("thresholding")
@@ -36,6 +43,8 @@ class Thresholding(AnomalyDetector):
 
     def score(self, volume: Volume, context: ScoreContext) -> NDArray[np.float32]:
         """Return the equalised image, float32 (X, Y, Z), of the one modality in ``requires``."""
+        if self.config.published_order:
+            return self._resized_last(volume)
         out = np.zeros(volume.shape, dtype=np.float32)
         if not volume.brain.any():
             return out
@@ -45,6 +54,19 @@ class Thresholding(AnomalyDetector):
             image = image / largest
         out[volume.brain] = equalise(image[volume.brain], self.config.bins)
         return out
+
+    def _resized_last(self, volume: Volume) -> NDArray[np.float32]:
+        if volume.before_resizing is None:
+            raise UserError(
+                f"method '{self.name}', subject {volume.subject}: detector.published_order = true, and no scan behind the "
+                "volume: one of a data set wanted"
+            )
+
+        def change(values: NDArray[Any]) -> NDArray[np.float32]:
+            values = values.astype(np.float32)
+            return equalise(values / values.max(), self.config.bins)
+
+        return volume.before_resizing(self.requires[0], change)
 
 
 def equalise(values: NDArray[np.floating], bins: int = 256) -> NDArray[np.float32]:

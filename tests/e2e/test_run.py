@@ -158,6 +158,23 @@ def test_a_run_on_the_validation_split_has_no_rank(cli, scans):
     assert "where its thresholds were found" in " ".join(answer.out.split())
 
 
+@pytest.mark.slow
+def test_the_network_of_the_page_conforms_with_its_yaml(cli, tmp_path):
+    page = (ROOT / "docs" / "your-method.md").read_text()
+    part = page[page.index("## One with a network") :]
+    plugin = tmp_path / "small_denoiser.py"
+    plugin.write_text(part.split("```python\n")[1].split("```")[0])
+    plugin.with_suffix(".yaml").write_text(part.split("```yaml\n")[1].split("```")[0])
+    checks = ("configuration", "batch size", "form of the map", "one modality")
+    asked = [word for name in checks for word in ("--check", name)]
+    answer = cli("test", "--plugin", plugin, "--set", "training.steps=4", *asked)
+    assert answer.code == 0, answer.out
+    assert "4 passed" in answer.out
+    rows = json.loads(cli("methods", "--plugin", plugin, "-m", "small-denoiser", "--json").out)
+    width = next(row for row in rows if row["option"] == "detector.width")
+    assert (width["paper"], width["quick"]) == (64, 16)
+
+
 def test_a_detector_of_one_file_gets_a_row_in_the_table(cli, scans, tmp_path):
     page = (ROOT / "docs" / "your-method.md").read_text()
     start = page.index("```python", page.index("mean_deviation.py"))

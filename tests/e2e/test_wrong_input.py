@@ -200,6 +200,50 @@ def test_a_damaged_second_modality_of_a_test_subject_is_told_before_anything_is_
     assert not (tmp_path / "workspace" / "slices").exists()
 
 
+def mask_of_other_place(scans):
+    path = scans / "S06" / "S06_seg.nii.gz"
+    mask = np.asarray(nib.load(path).dataobj)
+    save(path, mask, AFFINE + np.array([[0, 0, 0, 9.0], *[[0.0] * 4] * 3]))
+
+
+def mask_below_zero(scans):
+    path, mask = change(scans, "S06", "seg")
+    mask[3, 4, 5] = -1
+    save(path, mask.astype(np.int16))
+
+
+def mask_of_nan(scans):
+    path, mask = change(scans, "S06", "seg")
+    mask[3, 4, 5] = np.nan
+    save(path, mask)
+
+
+def mask_between_labels(scans):
+    path, mask = change(scans, "S06", "seg")
+    mask[3, 4, 5] = 2.5
+    save(path, mask)
+
+
+BEFORE_LEARNING = {
+    other_shape: ("S06_t1", "40x36x13"),
+    other_affine: ("S06_t1", "affine"),
+    mask_of_other_shape: ("S06_seg", "5x5x5"),
+    mask_of_other_place: ("S06_seg", "affine"),
+    mask_below_zero: ("S06_seg", "label -1"),
+    mask_of_nan: ("S06_seg", "1 voxels are NaN"),
+    mask_between_labels: ("S06_seg", "not whole numbers"),
+}
+
+
+@pytest.mark.parametrize("damage", BEFORE_LEARNING, ids=lambda function: function.__name__)
+def test_files_of_a_test_subject_that_do_not_agree_are_told_before_anything_is_learnt(
+    cli, scans, tmp_path, damage
+):
+    damage(scans)
+    refused(run(cli, scans, method="voxel-statistics"), *BEFORE_LEARNING[damage])
+    assert not (tmp_path / "workspace" / "slices").exists()
+
+
 def test_an_empty_folder_of_data(cli, tmp_path):
     (tmp_path / "nothing").mkdir()
     refused(run(cli, tmp_path / "nothing"), "no subject")

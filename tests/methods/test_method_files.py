@@ -76,3 +76,13 @@ def test_the_paper_preset_of_the_denoising_autoencoder_is_the_published_one():
     assert training.learning_rate == 1e-4
     assert (detector.config.base_width, detector.config.depth) == (64, 4)
     assert (detector.config.noise_std, detector.config.noise_resolution) == (0.2, 16)
+
+
+@pytest.mark.parametrize("name", ["andi", "anoddpm", "autoddpm", "dae"])
+def test_the_paper_preset_trains_in_float32_and_counts_short_batches_everywhere(name):
+    run, detector = detector_of(name, "paper")
+    assert (run.training.precision, run.training.published_epochs) == ("float32", True)
+    assert (run.scoring.reduction, run.scoring.deviations) == ("max", "both")
+    options = [field for field in type(detector.config).model_fields if "published_" in field]
+    assert options
+    assert not any(getattr(detector.config, field) for field in options)

@@ -1,17 +1,43 @@
 """docs/licences.md says what the installed packages declare, and where those with conditions are used."""
 
 import re
+from importlib.metadata import PackageNotFoundError
 
 import pytest
 from support.places import ROOT
 
-from scripts.licences import COPYLEFT, PAGE, canonical, closure, declared, needed, parts, table
+from scripts.licences import (
+    COPYLEFT,
+    EXTRAS,
+    PAGE,
+    canonical,
+    closure,
+    declared,
+    extras_table,
+    needed,
+    optional,
+    parts,
+    rows_of,
+    table,
+)
 
 PACKAGES = ("andi_bench", "benchmark", "datasets", "leaderboard", "methods")
 
 
 def test_the_table_is_what_the_packages_declare():
     assert parts(PAGE.read_text(encoding="utf-8"))[1] == table()
+
+
+def test_every_package_of_an_extra_has_its_line():
+    found = parts(PAGE.read_text(encoding="utf-8"), EXTRAS)[1]
+    assert {"submitit", "lpips", "mkdocs-material"} <= set(optional())
+    assert found == extras_table(rows_of(found))
+    assert all(rows_of(found).values())
+
+
+def test_a_package_without_a_line_is_not_passed_over():
+    with pytest.raises(PackageNotFoundError):
+        extras_table({})
 
 
 def test_every_package_that_is_needed_has_a_licence():

@@ -76,8 +76,12 @@ def layers(
     from andi_bench.registry import METHODS, registered_by
 
     # A YAML beside a plug-in that registers data sets alone speaks of these.
-    beside = [path.with_suffix(".yaml") for path in plugin or [] if registered_by(path)[METHODS]]
-    found = [read_yaml(path) for path in beside if path.is_file()]
+    of_methods = [path for path in plugin or [] if registered_by(path)[METHODS]]
+    found = []
+    if of_methods:
+        from methods.catalogue import settings_beside
+
+        found = [settings for path in of_methods if (settings := settings_beside(path))]
     if config is not None:
         found.append(read_yaml(config))
     found.append(parse_assignments(list(assignments or [])))

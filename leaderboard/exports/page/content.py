@@ -31,6 +31,7 @@ from leaderboard.statistics.family import TableStatistics
 from leaderboard.statistics.pair_tests import Key
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
+from leaderboard.tables.comparability import region_of
 from leaderboard.tables.parts import size_of_column
 from leaderboard.tables.row import Row
 from leaderboard.tables.seeds import Estimate
@@ -183,7 +184,7 @@ def _table(
         "result": plain(headline(table, statistics)),
         "metric": table.metric,
         "ranked_by": title_of(table.metric),
-        "region": plain(table.protocol.region),
+        "region": plain(region_of(table.runs[0]) if table.runs else table.protocol.region),
         "grid": plain(table.protocol.grid),
         "protocol": plain(table.protocol.name),
         "heading": plain(heading_of(table)),

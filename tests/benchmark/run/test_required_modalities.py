@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.small_volumes import Brightness
 
+from andi_bench.config import PreprocessingConfig, RunConfig, ScoringConfig
 from andi_bench.errors import UserError
-from benchmark.run.modalities import require_modalities
+from benchmark.run.modalities import require_modalities, require_reducible
 from datasets.subject import Subject
 from datasets.volume import MODALITIES
 
@@ -56,3 +58,11 @@ def test_a_run_is_refused_exactly_where_a_scan_lacks_something(wanted, scans):
         require_modalities(sorted(wanted), groups)
     else:
         assert "lacks" in refusal(sorted(wanted), groups)
+
+
+def test_scores_outside_the_brain_are_not_to_be_had_of_a_box():
+    outside = ScoringConfig(published_outside=True)
+    require_reducible(Brightness, RunConfig(scoring=outside))
+    boxed = RunConfig(scoring=outside, preprocessing=PreprocessingConfig(crop="brain"))
+    with pytest.raises(UserError, match=r"published_outside = true .*crop = none wanted"):
+        require_reducible(Brightness, boxed)

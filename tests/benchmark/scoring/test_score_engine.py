@@ -12,7 +12,7 @@ from torch import nn
 
 from andi_bench.config import ScoringConfig
 from andi_bench.errors import UserError
-from benchmark.scoring.engine import ScoreEngine, score_volume
+from benchmark.scoring.engine import ScoreEngine, score_volume, scoring_notes
 from methods.base import DetectorConfig, SliceDetector
 
 VOLUME = small_volume()
@@ -107,6 +107,25 @@ def test_a_map_is_float32_and_0_outside_the_brain():
 def test_scores_outside_the_brain_may_be_anything():
     detector = detector_of(Whole).of(lambda volume: np.where(volume.brain, 1.0, np.nan))
     assert np.isfinite(score_volume(detector, VOLUME, engine()).map).all()
+
+
+def test_as_published_every_slice_is_scored_and_nothing_is_set_to_0():
+    config = ScoringConfig(batch_size=4, published_outside=True)
+    everywhere = ScoreEngine(0, CPU, config)
+    batches = list(everywhere.batches(VOLUME))
+    assert np.concatenate([z for z, _, _ in batches]).tolist() == list(range(VOLUME.shape[2]))
+    found = score_volume(detector_of(), VOLUME, everywhere)
+    inside = score_volume(detector_of(), VOLUME, engine())
+    # A slice's noise is its own: the brain's scores do not depend on what else is scored.
+    np.testing.assert_array_equal(found.map[VOLUME.brain], inside.map[VOLUME.brain])
+    assert found.map[~VOLUME.brain].any()
+    assert found.slices == VOLUME.shape[2] > inside.slices
+    assert scoring_notes(ScoringConfig()) == ()
+    (note,) = scoring_notes(config)
+    assert "outside the brain mask" in note
+    beyond = detector_of(Whole).of(lambda volume: np.where(volume.brain, 1.0, np.nan))
+    with pytest.raises(UserError, match="non-finite scores, finite"):
+        score_volume(beyond, VOLUME, everywhere)
 
 
 def test_a_map_of_another_shape_is_refused():

@@ -59,7 +59,8 @@ def test_the_plain_map_is_the_detector_s_where_the_noise_is(name, monkeypatch):
     plain = PlainLoop(tried, DEPTH, CPU).score(volume, noise=noises()).permute(1, 2, 0).numpy()
     inside = volume.brain
     scale = expected[inside].max()
-    np.testing.assert_allclose(plain[inside] / scale, expected[inside] / scale, atol=2e-5)
+    # With published_zeros ANDi's tables of the schedule are float32; the plain loop's are float64.
+    np.testing.assert_allclose(plain[inside] / scale, expected[inside] / scale, atol=5e-5)
 
 
 def test_a_plain_step_learns_and_pyramid_noise_has_unit_deviation():

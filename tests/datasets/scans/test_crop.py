@@ -1,5 +1,7 @@
 """A box of the working grid: it holds the brains it was made for, and what is cut out comes back where it was."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -91,3 +93,12 @@ def test_no_crop_leaves_no_trace_in_what_names_results_and_a_box_has_bounds():
     ):
         with pytest.raises(ValidationError):
             PreprocessingConfig.model_validate({**cut.described(), **wrong})
+
+
+def test_what_a_scan_gives_before_resizing_is_cut_as_the_volume_is():
+    whole = np.arange(2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)
+    volume = replace(small_volume(), before_resizing=lambda modality, change: change(whole))
+    box = ((0, 1), (1, 3))
+    found = crop.cropped(volume, box).before_resizing("flair", lambda values: values + 1)
+    np.testing.assert_array_equal(found, (whole + 1)[0:1, 1:3])
+    assert crop.cropped(small_volume(), box).before_resizing is None

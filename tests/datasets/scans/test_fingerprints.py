@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import time
 
+import nibabel as nib
+import numpy as np
 import pytest
 
-from datasets.scans.fingerprints import FingerprintCache, file_hash
+from datasets.scans.fingerprints import FingerprintCache, file_hash, grid_hash
 
 
 @pytest.fixture
@@ -60,3 +62,23 @@ def test_a_settled_file_is_read_once(scan, tmp_path, monkeypatch):
     first = FingerprintCache(cache).hash(scan, "file")
     monkeypatch.setattr(FingerprintCache, "_KINDS", {"file": lambda path: "read again"})
     assert FingerprintCache(cache).hash(scan, "file") == first
+
+
+def test_the_hash_of_a_grid_tells_places_and_not_directions_of_axes(tmp_path):
+    image = nib.Nifti1Image(np.zeros((4, 5, 6), np.uint8), np.diag([1.0, 2.0, 3.0, 1.0]))
+    moved = image.affine.copy()
+    moved[0, 3] += 0.5
+    turned = image.as_reoriented(np.array([[1, -1], [0, 1], [2, 1]]))
+    assert turned.shape == (5, 4, 6)
+    others = {
+        "same": image,
+        "turned": turned,
+        "moved": nib.Nifti1Image(image.dataobj, moved),
+        "cut": nib.Nifti1Image(np.zeros((4, 5, 5), np.uint8), image.affine),
+    }
+    found = {}
+    for name, one in others.items():
+        nib.save(one, tmp_path / f"{name}.nii.gz")
+        found[name] = grid_hash(tmp_path / f"{name}.nii.gz")
+    assert found["same"] == found["turned"]
+    assert len(set(found.values())) == 3

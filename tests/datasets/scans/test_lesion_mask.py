@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from andi_bench.errors import UserError
-from datasets.scans.lesion_mask import LesionRule, lesion_voxels
-from datasets.scans.nifti import NiftiScan
+from datasets.scans.lesion_mask import LesionRule, admits, lesion_voxels, mask_facts
+from datasets.scans.nifti import NiftiScan, write_nifti
 
 
 def mask(values: list[float], dtype: str) -> NiftiScan:
@@ -57,3 +57,26 @@ def test_an_empty_mask_is_no_lesion() -> None:
 def test_values_that_mean_nothing_are_refused(values: list[float]) -> None:
     with pytest.raises(UserError, match=r"seg.nii.gz: .* wanted"):
         voxels(mask(values, "float32"))
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "lesion_labels", "sound", "admitted"),
+    [
+        ([0, 1, 2, 4], "uint8", None, True, True),
+        ([0, 1, 2, 4], "uint8", (1, 2, 4), True, True),
+        ([0, 1, 2, 3], "uint8", (1, 2, 4), True, False),
+        ([0, 255, 0, 0], "uint8", None, True, True),
+        ([0, 255, 0, 0], "uint8", (1,), True, False),
+        ([0, 0.2, 1, 0], "float32", (1,), True, True),
+        ([0, -1, 1, 0], "int16", None, False, True),
+        ([0, 0.5, 2, 0], "float32", None, False, True),
+    ],
+)
+def test_what_is_remembered_of_a_mask_says_whether_its_rule_takes_it(
+    values, dtype, lesion_labels, sound, admitted, tmp_path
+):
+    path = tmp_path / "seg.nii.gz"
+    write_nifti(path, np.array(values, dtype).reshape(1, 1, -1), np.eye(4))
+    found = mask_facts(path)
+    rule = LesionRule(lesion_labels=lesion_labels)
+    assert (int(found["mask"], 16) == 1, admits(rule, found["labels"])) == (sound, admitted)

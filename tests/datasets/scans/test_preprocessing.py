@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import nibabel as nib
@@ -16,7 +17,12 @@ from andi_bench.errors import UserError
 from datasets.adapters.folder import FolderAdapter
 from datasets.adapters.shifts import ShiftsAdapter
 from datasets.scans import grid
-from datasets.scans.preprocess import preprocess, save_map, training_slices
+from datasets.scans.preprocess import (
+    changed_before_resizing,
+    preprocess,
+    save_map,
+    training_slices,
+)
 from datasets.scans.quantiles import positive_quantile
 from datasets.scans.scan import read_scan
 from datasets.subject import Subject
@@ -46,6 +52,34 @@ def test_a_brats_scan_keeps_orientation_values_and_slices(tmp_path: Path) -> Non
     np.testing.assert_allclose(volume.image[0], expected, rtol=1e-6)
     assert volume.image.dtype == np.float32
     assert volume.spacing == (1.0, 1.0, 1.0)
+
+
+def test_what_is_changed_before_resizing_is_the_foreground_of_the_scan_itself(
+    tmp_path: Path,
+) -> None:
+    folder = write_subject(tmp_path, "a", shape=(32, 32, 6), modalities=("flair", "t1"))
+    one, config = subject(folder, "flair", "t1"), FLAIR.model_copy(update={"size": 16})
+    config = config.model_copy(update={"modalities": ("flair", "t1")})
+    scan = read_scan(one, config.modalities)
+    given_values = []
+
+    def double(values: np.ndarray) -> np.ndarray:
+        given_values.append(values)
+        return 2 * values.astype(np.float32)
+
+    found = changed_before_resizing(scan, config, "t1", double)
+    (values,) = given_values
+    t1 = scan.images[1]
+    np.testing.assert_array_equal(np.sort(values), np.sort(t1[t1 > 0]))
+    native = preprocess(scan, config).native
+    wanted = grid.to_working(2 * np.where(t1 > 0, t1, 0).astype(np.float32), native, 16)
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    assert found.shape == (16, 16, 6)
+    # With N4, what is changed is the image without its bias field, whatever else is read.
+    fields = tuple(np.full((8, 8, 6), value, np.float32) for value in (0.0, np.log(2)))
+    biased = replace(scan, log_bias=fields)
+    halved = changed_before_resizing(biased, config.model_copy(update={"bias": "n4"}), "t1", double)
+    np.testing.assert_allclose(halved, wanted / 2, rtol=1e-5)
 
 
 def test_a_brain_beyond_the_field_of_view_is_said(tmp_path: Path) -> None:

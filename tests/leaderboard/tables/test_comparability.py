@@ -28,3 +28,18 @@ def test_a_setting_that_separates_nothing_makes_two_runs_seeds_of_one_row(
     declared = EvaluationConfig.model_fields[name].json_schema_extra
     seeds = {row.seeds for row in rows}
     assert seeds == ({(0,), (1,)} if declared["separates_tables"] else {(0, 1)})
+
+
+def test_maps_that_reach_beyond_the_brain_stand_in_a_table_of_their_own(make_run, records_dir):
+    make_run("a", 0.5)
+    make_run("b", 0.6, config={"scoring": {"published_outside": True}})
+    first, second = compare(records_dir).tables
+    assert not first.differs
+    assert second.differs == ("region: brain, of maps scored beyond it instead of brain",)
+
+
+def test_a_setting_that_a_record_leaves_out_is_not_named(make_run, records_dir):
+    make_run("a", 0.5, config={"detector": {"bins": 256, "published_order": True}})
+    make_run("a", 0.6, config={"detector": {"bins": 256}})
+    (table,) = compare(records_dir).tables
+    assert {row.label for row in table.rows} == {"a (published_order=true)", "a"}

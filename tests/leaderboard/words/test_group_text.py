@@ -157,3 +157,11 @@ def test_edges_unscaled_maps_and_what_is_undefined_are_said(make_run, records_di
     assert paper_cells(compare(records_dir).tables[0]) == [
         ["a", "0", "raw", "0.8 to 1, not scaled", "0.250", "0.800 (edge)", "0.125", DASH]
     ]
+
+
+def test_scores_outside_the_brain_are_said_beside_the_window(make_run, records_dir):
+    chain = PaperChain(threshold=0.1, dice=0.25, edge=False, yen_dice=0.125, auprc=0.5)
+    paper = Paper(window=(0.01, 0.3), min_max=True, chains={"raw": chain})
+    make_run("a", 0.5, paper=paper, config={"scoring": {"published_outside": True}})
+    (line,) = paper_cells(compare(records_dir).tables[0])
+    assert line[3] == "0.01 to 0.3, with scores outside the brain"

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from skimage.exposure import equalize_hist
@@ -51,6 +53,33 @@ def test_map_is_nearly_the_rank_of_a_voxel_and_zero_outside(scan):
 def test_a_gain_of_the_scanner_does_not_change_the_map(scan):
     flair, brain = scan
     assert scored(flair * 3.7, brain) == pytest.approx(scored(flair, brain), abs=5e-3)
+
+
+def test_in_the_published_order_the_voxels_above_0_are_equalised_on_the_scans_own_grid(scan):
+    flair, brain = scan
+    native = np.repeat(
+        np.repeat(300 * flair, 2, axis=0), 2, axis=1
+    )  # not normalised, twice as fine
+    asked = []
+
+    def before_resizing(modality, change):
+        asked.append(modality)
+        out = np.zeros(native.shape, np.float32)
+        out[native > 0] = change(native[native > 0])
+        return out.reshape(16, 2, 16, 2, 8).mean(axis=(1, 3))
+
+    config = ThresholdingConfig(published_order=True)
+    detector = Thresholding(config, ImageSpec(("t1", "flair"), flair.shape[:2]))
+    whole = dataclasses.replace(volume(flair, brain), before_resizing=before_resizing)
+    found = detector.score(whole, None)
+    assert asked == ["flair"]
+    wanted = equalize_hist((native / native.max())[native > 0], nbins=256)
+    at = np.zeros(native.shape)
+    at[native > 0] = wanted
+    assert found == pytest.approx(at[::2, ::2], abs=1e-6)
+    assert found.dtype == np.float32
+    with pytest.raises(UserError, match=r"subject s: .*published_order = true"):
+        detector.score(volume(flair, brain), None)
 
 
 def test_constant_and_empty_brains_give_finite_maps(scan):

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from scipy import ndimage
 
 from andi_bench.randomness import SliceGenerator
-from methods.diffusion.noise import draw_noise, gaussian_noise, pyramid_noise
+from methods.diffusion.noise import draw_noise, gaussian_noise, pyramid_noise, turned
 
 
 def streams(count: int, start: int = 0) -> SliceGenerator:
@@ -143,3 +144,24 @@ def test_octaves_of_an_oblong_slice_shrink_along_both_edges_until_the_shorter_is
             wanted += 0.8**octave * F.interpolate(layer, shape, mode="bilinear")
     found = pyramid_noise(streams(1, 3), (2, *shape))
     assert torch.allclose(found, wanted / wanted.std(), atol=1e-4)
+
+
+def test_one_noise_for_many_slices_is_turned_by_multiples_of_15_degrees_and_mirrored_for_each():
+    noise = torch.randn(2, 24, 24, generator=torch.Generator().manual_seed(0))
+    found = turned(noise.expand(16, -1, -1, -1), streams(16)).numpy()
+    middle, seen = np.array([11.5, 11.5]), set()
+    for image in found:
+        shares = {}
+        for k in range(24):
+            angle = np.pi / 12 * k
+            turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+            for mirror in (1, -1):  # a mirror along the other axis is this one and half a turn
+                matrix = np.diag([mirror, 1]) @ turn
+                offset = middle - matrix @ middle
+                wanted = ndimage.affine_transform(noise[0].numpy(), matrix, offset, order=0)
+                shares[k, mirror] = float((wanted == image[0]).mean())
+        best = max(shares, key=shares.__getitem__)
+        assert shares[best] > 0.95  # all but ties between two nearest pixels
+        assert sorted(shares.values())[-2] < 0.7
+        seen.add(best)
+    assert len(seen) > 8

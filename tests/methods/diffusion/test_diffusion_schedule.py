@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from methods.diffusion.schedule import cosine_schedule, linear_schedule
+from methods.diffusion.single_precision import single_precision
 
 
 def test_the_published_schedule_is_linear_and_ends_in_noise():
@@ -103,3 +104,15 @@ def test_the_cosine_schedule_is_nichols_and_has_the_published_middle():
     assert schedule.alpha_bar[499] == pytest.approx(0.4938, abs=5e-5)
     assert np.sqrt(1 - schedule.alpha_bar[499]) == pytest.approx(0.711, abs=5e-4)
     assert schedule.beta.max() == 0.999
+
+
+@pytest.mark.parametrize("t", [1, 75, 199, 999])
+def test_in_single_precision_the_formulas_are_the_same_to_rounding(t):
+    single, double = single_precision(1000, 1e-4, 0.02), linear_schedule()
+    image, noise = torch.randn(2, 2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    for name in ("q_sample", "mean"):
+        found = getattr(single, name)(image, t, noise)
+        wanted = getattr(double, name)(image.double(), t, noise.double())
+        assert found.dtype == torch.float32
+        assert found.numpy() == pytest.approx(wanted.numpy(), rel=2e-4, abs=2e-5)
+    assert single_precision(1000, 1e-4, 0.02) is single
