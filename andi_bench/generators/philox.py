@@ -72,7 +72,7 @@ def philox_blocks(keys: torch.Tensor, counters: Counters) -> torch.Tensor:
     """Compute blocks, int64 (N, B, 4), of ``keys`` (N, 2) and the four words (N, B) of the counters.
 
     Both products of a round are one tensor (2, N, B), and all rounds' keys are made at once: on a GPU each operation is a
-    kernel, and some 200 are started where word by word it would be 440.
+    kernel, and some 240 are started where word by word it would be 440.
     """
     a, b, c, d = counters
     factors = _halves_and_whole(keys.device)
