@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, Literal
 
 import torch
@@ -68,13 +69,19 @@ def require_compiler(setting: str, device: torch.device, how: Compilation = True
             raise UserError(f"{setting}: torch.compile needs Triton for a GPU: 'false' wanted")
         return
     try:
-        from torch._inductor.cpp_builder import get_cpp_compiler
-
-        get_cpp_compiler()
+        _find_compiler()
     except Exception as error:  # what torch raises differs by version
         raise UserError(
             f"{setting}: torch.compile finds no C++ compiler (g++ or clang++): 'false' wanted"
         ) from error
+
+
+def _find_compiler() -> None:
+    """Look for the C++ compiler that torch.compile would take; what is raised without one differs by version."""
+    find = getattr(import_module("torch._inductor.cpp_builder"), "get_cpp_compiler", None)
+    if find is None:  # torch 2.4
+        find = import_module("torch._inductor.codecache").cpp_compiler
+    find()
 
 
 def shape_network(detector: AnomalyDetector, config: ScoringConfig, device: torch.device) -> None:

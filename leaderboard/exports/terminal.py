@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import IO, TYPE_CHECKING
@@ -72,10 +73,14 @@ def print_comparison(
     details : bool
         Show all columns in named groups too, ranks, all notes, and what the tests say beside.
     """
-    from rich.console import Console
+    from rich.console import Console, ConsoleDimensions
 
     stream = file if file is not None else sys.stdout
     console = Console(file=stream, highlight=False, emoji=False, soft_wrap=False)
+    columns = os.environ.get("COLUMNS", "")
+    if console.is_terminal and columns.isdecimal() and int(columns):
+        # rich before 15 takes a terminal without a cursor for 80 columns of 25 lines, whatever COLUMNS says
+        console.size = ConsoleDimensions(int(columns), console.height)
     # off a terminal rich guesses 80 columns; a log or a pipe has room for the whole width
     console.width = console.width if console.is_terminal else WIDTH
     said: set[str] = set()

@@ -60,12 +60,10 @@ def test_float32_leaves_the_network_as_it_is():
 
 
 def test_a_machine_without_a_compiler_is_told_before_any_work(monkeypatch):
-    from torch._inductor import cpp_builder
-
     def none():
         raise RuntimeError("no compiler\nat all")
 
-    monkeypatch.setattr(cpp_builder, "get_cpp_compiler", none)
+    monkeypatch.setattr("benchmark.scoring.network_form._find_compiler", none)
     with pytest.raises(UserError, match=r"scoring.compile = true: .*C\+\+ compiler") as caught:
         require_compiler("scoring.compile", CPU)
     assert "\n" not in str(caught.value)
