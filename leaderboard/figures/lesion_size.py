@@ -41,12 +41,14 @@ def by_lesion_size(scene: Scene) -> Figure | None:
     highest = max(float(dice.max()) for _, (_, dice) in found)
     down = -(-len(found) // across)
     width = PAGE if across > 2 else COLUMN
+    # Each panel has all other methods' lines: with every point of them a file of many methods would have megabytes.
+    thin = slice(None, None, max(1, len(found) // 4))
     figure, axes = grid_of_panels(down, across, (width, 0.5 + 1.35 * down))
     for place, (axis, (row, (ml, dice))) in enumerate(zip(axes, found, strict=False)):
         color = scene.looks.color(row.label)
         for other, line in enumerate(lines):
             if line is not None and other != place:
-                axis.plot(10**line.x, line.mean, color="#BBBBBB", lw=0.7, zorder=1)
+                axis.plot(10 ** line.x[thin], line.mean[thin], color="#BBBBBB", lw=0.7, zorder=1)
         axis.scatter(ml, dice, s=4, color=color, alpha=0.45, lw=0, zorder=2)
         _draw(axis, lines[place], color)
         axis.set_title(scene.name(row.label), fontsize=6.5, color=color)
