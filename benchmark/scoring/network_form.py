@@ -148,7 +148,7 @@ def _in_bf16(forward: Callable[..., Any], device: str) -> Callable[..., Any]:
     def run(*inputs: Any, **named: Any) -> Any:
         with torch.autocast(device, dtype=torch.bfloat16):
             out = forward(*inputs, **named)
-        return _changed(out, lambda part: part.float() if part.is_floating_point() else part)
+        return each_tensor(out, lambda part: part.float() if part.is_floating_point() else part)
 
     return run
 
@@ -157,15 +157,15 @@ def _copied(forward: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function that copies what another returns."""
 
     def run(*inputs: Any, **named: Any) -> Any:
-        return _changed(forward(*inputs, **named), torch.Tensor.clone)
+        return each_tensor(forward(*inputs, **named), torch.Tensor.clone)
 
     return run
 
 
-def _changed(out: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
-    """Change every tensor of what a network returns."""
+def each_tensor(out: Any, change: Callable[[torch.Tensor], torch.Tensor]) -> Any:
+    """Change every tensor of what a network returned: a tensor, or tuples and lists of such; all else stays."""
     if isinstance(out, torch.Tensor):
         return change(out)
     if isinstance(out, tuple | list):
-        return type(out)(_changed(part, change) for part in out)
+        return type(out)(each_tensor(part, change) for part in out)
     return out

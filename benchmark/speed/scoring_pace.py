@@ -13,6 +13,7 @@ from torch import nn
 
 from benchmark.scoring.costs import peak_memory_mb, reset_peak_memory, rows_given
 from benchmark.scoring.engine import ScoreEngine, score_volume
+from benchmark.scoring.network_form import each_tensor
 from benchmark.speed.machine import resident_mb, wait_for
 from benchmark.speed.paces import Clock, Pace, pace_of, part_within
 from benchmark.speed.plain_loops import PlainLoop
@@ -147,7 +148,7 @@ def _answering_from_memory(net: nn.Module | None) -> Iterator[None]:
         key = tuple(tuple(x.shape) if isinstance(x, torch.Tensor) else None for x in given)
         if key not in known:
             known[key] = forward(*inputs, **named)
-        return _copied(known[key])
+        return each_tensor(known[key], torch.Tensor.clone)
 
     net.forward, net._compiled_call_impl = answer, None
     try:
@@ -158,13 +159,6 @@ def _answering_from_memory(net: nn.Module | None) -> Iterator[None]:
             del net.forward
         else:
             net.forward = own
-
-
-def _copied(found: Any) -> Any:
-    """Return what a network gave, so that what is done with it changes no memory."""
-    if isinstance(found, torch.Tensor):
-        return found.clone()
-    return tuple(map(_copied, found)) if isinstance(found, tuple) else found
 
 
 def measure_scoring(
