@@ -84,12 +84,16 @@ class Lists:
         Raises
         ------
         UserError
-            For a row without a subject, one longer than the header, and a subject that stands there twice.
+            For a file without a line, a row without a subject, one longer than the header, and a subject that stands there
+            twice.
         """
         table = self.tables[part]
         lines = table.rows
         if not lines:
-            return ()
+            raise UserError(
+                f"{table.path}: empty: a header and a line for each subject wanted ('Subject_ID' alone where nobody is in "
+                f"the {part} split)"
+            )
         if self._is_header(table):
             header, lines = lines[0][1], lines[1:]
         else:

@@ -14,6 +14,7 @@ from pathlib import Path
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.files import write_atomically
 from andi_bench.place import package_data
+from datasets.prepared_root import require_written, unfinished
 from datasets.split_lists import PARTS, Lists, SplitRow, files_beside
 from datasets.tables import read_table, there
 
@@ -120,7 +121,7 @@ class Split:
 
 
 def read_split(folder: Path, known: Collection[str] = ()) -> Split:
-    """Read ``scans_train.csv``, ``scans_val.csv`` and ``scans_test.csv``; a missing one is an empty part.
+    """Read ``scans_train.csv``, ``scans_val.csv`` and ``scans_test.csv``; a missing one, and a header alone, is an empty part.
 
     The first column is the subject id whatever its header says; further columns are kept. Blank lines, spaces
     around cells and a byte-order mark are passed over. See :func:`datasets.tables.read_table` for what else is read.
@@ -135,7 +136,7 @@ def read_split(folder: Path, known: Collection[str] = ()) -> Split:
     Raises
     ------
     UserError
-        When none of the files is there, or one is not text, has a row longer than its header, or names a
+        When none of the files is there, or one is empty, is not text, has a row longer than its header, or names a
         subject twice; for a link to nothing, and a file that seems to be one of the three under another name.
     """
     files = {name: folder / f"scans_{name}.csv" for name in PARTS}
@@ -211,6 +212,7 @@ def find_split(
     *,
     persons: Mapping[str, str] | None = None,
     labelled: Collection[str] | None = None,
+    written: Collection[str] | None = None,
 ) -> Split:
     """Look a data set's split up.
 
@@ -234,11 +236,14 @@ def find_split(
         Whose scan it is, for the hash; None: each is a person.
     labelled : collection of str or None
         Subjects whose lesions are known; None: all.
+    written : collection of str or None
+        Files that ``prepare`` wrote into ``<root>/splits``; None: it did not make the folder.
 
     Raises
     ------
     UserError
-        As :func:`read_split`, and for subjects that the data lacks.
+        As :func:`read_split`; for subjects that the data lacks, and for lists in ``<root>/splits`` that were written and
+        are gone, or were to be written yet.
     """
     if given is not None:
         split = read_split(split_folder(given), ids)
@@ -246,7 +251,7 @@ def find_split(
             return restricted(split, ids)
         split.check_present(ids)
         return split
-    own = _beside(root / "splits", ids)
+    own = _beside(root / "splits", ids, written)
     if own is not None:
         return own
     published, notes = packaged_split(dataset, ids)
@@ -260,16 +265,21 @@ def find_split(
     return replace(split, notes=(*notes, *split.notes))
 
 
-def _beside(own: Path, ids: Sequence[str]) -> Split | None:
+def _beside(own: Path, ids: Sequence[str], written: Collection[str] | None) -> Split | None:
     """Return the split that lies beside the subjects, None where there is none."""
     if own.is_symlink() and not own.exists():
         raise UserError(f"{own}: cannot be read (a link to nothing)")
+    if own.exists() and not own.is_dir():
+        raise UserError(f"{own}: a file: a folder with the lists of the split wanted, or none")
+    require_written(own, written or ())
     if any(there(own / f"scans_{name}.csv") for name in PARTS):
         split = read_split(own, ids)
         split.check_present(ids)
         return split
     if own.is_dir():
         files_beside(own, ())  # a list under another name is refused, not taken for none
+    if written is not None:
+        raise unfinished(own.parent)
     return None
 
 

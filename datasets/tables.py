@@ -74,15 +74,17 @@ class Table:
 
 
 def there(path: Path) -> bool:
-    """Whether a file is there; a link to nothing is refused rather than taken for an absent file.
+    """Whether a file is there; a link to nothing and a folder are refused rather than taken for an absent file.
 
     Raises
     ------
     UserError
-        For a link to nothing.
+        For a link to nothing, and for what is there and no file.
     """
     if path.is_symlink() and not path.exists():
         raise UserError(f"{path}: cannot be read (a link to nothing)")
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: no file: a table wanted there, or nothing of that name")
     return path.is_file()
 
 

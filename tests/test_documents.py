@@ -1,12 +1,16 @@
 """README and docs: every link leads somewhere, every path they name exists, every command is one of ours."""
 
 import re
+import subprocess
+import sys
 
 import pytest
 import typer
 from support.places import ROOT
 
+from andi_bench import registry
 from benchmark.cli.app import app
+from methods import baselines
 
 DOCUMENTS = [
     *(
@@ -90,8 +94,8 @@ def test_a_command_that_is_shown_exists_with_its_options(document):
         assert set(options) <= known, line
 
 
-OF_OTHERS = {"--build-arg", "--help", "--multi_gpu", "--nv", "--tsv", "--user"}
-"""Options that documents name and that are not ours: everybody's, accelerate's, containers', an example's."""
+OF_OTHERS = {"--build-arg", "--fix", "--help", "--multi_gpu", "--nv", "--tsv", "--user"}
+"""Options that documents name and that are not ours: everybody's, accelerate's, ruff's, containers', an example's."""
 
 
 def options(command):
@@ -120,3 +124,26 @@ def test_an_option_that_is_named_exists(document):
         for found in re.findall(r"--[a-z][a-z_-]+", code)
     }
     assert shown - known == set()
+
+
+def test_the_method_that_contributing_shows_passes_the_test_beside_it_and_the_linter(
+    tmp_path, monkeypatch
+):
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    code, test = re.findall(r"```python\n(.*?)```", page, re.S)
+    (tmp_path / "mean_deviation.py").write_text(code, encoding="utf-8")
+    monkeypatch.setattr(baselines, "__path__", [*baselines.__path__, str(tmp_path)])
+    monkeypatch.setattr(registry, "_registered", {registry.METHODS: {}})
+    try:
+        names = {}
+        exec(test, names)
+        names["test_the_score_is_the_squared_distance_to_the_mean"]()
+    finally:
+        sys.modules.pop("methods.baselines.mean_deviation", None)
+    for name, text in (("methods/baselines/mean_deviation.py", code), ("tests/test_mean.py", test)):
+        for check in (["check"], ["format", "--check"]):
+            asked = [sys.executable, "-m", "ruff", *check, "--stdin-filename", name, "-"]
+            found = subprocess.run(
+                asked, cwd=ROOT, input=text, text=True, capture_output=True, check=False
+            )
+            assert found.returncode == 0, found.stdout

@@ -114,6 +114,10 @@ class DataSets:
         if source is not None and source is not adapter:
             prepare_adapter(source, request, console)
         val, test = _pick(adapter, request)
+        if source is not None:
+            require_training(source, self.source_name)
+        if not labelled(adapter, val) and labelled(adapter, test):
+            console.note(_no_thresholds(adapter, request.dataset))
         read = {request.dataset: [*val, *test]}
         if source is not None:
             read.setdefault(self.source_name, []).extend(source.subjects_in("train"))
@@ -208,6 +212,32 @@ def _pick(adapter: DatasetAdapter, request: RunRequest) -> tuple[list[Subject], 
     return val, chosen
 
 
+def require_training(source: DatasetAdapter, name: str) -> list[Subject]:
+    """Return the subjects that are learnt from.
+
+    Raises
+    ------
+    UserError
+        When there is none.
+    """
+    train = source.subjects_in("train")
+    if not train:
+        raise UserError(
+            f"dataset '{name}': its train split is empty ({source.split().source}), one subject or more wanted to learn from"
+        )
+    return train
+
+
+def _no_thresholds(adapter: DatasetAdapter, dataset: str) -> str:
+    """Return what a user should know before a run is measured that cannot be ranked."""
+    split = adapter.split()
+    found = "has no lesion mask" if split.val else "is empty"
+    return (
+        f"no rank       the val split of '{dataset}' {found} ({split.source}): thresholds are found there, so this run will "
+        "have none; it is scored all the same"
+    )
+
+
 def prepare_adapter(adapter: DatasetAdapter, request: RunRequest, console: Console) -> None:
     """Make a data set ready to be read, one process at a time.
 
@@ -254,9 +284,7 @@ def build_store(data: RunData, run: RunConfig, request: RunRequest, console: Con
     UserError
         When the training split is empty, or a scan of it cannot be read.
     """
-    train = data.source.subjects_in("train")
-    if not train:
-        raise UserError(f"dataset '{data.source_name}': its train split is empty")
+    train = require_training(data.source, data.source_name)
     folder = request.workspace.slices
     with exclusive(folder, console), console.reporting() as report:
         return SliceStore.build(

@@ -118,11 +118,6 @@ class DetectorSource:
         )
         with self._accelerator.main_process_first():
             self.config = settled(self.config, data, request, self._console)
-        if self._calibrates and not labelled(data.adapter, data.val):
-            raise UserError(
-                f"scoring.calibration = {self.config.scoring.calibration}: scores are brought into line on validation data: "
-                "0 labelled validation subjects found, 1 or more wanted"
-            )
         exports = export_folder(self.export, request)
         if exports is not None:
             exports.require_free(name for s in data.test for name in export_names(s))
@@ -173,7 +168,9 @@ class DetectorSource:
         return Learner(self._cls, self.config, self.request)
 
     def evaluated(self, data: RunData) -> Evaluated:
-        """Return the subjects; without a lesion mask among them, all are scored and exported."""
+        """Return the subjects; without a lesion mask among them, all are scored and exported; raises as the learner does."""
+        if not labelled(data.adapter, data.val):
+            self.learner.require_nothing_to_settle()
         known = labelled(data.adapter, data.test)
         return Evaluated(labelled(data.adapter, data.val) if known else [], data.test, known)
 

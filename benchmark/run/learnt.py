@@ -10,6 +10,7 @@ import torch
 
 from andi_bench.config import RunConfig
 from andi_bench.console import Console
+from andi_bench.errors import UserError
 from andi_bench.records.store import identity
 from benchmark.recording.facts import Origin
 from benchmark.run.data import DataSets, RunData, build_store
@@ -92,6 +93,27 @@ class Learner:
         settings, seed = self.config.detector, self.request.seed
         return build_detector(self.cls, settings, self.spec, seed, device)
 
+    def plain_detector(self) -> AnomalyDetector:
+        """Return the detector as its configuration says, without a network."""
+        return self.cls(detector_config(self.cls, self.config.detector), self.spec)
+
+    def require_nothing_to_settle(self) -> None:
+        """Refuse to go on without labelled validation subjects where the method or the configuration needs one.
+
+        Raises
+        ------
+        UserError
+            Names what is to be settled on them.
+        """
+        calibration = self.config.scoring.calibration
+        if self.plain_detector().needs_calibration:
+            what = f"method '{self.request.method}' is calibrated on validation data"
+        elif calibration != "none":
+            what = f"scoring.calibration = {calibration}: scores are brought into line on validation data"
+        else:
+            return
+        raise UserError(f"{what}: 0 labelled validation subjects found, 1 or more wanted")
+
     def slices(self, data: RunData, console: Console) -> SliceStore:
         """Return the training slices; cut them where they are not there yet."""
         return build_store(data, self.config, self.request, console)
@@ -137,7 +159,7 @@ class Learner:
             # Stores are built in one folder, by one process at a time.
             prepared |= {f"data set {source.name}", "slices", f"slices {slices[:8]}"}
             if self.learns:
-                detector = self.cls(detector_config(self.cls, config.detector), self.spec)
+                detector = self.plain_detector()
                 named = {"dataset": data_sets.source_name, "slices": slices}
                 located = locate_training(detector, config.training, named, request.seed, Path())
                 training = located.folder.name

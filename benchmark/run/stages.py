@@ -55,9 +55,9 @@ class Run:
         source, request = self._source, self._request
         request.workspace.check_writable()
         data = source.open()
+        subjects = source.evaluated(data)
         source.learn(data)
         same = data.source is data.adapter
-        subjects = source.evaluated(data)
         named = source.identify(data, subjects)
         created = datetime.now(UTC).isoformat(timespec="milliseconds")
         info = named.info(request, source.preset, created)

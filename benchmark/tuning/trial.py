@@ -101,8 +101,8 @@ class Trials:
         started = time.monotonic()
         source = DetectorSource(request, self.console)
         data = source.open()
-        source.learn(data)
         subjects = source.evaluated(data)
+        source.learn(data)
         named = source.identify(data, subjects)
         with source.alone(named.folder):
             source.bring(data, subjects, named, finished=False)

@@ -11,7 +11,7 @@ For folders with one folder a subject, :class:`datasets.adapters.folder.FolderAd
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -203,8 +203,13 @@ class DatasetAdapter(ABC):
                 self.options.split_fractions,
                 persons=_persons(found),
                 labelled=[s.id for s in found if s.mask is not None or healthy],
+                written=self.written_lists(),
             )
         return self._split
+
+    def written_lists(self) -> Collection[str] | None:
+        """Return which lists of the split were written by the preparation of the folder; None: it was not prepared."""
+        return None
 
     def revision(self) -> dict[str, Any]:
         """Return what a result depends on beside the files: {} for a data set of this package as it is configured.

@@ -11,6 +11,7 @@ from andi_bench.errors import UserError
 from datasets.adapters.base import DatasetAdapter
 from datasets.adapters.sidecars import Said, read_said
 from datasets.names import EXPECTED, MASK, NIFTI, brats_kind, looks_like_mask
+from datasets.prepared_root import read_marker, written_lists
 from datasets.subject import Subject
 from datasets.tables import shape_of
 from datasets.volume import MODALITIES
@@ -55,9 +56,11 @@ class FolderAdapter(DatasetAdapter):
         Raises
         ------
         UserError
-            When the folder cannot be read or holds no subject, a subject's folder has scans of other names alone, two
-            files are the same modality, or a file is a link to nothing or gone though the sidecar names it.
+            When the folder cannot be read or holds no subject, its ``dataset.json`` is damaged, a subject's folder has
+            scans of other names alone, two files are the same modality, or a file is a link to nothing or gone though
+            the sidecar names it.
         """
+        read_marker(self.root)  # cut or garbled it says that the folder is not as it was left
         folder = self.folder()
         found = []
         misnamed: list[Path] = []
@@ -101,6 +104,10 @@ class FolderAdapter(DatasetAdapter):
         unused += _without_scans(empty, {shape_of(s.id) for s in found})
         self._unused = (*unused, *_loose(folder))
         return found
+
+    def written_lists(self) -> Collection[str] | None:
+        """Return the lists that ``dataset.json`` names; None of a folder that ``prepare`` did not make."""
+        return written_lists(self.root)
 
     def notes(self) -> tuple[str, ...]:
         """Return what the split has to say, and what was found in the folder and not understood."""

@@ -45,7 +45,7 @@ def read_said(folder: Path) -> Said:
     Raises
     ------
     UserError
-        When the sidecar cannot be read, or names a file that is not there.
+        When the sidecar cannot be read or is not whole, or names a file that is not there.
     """
     for name in NAMES:
         path = folder / name
@@ -54,22 +54,28 @@ def read_said(folder: Path) -> Said:
         try:
             content: Any = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(
-                f"{path}: damaged ({reason}): prepare {folder.name} again, or delete it"
-            ) from error
-        if not isinstance(content, dict) or not isinstance(content.get("files"), dict):
+            raise _damaged(path, str(error).splitlines()[0]) from error
+        if not isinstance(content, dict) or "files" not in content:
             continue  # of a former version, which names no files; or not ours
         return _checked(content, path)
     return Said()
 
 
+def _damaged(path: Path, reason: str) -> UserError:
+    return UserError(f"{path}: damaged ({reason}): prepare {path.parent.name} again, or delete it")
+
+
 def _checked(content: dict[str, Any], path: Path) -> Said:
+    person, listed = content.get("person", ""), content["files"]
+    if not isinstance(person, str):
+        raise _damaged(path, f"person: {json.dumps(person)} found, a name wanted")
+    if not isinstance(listed, dict):
+        raise _damaged(path, f"files: {json.dumps(listed)} found, a file a kind wanted")
     files = {}
-    for kind, entry in content["files"].items():
+    for kind, entry in listed.items():
         file = entry.get("file") if isinstance(entry, dict) else None
         if not isinstance(file, str):
-            continue
+            raise _damaged(path, f"files.{kind}: the name of a file wanted")
         files[str(kind)] = file
         there = path.parent / file
         if not there.exists():
@@ -78,8 +84,7 @@ def _checked(content: dict[str, Any], path: Path) -> Said:
                 f"subject {path.parent.name}: {there}: cannot be read ({why}): {path.name} says that it is the "
                 f"{kind}: bring it back, or prepare the subject again"
             )
-    person = content.get("person")
     labels = content.get("labels")
     if labels is not None:
         validated(LesionRule, labels, str(path), "labels.")
-    return Said(person if isinstance(person, str) else "", files, labels)
+    return Said(person, files, labels)

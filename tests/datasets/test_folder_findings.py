@@ -74,6 +74,29 @@ def test_a_file_that_the_sidecar_names_and_that_is_gone_is_refused(root: Path) -
         adapter(root).subjects()
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"person": 7, "files": {}}', "person: 7 found"),
+        ('{"person": "p", "files": []}', "files: \\[\\] found"),
+        ('{"person": "p", "files": {"mask": {}}}', "files.mask: the name of a file"),
+        ('{"person": "p", "fi', "Unterminated string"),
+    ],
+)
+def test_a_damaged_sidecar_is_not_passed_over(root: Path, text: str, reason: str) -> None:
+    (root / "S0/preparation.json").write_text(text)
+    with pytest.raises(UserError, match=rf"S0/preparation.json: damaged \({reason}"):
+        adapter(root).subjects()
+
+
+def test_a_damaged_marker_of_the_folder_is_refused_and_another_programs_is_not(root: Path) -> None:
+    (root / "dataset.json").write_text('{"channel_names": {"0": "FLAIR"}}')
+    assert len(adapter(root).subjects()) == 3
+    (root / "dataset.json").write_text('{"format": "andi-be')
+    with pytest.raises(UserError, match=r"dataset.json: damaged \(Unterminated string"):
+        adapter(root).subjects()
+
+
 def test_a_folder_without_any_mask_is_scored_whole(root: Path) -> None:
     for k in range(3):
         (root / f"S{k}/S{k}_seg.nii.gz").unlink()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from andi_bench.errors import UserError
 from datasets.splits import (
+    PARTS,
     Split,
     SplitRow,
     find_split,
@@ -60,8 +62,8 @@ def test_a_file_without_header_loses_no_subject(tmp_path: Path) -> None:
     assert split.ids("test") == ["a", "b"]
 
 
-def test_an_empty_file_is_an_empty_part(tmp_path: Path) -> None:
-    split = read_split(csv_files(tmp_path, test="", val="Subject_ID\n", train="x\na\n"), NAMES)
+def test_a_header_alone_is_an_empty_part(tmp_path: Path) -> None:
+    split = read_split(csv_files(tmp_path, val="Subject_ID\n", train="x\na\n"), NAMES)
     assert (split.test, split.val, split.ids("train")) == ((), (), ["a"])
 
 
@@ -73,6 +75,8 @@ def test_an_empty_file_is_an_empty_part(tmp_path: Path) -> None:
         ("id\na,5\n", "line 2: 2 columns, 1 wanted"),
         (b"id\n\x81\x8d\n", "cannot be read as CSV"),
         (b"PK\x03\x04", "an Excel workbook or a zip: CSV wanted"),
+        ("", "empty: a header and a line for each subject wanted"),
+        ("\n , \n", "'Subject_ID' alone where nobody is in the test split"),
     ],
 )
 def test_a_bad_csv_is_refused_naming_file_and_line(
@@ -88,6 +92,29 @@ def test_subjects_that_the_data_lacks_are_named_and_counted(tmp_path: Path) -> N
     folder = csv_files(tmp_path, test="id\na\nzeta\neta\n")
     with pytest.raises(UserError, match=r"scans_test.csv: subject zeta .* \(2 of 3 are missing"):
         find_split("folder", NAMES, tmp_path, folder)
+
+
+def test_lists_that_were_written_and_are_gone_are_not_taken_for_none(tmp_path: Path) -> None:
+    csv_files(tmp_path / "splits", train="id\na\n", test="id\nb\n")
+    wanted = [f"scans_{part}.csv" for part in PARTS]
+    with pytest.raises(UserError, match=r"splits/scans_val.csv: gone, and dataset.json says"):
+        find_split("folder", NAMES, tmp_path, written=wanted)
+    assert find_split("folder", NAMES, tmp_path, tmp_path / "splits", written=wanted).val == ()
+    shutil.rmtree(tmp_path / "splits")
+    with pytest.raises(UserError, match="gone, and dataset.json says"):
+        find_split("folder", NAMES, tmp_path, written=wanted)
+    with pytest.raises(UserError, match="its preparation has not come to its end"):
+        find_split("folder", NAMES, tmp_path, written=())
+    (tmp_path / "splits").touch()
+    with pytest.raises(UserError, match="splits: a file: a folder with the lists"):
+        find_split("folder", NAMES, tmp_path)
+
+
+def test_a_folder_of_a_lists_name_is_not_taken_for_none(tmp_path: Path) -> None:
+    folder = csv_files(tmp_path, train="id\na\n", test="id\nb\n")
+    (folder / "scans_val.csv").mkdir()
+    with pytest.raises(UserError, match=r"scans_val.csv: no file: a table wanted"):
+        read_split(folder, NAMES)
 
 
 def test_the_users_split_goes_before_the_datas_and_that_before_the_hash(tmp_path: Path) -> None:

@@ -163,6 +163,14 @@ def duplicate_rows(scans):
     write_splits(scans / "splits", {"test": ["S06", "S06"]})
 
 
+def list_of_no_bytes(scans):
+    (scans / "splits" / "scans_val.csv").write_bytes(b"")
+
+
+def cut_marker(scans):
+    (scans / "dataset.json").write_text('{"format": "andi-bench prep')
+
+
 SCANS = {
     truncate: ("S06", "flair"),
     truncate_another_modality: ("S06", "t2"),
@@ -180,6 +188,8 @@ SCANS = {
     same_scan_twice: ("S00", "S06"),
     empty_split: ("test", "empty"),
     duplicate_rows: ("S06",),
+    list_of_no_bytes: ("scans_val.csv", "empty", "a header"),
+    cut_marker: ("dataset.json", "damaged", "bring it back"),
 }
 
 
@@ -198,6 +208,31 @@ def test_a_damaged_second_modality_of_a_test_subject_is_told_before_anything_is_
     refused(run(cli, scans, method="voxel-statistics"), "S06", "t2", "truncated")
     assert not (tmp_path / "workspace" / "trainings").exists()
     assert not (tmp_path / "workspace" / "slices").exists()
+
+
+@pytest.mark.parametrize(
+    ("part", "method", "words"),
+    [
+        ("train", "voxel-statistics", ("train split is empty", "splits")),
+        ("val", "itermask", ("itermask", "0 labelled validation subjects found")),
+    ],
+)
+def test_a_part_of_the_split_that_a_method_needs_is_told_before_anything_is_learnt(
+    cli, scans, tmp_path, part, method, words
+):
+    (scans / "splits" / f"scans_{part}.csv").unlink()
+    refused(run(cli, scans, method=method), *words)
+    assert not (tmp_path / "workspace" / "slices").exists()
+
+
+def test_a_run_without_validation_subjects_says_at_once_that_it_has_no_rank(cli, scans):
+    write_splits(scans / "splits", {"val": []})
+    answer = run(cli, scans)
+    first = next(line for line in answer.err.splitlines() if "val split" in line)
+    assert answer.code == 0
+    assert first.startswith("no rank       the val split of 'folder' is empty")
+    assert answer.err.index(first) < answer.err.index("comparing scans")
+    assert "no frozen threshold" in answer.out
 
 
 def mask_of_other_place(scans):

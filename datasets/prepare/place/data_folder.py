@@ -15,7 +15,7 @@ from andi_bench.files import links_work, sweep
 from datasets.adapters.base import Progress
 from datasets.prepare.found import Gathered, Incoming
 from datasets.prepare.place.currency import is_done, reads_as_then, refreshed
-from datasets.prepare.place.marker import MARKER, claim, write_marker
+from datasets.prepare.place.marker import claim, write_marker
 from datasets.prepare.place.prepared_split import (
     make_split,
     require_sound_list,
@@ -29,6 +29,7 @@ from datasets.prepare.place.subject_folder import (
     place_subject,
 )
 from datasets.prepare.sidecar import Preparation, read_whole
+from datasets.prepared_root import MARKER
 from datasets.scans.fingerprints import FingerprintCache
 from datasets.splits import Split
 

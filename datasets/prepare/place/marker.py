@@ -1,4 +1,4 @@
-"""``dataset.json``: what makes a folder a prepared data set of ours, and with which options it was made."""
+"""``dataset.json`` as ``prepare`` writes it: which folder is its own, and with which options it was made."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from typing import Any
 
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
-
-MARKER = "dataset.json"
-FORMAT = "andi-bench prepared scans"
+from datasets.prepared_root import FORMAT, MARKER, read_marker
 
 
 def claim(output: Path, dataset: str, recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,7 +27,7 @@ def claim(output: Path, dataset: str, recipe: Mapping[str, Any]) -> dict[str, An
     Raises
     ------
     UserError
-        When it holds something else, or was prepared with other options.
+        When it holds something else, was prepared with other options, or its marker is damaged.
     """
     path = output / MARKER
     wanted = {"format": FORMAT, "dataset": dataset, "recipe": recipe, "splits": {}}
@@ -39,12 +37,8 @@ def claim(output: Path, dataset: str, recipe: Mapping[str, Any]) -> dict[str, An
         _require_empty(output)
         write_marker(output, wanted)
         return wanted
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        same = found["format"] == FORMAT
-    except (OSError, ValueError, KeyError, TypeError):
-        same = False
-    if not same or not isinstance(found.get("splits"), dict):
+    found = read_marker(output)
+    if found is None:
         raise UserError(f"{path}: not this command's: a new or an empty folder wanted")
     for key in ("dataset", "recipe"):
         if found.get(key) != wanted[key]:

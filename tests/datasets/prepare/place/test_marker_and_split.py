@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from support.small_scans import write_splits
 
 from andi_bench.errors import UserError
-from datasets.prepare.place.marker import MARKER, claim, write_marker
+from datasets.prepare.place.marker import claim, write_marker
 from datasets.prepare.place.prepared_split import make_split, write_own_split
 from datasets.prepare.sidecar import Facts, Preparation
+from datasets.prepared_root import MARKER
 from datasets.splits import PARTS, Split, SplitRow, read_split
 
 
@@ -56,11 +57,20 @@ def test_a_folder_with_anything_else_in_it_is_left_alone(tmp_path):
         claim(tmp_path / "mine", "folder", {})
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": "andi-bench prepared scans"}'])
-def test_a_marker_of_somebody_else_is_not_ours(tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "damaged"),
+        ('{"format": "andi-bench prepared scans"}', "damaged"),
+        ("[]", "not this command's"),
+        ("{}", "not this command's"),
+    ],
+)
+def test_a_marker_that_is_damaged_or_of_somebody_else_is_not_written_over(tmp_path, text, said):
     (tmp_path / MARKER).write_text(text)
-    with pytest.raises(UserError, match="not this command's"):
+    with pytest.raises(UserError, match=said):
         claim(tmp_path, "folder", {})
+    assert (tmp_path / MARKER).read_text() == text
 
 
 PEOPLE = st.lists(
