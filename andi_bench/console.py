@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 from andi_bench.errors import UserError
 
@@ -46,6 +47,14 @@ def read_duration(text: str, where: str) -> float:
     if seconds <= 0:
         raise UserError(f"{where} {text}: a time wanted, such as 2h, 30m, 90s or 1h30m")
     return seconds
+
+
+def program() -> str:
+    """Return how this command was called, for commands that are proposed: by its own name, or as a module."""
+    called = Path(sys.argv[0])
+    if called.name == "andi-bench":
+        return "andi-bench"
+    return f"python -m {'andi_bench' if called.parent.name == 'andi_bench' else 'benchmark'}"
 
 
 class Console:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from andi_bench.console import Console
+from andi_bench.console import Console, program
 from andi_bench.workspace import Workspace
 from benchmark.run.request import Outcome
 from datasets.prepare.register.original_grid import ORIGINAL
@@ -64,13 +64,7 @@ def summarise(
     console.note(f"took          {seconds:.0f} s")
     given = "" if place == Workspace.default() else f" --workspace {place.root}"
     for dataset in datasets:
-        console.note(f"next          {_program()} compare --dataset {dataset}{given}")
-
-
-def _program() -> str:
-    """Return how this command was called: in a checkout as a module, installed by its own name."""
-    name = Path(sys.argv[0]).name
-    return "andi-bench" if name == "andi-bench" else "python -m benchmark"
+        console.note(f"next          {program()} compare --dataset {dataset}{given}")
 
 
 def _places(outcome: Outcome) -> dict[str, str | bool | None]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from andi_bench.console import Console
+from andi_bench.console import Console, program
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure
 from andi_bench.locks import exclusive
@@ -295,7 +295,7 @@ def _result(
         if sheets:
             lines.append(f"contact sheet, to be looked at: {', '.join(map(str, sheets))}")
         lines.append(
-            f"next: python -m benchmark run --dataset {request.dataset} --data-root {request.output}"
+            f"next: {program()} run --dataset {request.dataset} --data-root {request.output}"
             + _subset(done)
         )
     return lines
