@@ -16,7 +16,7 @@ from pydantic import (
     model_serializer,
 )
 
-from andi_bench.errors import UserError, unknown_name
+from andi_bench.errors import UserError, reason, unknown_name
 from andi_bench.place import package_data
 from andi_bench.preprocessing import PreprocessingConfig as PreprocessingConfig
 from andi_bench.publications.publication import Cited
@@ -228,7 +228,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
+        raise UserError(f"{path}: cannot be read ({reason(error)})") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" at line {mark.line + 1}" if mark else ""

@@ -16,6 +16,12 @@ class UserError(Exception):
         super().__init__(" ".join(message.split()))
 
 
+def reason(error: Exception) -> str:
+    """Return why a file cannot be used, in one line: of the system's errors without their number, and without the path."""
+    said = getattr(error, "strerror", None) or str(error)
+    return said.splitlines()[0] if said.strip() else type(error).__name__
+
+
 def unknown_name(kind: str, name: str, valid: Iterable[str]) -> UserError:
     """Build the error for a name that is not among the valid ones.
 

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from andi_bench.errors import UserError
+from andi_bench.errors import UserError, reason
 from datasets.tables import there
 
 __all__ = ["FORMAT", "MARKER", "read_marker", "require_written", "unfinished", "written_lists"]
@@ -36,7 +36,7 @@ def read_marker(root: Path) -> dict[str, Any] | None:
     try:
         found: Any = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise _damaged(path, str(error).splitlines()[0]) from error
+        raise _damaged(path, reason(error)) from error
     if not isinstance(found, dict) or not (found.get("format") == FORMAT or set(found) >= _OURS):
         return None
     wanted = {"format": FORMAT, "dataset": str, "recipe": dict, "splits": dict}
@@ -85,7 +85,7 @@ def unfinished(root: Path) -> UserError:
     )
 
 
-def _damaged(path: Path, reason: str) -> UserError:
+def _damaged(path: Path, why: str) -> UserError:
     return UserError(
-        f"{path}: damaged ({reason}): bring it back; or delete it, and 'prepare' will want a new folder"
+        f"{path}: damaged ({why}): bring it back; or delete it, and 'prepare' will want a new folder"
     )

@@ -271,13 +271,13 @@ def _beside(own: Path, ids: Sequence[str], written: Collection[str] | None) -> S
         raise UserError(f"{own}: cannot be read (a link to nothing)")
     if own.exists() and not own.is_dir():
         raise UserError(f"{own}: a file: a folder with the lists of the split wanted, or none")
+    found = [name for name in PARTS if there(own / f"scans_{name}.csv")]
+    files_beside(own, found)  # a list under another name is refused, not taken for none
     require_written(own, written or ())
-    if any(there(own / f"scans_{name}.csv") for name in PARTS):
+    if found:
         split = read_split(own, ids)
         split.check_present(ids)
         return split
-    if own.is_dir():
-        files_beside(own, ())  # a list under another name is refused, not taken for none
     if written is not None:
         raise unfinished(own.parent)
     return None

@@ -25,7 +25,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from andi_bench.errors import UserError
+from andi_bench.errors import UserError, reason
 from andi_bench.metrics.catalogue import CATALOGUE
 from andi_bench.metrics.compared import compared
 from andi_bench.metrics.histograms.grouped import GroupedCounts
@@ -133,7 +133,7 @@ def read_lines(source: RunRecord, renamed: Renamed = str) -> str:
                 }
                 out.writerow({**shown, "subject": renamed(line["subject"])})
     except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
+        raise UserError(f"{path}: cannot be read ({reason(error)})") from error
     return text.getvalue()
 
 

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from andi_bench.errors import UserError
+from andi_bench.errors import UserError, reason
 from andi_bench.files import write_atomically
 from datasets.scans.fingerprints import file_hash
 
@@ -136,7 +136,7 @@ class ExportFolder:
         except FileNotFoundError:
             return []
         except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{path}: cannot be read ({error})") from error
+            raise UserError(f"{path}: cannot be read ({reason(error)})") from error
         found = []
         for line in lines:
             try:

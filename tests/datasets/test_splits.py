@@ -100,6 +100,9 @@ def test_lists_that_were_written_and_are_gone_are_not_taken_for_none(tmp_path: P
     with pytest.raises(UserError, match=r"splits/scans_val.csv: gone, and dataset.json says"):
         find_split("folder", NAMES, tmp_path, written=wanted)
     assert find_split("folder", NAMES, tmp_path, tmp_path / "splits", written=wanted).val == ()
+    (tmp_path / "splits" / "validation.csv").write_text("id\nc\n")
+    with pytest.raises(UserError, match=r"validation.csv: scans_val.csv wanted .* rename it"):
+        find_split("folder", NAMES, tmp_path, written=wanted)
     shutil.rmtree(tmp_path / "splits")
     with pytest.raises(UserError, match="gone, and dataset.json says"):
         find_split("folder", NAMES, tmp_path, written=wanted)

@@ -52,7 +52,10 @@ COMMAND_LINE = {
     "unknown tracker": (("run", "--track", "tensorbord"), ("did you mean 'tensorboard'",)),
     "unknown option": (("run", "--metod", "andi"), ("--metod",)),
     "unknown command": (("rum",), ("rum",)),
-    "missing configuration file": (("run", "--config", "no.yaml"), ("no.yaml",)),
+    "missing configuration file": (
+        ("run", "--config", "no.yaml"),
+        ("no.yaml: cannot be read (No such file or directory)",),
+    ),
     "missing plug-in": (("run", "--plugin", "no.py"), ("no.py", "no such file")),
     "unset data root": (
         ("run", "--dataset", "brats21"),
