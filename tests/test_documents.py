@@ -78,13 +78,29 @@ def test_a_path_that_is_named_exists(document):
     assert [name for name in missing if name != "andi_bench/rooms/" and "NAME" not in name] == []
 
 
+def of_tables(text):
+    """Return the commands of tables whose second column goes on where its heading, a command, ends."""
+    table = r"^\|[^|]*\| `python -m benchmark ?(\w*)` and \|\n\| --- \| --- \|\n((?:\|.*\n)+)"
+    found = []
+    for command, rows in re.findall(table, text, re.M):
+        for row in rows.splitlines():
+            found += [f"{command} {more}" for more in re.findall(r"`([^`]+)`", row.split("|")[2])]
+    return found
+
+
+def test_commands_of_tables_are_seen():
+    heading = "| to | `python -m benchmark run` and |\n| --- | --- |\n"
+    assert of_tables(f"{heading}| do `x` | `--a b`, `--c` |\n\n`d`") == ["run --a b", "run --c"]
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=named)
 def test_a_command_that_is_shown_exists_with_its_options(document):
     group = typer.main.get_command(app)
-    shown = re.findall(
-        r"(?:python -m benchmark|andi-bench) ([^`\n#]*)", document.read_text(encoding="utf-8")
-    )
-    for line in shown:
+    text = document.read_text(encoding="utf-8")
+    shown = re.findall(r"(?:python -m benchmark|andi-bench) ([^`\n#]*)", text)
+    in_tables = of_tables(text)
+    assert {line.split()[0] for line in in_tables} <= set(group.commands)
+    for line in [*shown, *in_tables]:
         words = line.replace("\\", " ").split()
         command = group
         while words and hasattr(command, "commands") and words[0] in command.commands:
