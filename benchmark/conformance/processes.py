@@ -69,7 +69,7 @@ def _maps_of_one_and_two(
     request = {
         "method": candidate.method,
         "plugins": [str(path) for path in candidate.plugins],
-        "run": run.model_dump(mode="json"),
+        "run": run.described(),
         "phantom": str(candidate.phantom.folder),
         "folder": str(folder),
         "seed": seed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from andi_bench.records.loss_curve import read_losses, still_falling
+from andi_bench.records.settings import LATER_OPTIONS
 from andi_bench.records.store import (
     DataInfo,
     GridResults,
@@ -62,6 +63,7 @@ def run_record(facts: RunFacts, results: Results) -> RunRecord:
             **provenance(),
             "data": facts.cohorts.place,
             **({"arithmetic": facts.arithmetic} if facts.arithmetic else {}),
+            **({LATER_OPTIONS: list(facts.method.later)} if facts.method.later else {}),
         },
         notes=(*result.notes, *shared),
         unranked=result.unranked,

@@ -36,6 +36,7 @@ from methods.base import AnomalyDetector, ImageSpec, SliceDetector
 from methods.catalogue import (
     build_detector,
     described_method,
+    described_run,
     detector_class,
     detector_config,
 )
@@ -182,7 +183,7 @@ class Measurer:
                 "training": config.training.batch_size,
                 "scoring": config.scoring.batch_size,
             },
-            "config": config.described(detector_config(self._cls, config.detector)),
+            "config": described_run(self._cls, config),
             "clock": "computed" if asked.cpu_time else "passed",
             "machine": about,
         }
