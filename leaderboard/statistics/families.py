@@ -8,6 +8,7 @@ which each is another method.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -186,7 +187,8 @@ def _tested(
     """Return the fields of a family that follow from the subjects' values."""
     found = metric_at(metric)
     draws = draws_of(len(values[0]), MEAN_RESAMPLES)
-    tests, tested = mean_pair_tests(keys, values, found.sign, pairs, draws, extra.margin)
+    bound = 1.0 if found.metric.share else math.inf
+    tests, tested = mean_pair_tests(keys, values, found.sign, pairs, draws, extra.margin, bound)
     worth = [own * found.sign for own in values]
     ranked: tuple[Ranking, ...] = (ranking_by_mean(worth, draws[:RANK_RESAMPLES]),)
     place = {key: k for k, key in enumerate(keys)}
