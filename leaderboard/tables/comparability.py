@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from andi_bench.config import EvaluationConfig, PreprocessingConfig, ScoringConfig, Section
+from andi_bench.names import counted
 from andi_bench.records.settings import settings_of
 from andi_bench.records.store import RunRecord
 
@@ -60,7 +61,7 @@ def comparability(run: RunRecord) -> dict[str, str]:
         "shape": _times(protocol.shape),
         "post-processing": ", ".join(protocol.chains),
         "median filter": _times(protocol.median_mm, " mm"),
-        "erosion": f"{protocol.erosion} voxels",
+        "erosion": counted(protocol.erosion, "voxel"),
         "smallest component": f"{protocol.min_component_ml:g} ml",
         "split fingerprint": protocol.split_fingerprint[:12] or "none",
         "share of lesion voxels": _prevalence(run),

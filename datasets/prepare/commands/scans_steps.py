@@ -10,6 +10,7 @@ from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure
 from andi_bench.locks import exclusive
+from andi_bench.names import counted
 from datasets.adapters.base import Progress
 from datasets.names import MASK
 from datasets.prepare.find import bids, brats_downloads, nnunet, path_patterns, scan_table
@@ -266,7 +267,7 @@ def label_notes(prepared: Sequence[Preparation], recipe: Recipe) -> list[str]:
         if not some:
             return []
         return [
-            f"label 4 of {len(some)} masks ({some[0]}{', ...' if len(some) > 1 else ''}) is the resection cavity of "
+            f"label 4 of {counted(len(some), 'mask')} ({some[0]}{', ...' if len(some) > 1 else ''}) is the resection cavity of "
             "BraTS 2024 and later: it counts for nobody, neither as lesion nor as healthy"
         ]
     rule = recipe.rule
@@ -287,7 +288,7 @@ def _result(
     parts = ", ".join(f"{part} {len(done.split.ids(part))}" for part in PARTS)
     ways = {file.how for s in done.prepared for file in s.files.values()}
     lines = [
-        f"{len(done.prepared)} subjects in {request.output} ({done.reused} of them before); splits: {parts}; "
+        f"{counted(len(done.prepared), 'subject')} in {request.output} ({done.reused} of them before); splits: {parts}; "
         f"files: {', '.join(sorted(ways)) or 'none'}"
     ]
     if done.prepared:

@@ -85,7 +85,9 @@ def test_no_interval_of_a_difference_of_shares_reaches_where_none_can_lie(make_r
 
 def test_no_interval_of_a_difference_in_pooled_average_precision_reaches_beyond_1():
     rng = np.random.default_rng(0)
-    tables = [np.abs(rng.normal(size=(3, 2, STEPS))).astype(np.float32).cumsum(axis=2) for _ in KEYS]
+    tables = [
+        np.abs(rng.normal(size=(3, 2, STEPS))).astype(np.float32).cumsum(axis=2) for _ in KEYS
+    ]
     pseudo = [np.array([[2.5], [-0.4], [0.8]]), np.array([[0.1], [0.05], [0.0]])]
     (test,) = pooled_pair_tests(KEYS, [0.95, 0.05], tables, pseudo, [(0, 1)], 2.0)
     assert (test.low, test.high) == (-1.0, 1.0)
