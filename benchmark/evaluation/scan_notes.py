@@ -8,6 +8,7 @@ from andi_bench.metrics.histograms.histogram import ScoreHistogram
 from andi_bench.names import counted
 from andi_bench.records.schema import Lesions, LostLesion
 from benchmark.evaluation.measurement import Measured
+from datasets.scans.brain import stripping_notes
 
 _NAMED = 5  # lost lesions named in a note; the record names all
 
@@ -42,6 +43,7 @@ def notes_of(measured: Sequence[Measured], merged: ScoreHistogram) -> list[str]:
             f"{counted(sum(ignored), 'brain voxel')} of {counted(len(ignored), 'subject')} are ignored, as their masks say: they count neither "
             "as lesion nor as healthy"
         )
+    notes += stripping_notes({m.subject: m.brain_ml for m in measured})
     notes += _of_files(measured)
     lesions = lesions_of(measured)
     if lesions is not None and lesions.lost:

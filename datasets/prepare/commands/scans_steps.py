@@ -26,6 +26,7 @@ from datasets.prepare.place.data_folder import (
 from datasets.prepare.place.subject_folder import Recipe
 from datasets.prepare.report.data_report import write_report
 from datasets.prepare.sidecar import Preparation
+from datasets.scans.brain import stripping_notes
 from datasets.scans.lesion_mask import LesionRule
 from datasets.splits import PARTS
 from datasets.tables import there
@@ -246,6 +247,7 @@ def _prepare(request: ScansRequest, console: Console) -> ScansOutcome:
     with exclusive(request.output, console), console.reporting() as report:
         done = prepare_subjects(request, report)
         done.notes += label_notes(done.prepared, request.recipe)
+        done.notes += stripping_notes({s.subject: s.measured.brain_ml for s in done.prepared})
         page = write_report(request.output, request.dataset, done)
         sheets = _contact_sheets(request, done, report)
     notes = [f"not prepared: {line}" for line in done.failures]
