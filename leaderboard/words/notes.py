@@ -10,11 +10,11 @@ from andi_bench.metrics.points import RANKING, RANKING_POINT
 from andi_bench.names import counted
 from andi_bench.records.schema import MATCHED_SINCE
 from andi_bench.records.store import Protocol
-from leaderboard.tables.comparability import DATA, intensities_of, modalities_of, region_of
+from leaderboard.tables.comparability import DATA, intensities_of, modalities_of
 from leaderboard.tables.parts import volumes_of
 from leaderboard.tables.table import Table
 from leaderboard.words.methods_text import ranked_by
-from leaderboard.words.pipeline_text import choice_notes, view_text
+from leaderboard.words.pipeline_text import choice_notes, region_text, view_text
 from leaderboard.words.reference_notes import no_better_notes, reference_notes
 from leaderboard.words.threshold_text import threshold_note
 
@@ -187,7 +187,7 @@ def heading_of(table: Table) -> str:
     parts = [
         view_text(table),
         f"protocol {protocol.name}, version {protocol.version}",
-        f"region {region_of(table.runs[0]) if table.runs else protocol.region}",
+        f"region {region_text(table)}",
         grid,
     ]
     modalities = modalities_of(table.runs[0]) if table.runs else ()
