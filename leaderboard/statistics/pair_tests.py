@@ -139,15 +139,15 @@ def mean_pair_tests(
     equivalent = None if margin is None else equivalence(centre, tested, margin)
     out = []
     for place, (i, j) in enumerate(pairs):
-        difference = float(centre[place])
+        difference, (low, high) = float(centre[place]), limits[place]
         favoured = _favoured(sign * difference, keys[i], keys[j])
         out.append(
             PairTest(
                 first=keys[i],
                 second=keys[j],
                 difference=difference,
-                low=limits[place][0],
-                high=limits[place][1],
+                low=low,
+                high=high,
                 error=float(tested.errors[place]),
                 degrees=float(tested.degrees[place]),
                 p=float(tested.p[place]),
