@@ -134,8 +134,7 @@ def mean_pair_tests(
     first, second = (list(side) for side in zip(*pairs, strict=True))
     differences = means[:, first] - means[:, second]
     limits = difference_limits(differences, tested, draws, bound)
-    ranks = _signed_ranks(keys, sign * differences, pairs)
-    centre = differences.mean(axis=0)
+    ranks, centre = _signed_ranks(keys, sign * differences, pairs), differences.mean(axis=0)
     equivalent = None if margin is None else equivalence(centre, tested, margin)
     out = []
     for place, (i, j) in enumerate(pairs):
