@@ -14,9 +14,11 @@ from andi_bench.config import RunConfig
 from andi_bench.console import Console
 from andi_bench.registry import load_plugin
 from benchmark.conformance.candidate import settle
+from benchmark.conformance.processes import TRAINED
 from benchmark.conformance.tiny_phantom import TinyPhantom
 from benchmark.run.accelerator import make_accelerator
 from benchmark.scoring.engine import ScoreEngine, score_volume
+from benchmark.training.state import save_tensors
 from benchmark.training.trainer import Trainer
 from benchmark.training.trainings import load_model
 from methods.base import ImageSpec
@@ -51,6 +53,8 @@ def main(request: dict[str, Any], scoring_seed: int) -> None:
             accelerator, run.training, seed, folder / "progress.safetensors", Console(quiet=True)
         )
         detector.fit(phantom.slices(run.preprocessing), trainer)
+        if accelerator.is_main_process:
+            save_tensors(detector.state(), folder / TRAINED, {})
     settle(detector, phantom, run)
     engine = ScoreEngine(
         scoring_seed, accelerator.device, run.scoring, run.preprocessing.modalities

@@ -165,10 +165,12 @@ class VariationalAutoencoder(nn.Module):
         Returns
         -------
         reconstruction : tensor (N, C, H, W)
-        mean, log_variance : float32 tensor (N, latent)
+        mean, log_variance : float32 or float64 tensor (N, latent)
             Of the posterior.
         """
-        mean, log_variance = self.encoder(x).float().chunk(2, dim=1)
+        found = self.encoder(x)
+        found = found.to(torch.promote_types(found.dtype, torch.float32))
+        mean, log_variance = found.chunk(2, dim=1)
         latent = mean if noise is None else mean + (log_variance / 2).exp() * noise
         return self.decoder(latent), mean, log_variance
 

@@ -15,6 +15,7 @@ from benchmark.conformance.candidate import Candidate
 from benchmark.conformance.outcome import Failed
 from benchmark.conformance.suite import CHECKS, run_suite
 from benchmark.conformance.tiny_phantom import TinyPhantom
+from benchmark.training.state import save_tensors
 
 
 @pytest.fixture(scope="session")
@@ -74,23 +75,32 @@ def test_two_processes_are_seen_to_differ(body, words, data, tmp_path):
     assert words in outcome.reason
 
 
+def two_processes_that(candidate, monkeypatch, *, maps, weights):
+    """Stand in for two processes: their maps and weights are one's times what ``maps`` and ``weights`` say of a request."""
+    asked = []
+
+    def launch(path, count):
+        request = json.loads(path.read_text())
+        asked.append(request)
+        run = candidate.variant(training={"steps": processes.FEW_STEPS})
+        detector = candidate.learn(run, seed=request["seed"])
+        state = {name: tensor * weights(request) for name, tensor in detector.state().items()}
+        save_tensors(state, path.with_name(processes.TRAINED), {})
+        for volume in candidate.phantom.volumes(run.preprocessing):
+            found = candidate.score(detector, volume) * maps(request)
+            np.save(path.with_name(f"{volume.subject}.npy"), found)
+
+    monkeypatch.setattr(processes, "_launch", launch)
+    return asked
+
+
 @pytest.mark.parametrize("unlike", [1, processes.ATTEMPTS])
 def test_what_happens_to_one_seed_is_rounding_and_to_every_seed_a_fault(
     unlike, data, tmp_path, monkeypatch
 ):
-    seeds = []
-
-    def two_that_differ_at_first(path, count):
-        asked = json.loads(path.read_text())
-        seeds.append(asked["seed"])
-        run = candidate.variant(training={"steps": processes.FEW_STEPS})
-        detector = candidate.learn(run, seed=asked["seed"])
-        for volume in candidate.phantom.volumes(run.preprocessing):
-            found = candidate.score(detector, volume) * (1.01 if len(seeds) <= unlike else 1)
-            np.save(path.with_name(f"{volume.subject}.npy"), found)
-
     candidate = Candidate("mine", TinyPhantom(data), tmp_path, [plugin(tmp_path, "pass")])
-    monkeypatch.setattr(processes, "_launch", two_that_differ_at_first)
+    of_first = {"maps": lambda r: 1 + 0.01 * (r["seed"] < unlike), "weights": lambda r: 1.1}
+    asked = two_processes_that(candidate, monkeypatch, **of_first)
     if unlike == processes.ATTEMPTS:
         with pytest.raises(Failed, match="one process and two: the maps differ by 0.01"):
             processes.two_processes(candidate)
@@ -98,7 +108,23 @@ def test_what_happens_to_one_seed_is_rounding_and_to_every_seed_a_fault(
         assert "differ by 0 of the largest score (of another seed 0.01" in (
             processes.two_processes(candidate)
         )
-    assert seeds == list(range(min(unlike + 1, processes.ATTEMPTS)))
+    assert [r["seed"] for r in asked] == list(range(min(unlike + 1, processes.ATTEMPTS)))
+
+
+@pytest.mark.parametrize("scored_alike", [True, False])
+def test_maps_that_enlarge_rounding_are_compared_with_the_same_weights(
+    scored_alike, data, tmp_path, monkeypatch
+):
+    candidate = Candidate("mine", TinyPhantom(data), tmp_path, [plugin(tmp_path, "pass")])
+    unlike = {"maps": lambda r: 1 if r["state"] and scored_alike else 1.2}
+    asked = two_processes_that(candidate, monkeypatch, **unlike, weights=lambda r: 1 + 1e-7)
+    if scored_alike:
+        found = processes.two_processes(candidate)
+        assert "maps differ by 0 of the largest score (with those of both trainings by 0.2" in found
+    else:
+        with pytest.raises(Failed, match="one process and two: the maps differ by 0.2"):
+            processes.two_processes(candidate)
+    assert [bool(r["state"]) for r in asked] == [False, True]
 
 
 def test_every_check_has_a_detector_that_breaks_it():

@@ -28,6 +28,7 @@ def detector(name):
 
 
 def test_the_plain_network_is_the_network():
+    torch.manual_seed(0)
     net = UNet(2, 32, 4, (4, 8, 16))
     plain = PlainUNet(2, 4, (4, 8, 16))
     plain.load_state_dict(net.state_dict())

@@ -209,9 +209,21 @@ def test_restoration_lowers_its_objective_though_scoring_runs_in_inference_mode(
     assert_blob_stands_out(scores, brain)
 
 
-def test_one_step_of_restoration_goes_down_the_gradient_of_finite_differences():
+def test_a_restored_map_does_not_depend_on_how_many_slices_are_restored_at_once(restoring):
+    sick, _ = with_blob()
+    for smoothing in (0.0, 0.1):
+        config = restoring.config.model_copy(update={"restoration_smoothing": smoothing})
+        vae = VAE(config, restoring.spec)
+        vae.net = restoring.net
+        one_by_one = torch.cat([vae.restore(image[None]) for image in sick])
+        assert (vae.restore(sick) - one_by_one).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize(("distance", "smoothing"), [("l2", 0.0), ("l1", 0.1)])
+def test_one_step_of_restoration_goes_down_the_gradient_of_finite_differences(distance, smoothing):
+    values = {"restoration_rate": 0.01, "restoration_weight": 3.0}
     vae = detector(
-        VAE, distance="l2", restoration_steps=1, restoration_rate=0.01, restoration_weight=3.0
+        VAE, distance=distance, restoration_steps=1, restoration_smoothing=smoothing, **values
     )
     image = with_blob()[0][:1]
 
@@ -219,7 +231,10 @@ def test_one_step_of_restoration_goes_down_the_gradient_of_finite_differences():
         reconstruction, mean, log_variance = vae.net(x)
         posterior = Normal(mean, (log_variance / 2).exp())
         divergence = torch.distributions.kl_divergence(posterior, Normal(0.0, 1.0))
-        return float((reconstruction - x).double().square().sum() + divergence.double().sum())
+        error = (reconstruction - x).double().square()
+        if distance == "l1":
+            error = (error + smoothing**2).sqrt() - smoothing
+        return float(error.sum() + divergence.double().sum())
 
     noise = torch.randn(3, *image.shape, generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
