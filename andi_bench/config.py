@@ -10,6 +10,7 @@ import yaml
 from pydantic import (
     BaseModel,
     Field,
+    SerializationInfo,
     SerializerFunctionWrapHandler,
     ValidationError,
     field_validator,
@@ -66,19 +67,20 @@ class ScoringConfig(Section):
         description="which voxels count of a method that compares a scan with what it expects: those that are brighter or "
         "darker than expected, those that are brighter, or those that are darker",
     )
-
     published_outside: bool = Field(
         False,
         description="score all slices and keep what lies outside the brain mask, as published: for --protocol paper",
     )
 
     @model_serializer(mode="wrap")
-    def _as_before(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what is off: records made before it was there stay as they are."""
-        off = ("calibration", "deviations", "precision", "compile", "published_outside")
+    def _as_before(
+        self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """Leave out what is off: what was named before it was there keeps its name."""
         dumped: dict[str, Any] = handler(self)
+        kept = ("batch_size", "reduction") if info.context != EVERY_FIELD else tuple(dumped)
         fields = type(self).model_fields
-        return {k: v for k, v in dumped.items() if k not in off or v != fields[k].default}
+        return {k: v for k, v in dumped.items() if k in kept or v != fields[k].default}
 
 
 class EvaluationConfig(Section):
@@ -156,15 +158,10 @@ class RunConfig(Section):
     evaluation: EvaluationConfig = EvaluationConfig()
     detector: dict[str, Any] = Field(default_factory=dict)
 
-    def described(self, detector: BaseModel | dict[str, Any]) -> dict[str, Any]:
-        """Return every field that has a value, with the detector's own, defaults filled in; fit for ``--config``."""
-        settings = detector if isinstance(detector, dict) else detector.model_dump(mode="json")
-        return {
-            **self.model_dump(mode="json"),
-            "preprocessing": self.preprocessing.described(),
-            "training": self.training.model_dump(mode="json", context=EVERY_FIELD),
-            "detector": settings,
-        }
+    def described(self, detector: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return every field, fit for ``--config``, with all of the detector's own: under any preset it gives this run again."""
+        out = super().described()
+        return out if detector is None else {**out, "detector": detector}
 
 
 class MethodEntry(Cited, Section):

@@ -1,8 +1,13 @@
-"""Names as they stand in names of files."""
+"""Names as they stand in names of files; numbers of things in words."""
 
 from __future__ import annotations
 
 import re
+
+_ONE = re.compile(
+    r"(?<![\d.,/-])\b1 ((?:brain |lesion |lesion-free |training |validation |test )*)"
+    r"(lesion|person|scan|split|subject|thread|voxel)s\b"
+)
 
 
 def slug(name: str, keep: str = "") -> str:
@@ -21,3 +26,25 @@ def slug(name: str, keep: str = "") -> str:
 def folder_word(name: str) -> str:
     """Return a name as part of a folder's name: as :func:`slug`, dots kept; ``unnamed`` where nothing is left."""
     return slug(name, keep=".") or "unnamed"
+
+
+def counted(number: float, noun: str, plural: str = "", form: str = "") -> str:
+    """Return a number of things in words: ``1 subject``, ``2 subjects``, ``0 subjects``.
+
+    Parameters
+    ----------
+    number : float
+        How many; of what is measured also between whole numbers.
+    noun : str
+        Of one of them, with what goes with it: ``validation subject``, ``scan is``.
+    plural : str
+        Of several, where that is not the noun with an s.
+    form : str
+        How the number is written, such as ``,``.
+    """
+    return f"{number:{form}} {noun if number == 1 else plural or noun + 's'}"
+
+
+def in_number(text: str) -> str:
+    """Return a text of a record with ``1 threads`` and its like mended, which earlier versions wrote."""
+    return _ONE.sub(r"1 \1\2", text)

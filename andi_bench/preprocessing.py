@@ -146,10 +146,10 @@ class PreprocessingConfig(Section):
     ) -> dict[str, Any]:
         """Leave out what is not used: what was made before a field was there keeps its name."""
         out: dict[str, Any] = handler(self)
-        if self.crop == "none":  # in records of before, too
-            out = {key: value for key, value in out.items() if key not in _CROP}
         if info.context == EVERY_FIELD:
             return out
+        if self.crop == "none":
+            out = {key: value for key, value in out.items() if key not in _CROP}
         used = _PUBLISHED if self.published else _OTHERS | _PARAMETERS[self.normalisation]
         kept = {key: v for key, v in out.items() if key not in _STEPS or key in used}
         if self.bias != "none":
@@ -185,7 +185,3 @@ class PreprocessingConfig(Section):
             used = ", ".join(filter(None, (used, f"clip {self.clip:g}")))
         name = f"{self.normalisation} ({used})" if used else self.normalisation
         return name if self.bias == "none" else f"{self.bias}, {name}"
-
-    def described(self) -> dict[str, Any]:
-        """Return every field, for people and records; what names results is ``model_dump``."""
-        return self.model_dump(mode="json", context=EVERY_FIELD)

@@ -53,6 +53,10 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    def described(self) -> dict[str, Any]:
+        """Return every field, for people and records; what names results is ``model_dump``."""
+        return self.model_dump(mode="json", context=EVERY_FIELD)
+
 
 class Resources(Section):
     """What a job may use; a method's YAML and the options of ``run`` say otherwise where a method needs more or less."""

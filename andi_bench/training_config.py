@@ -12,7 +12,7 @@ from andi_bench.section import EVERY_FIELD, Compilation, Section
 class AugmentationConfig(Section):
     """Random changes of training slices, drawn anew whenever a slice is used. All are off by default.
 
-    A strength of 0 switches a change off. What is off is left out of dumps, so that a training is named by what was done to
+    A strength of 0 switches a change off. What is off is left out of what names a training, which is named by what was done to
     its slices and by nothing else.
     """
 
@@ -66,8 +66,12 @@ class AugmentationConfig(Section):
         return any(value for key, value in self if key != "probability")
 
     @model_serializer(mode="wrap")
-    def _without_what_is_off(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _without_what_is_off(
+        self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
         dumped: dict[str, Any] = handler(self)
+        if info.context == EVERY_FIELD:
+            return dumped
         return {key: value for key, value in dumped.items() if value} if self.active else {}
 
 
@@ -131,18 +135,17 @@ class TrainingConfig(Section):
     def _as_before(
         self, handler: SerializerFunctionWrapHandler, info: SerializationInfo
     ) -> dict[str, Any]:
-        """Leave out what is off: what was trained before the field was there keeps its name.
-
-        A record says how passes are counted, for preset ``paper`` counts them otherwise than the default.
-        """
+        """Leave out what is off: what was trained before the field was there keeps its name."""
         dumped: dict[str, Any] = handler(self)
+        if info.context == EVERY_FIELD:
+            return dumped
         if not self.augmentation.active:
             dumped.pop("augmentation", None)
         if self.sampling == "slices":
             dumped.pop("sampling", None)
         if not self.compile:
             dumped.pop("compile", None)
-        if not self.published_epochs and info.context != EVERY_FIELD:
+        if not self.published_epochs:
             dumped.pop("published_epochs", None)
         if self.accumulate == 1:
             dumped.pop("accumulate", None)

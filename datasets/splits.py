@@ -13,6 +13,7 @@ from pathlib import Path
 
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.files import write_atomically
+from andi_bench.names import counted
 from andi_bench.place import package_data
 from datasets.prepared_root import require_written, unfinished
 from datasets.split_lists import PARTS, Lists, SplitRow, files_beside
@@ -346,7 +347,9 @@ def restricted(split: Split, ids: Collection[str]) -> Split:
             f"{named(gone)}"
         )
     if extra:
-        notes.append(f"{len(extra)} subjects are in no part of {split.source}: {named(extra)}")
+        notes.append(
+            f"{counted(len(extra), 'subject is', 'subjects are')} in no part of {split.source}: {named(extra)}"
+        )
     return Split(parts["train"], parts["val"], parts["test"], split.source, tuple(notes))
 
 

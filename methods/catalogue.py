@@ -9,7 +9,7 @@ import torch
 
 from andi_bench import config as configuration
 from andi_bench import registry
-from andi_bench.config import MethodEntry
+from andi_bench.config import MethodEntry, RunConfig
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.randomness import derive_seed
 from methods.base import AnomalyDetector, DetectorConfig, ImageSpec, SliceDetector
@@ -86,6 +86,17 @@ def detector_config(cls: type[AnomalyDetector], values: dict[str, Any]) -> Detec
     return configuration.validated(
         cls.Config, values, f"configuration of '{cls.name}'", "detector."
     )
+
+
+def described_run(cls: type[AnomalyDetector], run: RunConfig) -> dict[str, Any]:
+    """Return a run's configuration with every field, the detector's hyper-parameters among them; fit for ``--config``.
+
+    Raises
+    ------
+    UserError
+        For a hyper-parameter that is unknown or out of bounds.
+    """
+    return run.described(detector_config(cls, run.detector).described())
 
 
 def build_detector(

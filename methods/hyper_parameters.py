@@ -30,6 +30,15 @@ class DetectorConfig(BaseModel):
         """Return what identifies how it is scored with settings that once meant something else; {} as a rule."""
         return {}
 
+    def described(self) -> dict[str, Any]:
+        """Return every hyper-parameter, for people and records; what names results is ``model_dump``."""
+        return self.model_dump(mode="json", context=EVERY_FIELD)
+
+    def left_out(self) -> tuple[str, ...]:
+        """Return the hyper-parameters that name nothing and that older records leave out: later ones, at their default."""
+        named = self.model_dump()
+        return tuple(key for key in type(self).model_fields if key not in named)
+
     @model_serializer(mode="wrap")
     def _named_as_before(
         self, handler: SerializerFunctionWrapHandler, info: SerializationInfo

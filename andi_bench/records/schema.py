@@ -19,6 +19,7 @@ from andi_bench.records.summaries import RecordedThreshold as RecordedThreshold
 from andi_bench.records.summaries import ScanLevel as ScanLevel
 from andi_bench.records.summaries import SubjectSummary as SubjectSummary
 from andi_bench.records.summaries import ThresholdSpread as ThresholdSpread
+from andi_bench.records.summaries import Told as Told
 
 SCHEMA: Literal[5] = 5
 IDENTITY: Literal[2] = 2
@@ -148,7 +149,7 @@ class GuardResult(Part):
 
     name: str
     passed: bool | None
-    detail: str = ""
+    detail: Told = ""
 
 
 class Group(Part):
@@ -171,7 +172,7 @@ class GridResults(Part):
     summary: dict[str, ChainSummary]
     groups: dict[str, tuple[Group, ...]] = Field(default_factory=dict)
     references: dict[str, ChainSummary] = Field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Told, ...] = ()
 
 
 class LostLesion(Part):
@@ -221,7 +222,7 @@ class Costs(Part):
     parameters: int | None = None
     training_seconds: float | None = None
     training_steps: int | None = None
-    device: str = ""
+    device: Told = ""
 
 
 class RunRecord(Part):
@@ -249,8 +250,8 @@ class RunRecord(Part):
     training: dict[str, Any] = Field(default_factory=dict)
     config: dict[str, Any] = Field(default_factory=dict)
     provenance: dict[str, Any] = Field(default_factory=dict)
-    notes: tuple[str, ...] = ()
-    unranked: str | None = None
+    notes: tuple[Told, ...] = ()
+    unranked: Told | None = None
     folder: Path | None = Field(None, exclude=True, description="where it was read from")
     confirmed: str = Field(
         "",

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from andi_bench.errors import UserError
 from andi_bench.records.schema import RunRecord
+from andi_bench.records.settings import settings_of
 from andi_bench.records.store import (
     RECORD,
     check_files,
@@ -116,6 +117,7 @@ def _folders(directory: Path, glob: str) -> list[Path]:
 def results_of(record: RunRecord) -> Any:
     """Return what a run found, without times, memory and the machine it ran on."""
     content = record.model_dump(mode="json", exclude={"costs", "provenance", "training"})
+    content["config"] = settings_of(record)
     return without_measured(content)
 
 

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from andi_bench.names import in_number
+
+Told = Annotated[str, AfterValidator(in_number)]
+"""A text for readers; one thing is told as one, also where an earlier version wrote "1 subjects"."""
 
 
 class Part(BaseModel):
@@ -43,7 +50,7 @@ class RecordedThreshold(Part):
 
     threshold: float | None = None
     edge: bool = False
-    how: str = ""
+    how: Told = ""
     test_fpr: float | None = None
     reached: float | None = None
     spread: ThresholdSpread | None = None

@@ -13,6 +13,7 @@ import typer
 
 from andi_bench.errors import UserError
 from andi_bench.metrics.points import RANKING, YEN
+from andi_bench.names import counted
 from benchmark.cli.options import Debug, Json, WorkspaceFolder
 from leaderboard.exports.formats import EXPORTS, in_order
 
@@ -98,7 +99,10 @@ def _compare(
     folders = records or [place.records]
     if verify:
         number = verify_records(folders, runs)
-        print(f"verified: every file of {number} records is as the run wrote it", file=sys.stderr)
+        print(
+            f"verified: every file of {counted(number, 'record')} is as the run wrote it",
+            file=sys.stderr,
+        )
     comparison = read_and_rank(
         folders,
         dataset,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from andi_bench.names import counted
 from benchmark.cli.options import Debug, Device, Workers, WorkspaceFolder
 
 
@@ -65,7 +66,5 @@ def leaderboard(
             failed += fill(name, found, place, console)
             console.note(f"leaderboard   {to / f'{name}.md'}")
     if failed:
-        console.note(
-            f"{failed} run{'s' if failed > 1 else ''} failed; the reasons stand in the tables"
-        )
+        console.note(f"{counted(failed, 'run')} failed; the reasons stand in the tables")
         raise typer.Exit(1)

@@ -116,7 +116,6 @@ def _options(name: str) -> tuple[str, list[dict[str, Any]]]:
     """
     from andi_bench import config as configuration
     from andi_bench.registry import plugin_file
-    from andi_bench.section import EVERY_FIELD
     from methods.catalogue import (
         described_method,
         detector_class,
@@ -132,7 +131,7 @@ def _options(name: str) -> tuple[str, list[dict[str, Any]]]:
     presets = {
         preset: detector_config(
             cls, configuration.load_run_config(entry, preset, layers, name).detector
-        ).model_dump(mode="json", context=EVERY_FIELD)
+        ).described()
         for preset in ("paper", "quick")
     }
     rows = [

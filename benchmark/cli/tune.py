@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from andi_bench.metrics.points import RANKING
+from andi_bench.names import counted
 from benchmark.cli.options import (
     Config,
     DataRoot,
@@ -166,6 +167,8 @@ def _print(found: Found) -> None:
                 "seconds": f"{one.seconds:.0f}",
             }
         )
-    print_rows(f"Search {log.name}: {len(ranked)} trials, the best first", rows, as_json=False)
+    print_rows(
+        f"Search {log.name}: {counted(len(ranked), 'trial')}, the best first", rows, as_json=False
+    )
     for line in log.words():
         print(f"- {escape(line)}")

@@ -96,7 +96,7 @@ class Candidate:
 
     def variant(self, **layers: dict[str, Any]) -> RunConfig:
         """Return the configuration with some fields changed, ``training={"steps": 4}`` for example."""
-        values = configuration.merge(self.run.model_dump(), layers)
+        values = configuration.merge(self.run.described(), layers)
         return configuration.validated(RunConfig, values, f"configuration of '{self.method}'")
 
     def build(self, run: RunConfig | None = None, seed: int = SEED) -> AnomalyDetector:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from andi_bench.names import counted
 from benchmark.conformance.candidate import Candidate
 from benchmark.conformance.outcome import Failed, NotApplicable, require_equal_maps
 from benchmark.conformance.tiny_phantom import copied
@@ -52,7 +53,7 @@ def zero_outside(candidate: Candidate) -> str:
     scores = score_volume(candidate.trained, lent, candidate.engine()).map
     outside = int(np.count_nonzero(scores[~volume.brain]))
     if outside:
-        raise Failed(f"{outside} voxels outside the brain have a score: 0 wanted")
+        raise Failed(f"{counted(outside, 'voxel')} outside the brain with a score: 0 wanted")
     for name, mine, theirs in (
         ("brain mask", volume.brain, lent.brain),
         ("image", volume.image, lent.image),
@@ -60,7 +61,7 @@ def zero_outside(candidate: Candidate) -> str:
         changed = int(np.count_nonzero(mine != theirs))
         if changed:
             raise Failed(f"score() changed {changed} values of the volume's {name}")
-    return f"{int(np.count_nonzero(~volume.brain))} voxels outside, all 0"
+    return f"{counted(int(np.count_nonzero(~volume.brain)), 'voxel')} outside, all 0"
 
 
 def empty_slices(candidate: Candidate) -> str:
@@ -79,7 +80,7 @@ def empty_slices(candidate: Candidate) -> str:
             raise Failed(f"{what}: {type(error).__name__}: {first}") from error
         wrong = int(np.count_nonzero(scores[..., slices]))
         if wrong:
-            raise Failed(f"{what}: {wrong} voxels of them have a score, 0 wanted")
+            raise Failed(f"{what}: {counted(wrong, 'voxel')} of them with a score, 0 wanted")
     return f"{len(emptied)} of {len(filled)} slices empty, and all: scored, 0 there"
 
 
@@ -104,7 +105,7 @@ def subject_order(candidate: Candidate) -> str:
         )
         for name in forth
     ]
-    return f"{len(gaps)} subjects in both orders: maps differ by {max(gaps):.2g}"
+    return f"{counted(len(gaps), 'subject')} in both orders: maps differ by {max(gaps):.2g}"
 
 
 def sees_lesion(candidate: Candidate) -> str:
@@ -122,7 +123,7 @@ def sees_lesion(candidate: Candidate) -> str:
     inside = float(np.median(scores[lesion]))
     median = float(np.median(scores[planted.brain & ~lesion]))
     found = (
-        f"median score {inside:.4g} in the planted lesion ({int(lesion.sum())} voxels), "
+        f"median score {inside:.4g} in the planted lesion ({counted(int(lesion.sum()), 'voxel')}), "
         f"{median:.4g} in the brain"
     )
     if not inside > median:

@@ -91,7 +91,7 @@ def _apart(
     request = {
         "method": candidate.method,
         "plugins": [str(path) for path in candidate.plugins],
-        "run": run.model_dump(mode="json"),
+        "run": run.described(),
         "phantom": str(candidate.phantom.folder),
         "folder": str(folder),
         "seed": seed,

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from andi_bench.names import counted
 from benchmark.conformance.candidate import FEW_STEPS, Candidate
 from benchmark.conformance.learning import mean_loss
 from benchmark.conformance.outcome import Failed
@@ -64,9 +65,11 @@ def keeps_to_itself(candidate: Candidate) -> str:
             action()
         if seen.printed:
             first = seen.printed.strip().splitlines() or [repr(seen.printed)]
-            raise Failed(f"{name}: {len(seen.printed)} characters printed: {first[0]}")
+            raise Failed(f"{name}: {counted(len(seen.printed), 'character')} printed: {first[0]}")
         if seen.written:
-            raise Failed(f"{name}: {len(seen.written)} files written: {', '.join(seen.written)}")
+            raise Failed(
+                f"{name}: {counted(len(seen.written), 'file')} written: {', '.join(seen.written)}"
+            )
         after = _random_states()
         touched = [key for key in before if before[key] != after[key]]
         if touched:

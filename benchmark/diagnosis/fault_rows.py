@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from andi_bench.names import counted
 from benchmark.diagnosis.diagnose import Diagnosis
 from benchmark.diagnosis.false_positives import Volumes, total
 from benchmark.recording.montage import MODALITY_NAMES
@@ -22,7 +23,7 @@ def fault_tables(found: Diagnosis) -> list[tuple[str, list[dict[str, str]]]]:
         for name in found.definitions
     ]
     rows.append({"region": "all", **_cells(whole, whole, count)})
-    title = f"{found.label}: false positives at the frozen threshold, by region; ml: mean of {count} subjects"
+    title = f"{found.label}: false positives at the frozen threshold, by region; ml: mean of {counted(count, 'subject')}"
     heights = {chain: found.by_height(chain) for chain in chains}
     parts = len(heights[chains[0]])
     by_height = [

@@ -34,7 +34,7 @@ class Measured:
 
     ``above``: by chain and frozen operating point, lesion-free brain voxels above the threshold, before small detections
     are removed. ``ignored``: voxels of the brain that count for nobody. ``references``: a line for each detection that
-    looks at no scan.
+    looks at no scan. ``brain_ml``: volume of the brain mask, with what is ignored.
     """
 
     subject: str
@@ -51,6 +51,7 @@ class Measured:
     notes: tuple[str, ...] = ()
     ignored: int = 0
     references: dict[str, Row] = field(default_factory=dict)
+    brain_ml: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -172,6 +173,7 @@ def measure_subject(
         notes=scored.notes,
         ignored=truth.ignored,
         references=reference_rows(subject, truth.brain, inside, truth.spacing),
+        brain_ml=(int(np.count_nonzero(truth.brain)) + truth.ignored) * whole.voxel_ml,
     )
 
 

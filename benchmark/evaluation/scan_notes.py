@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from andi_bench.metrics.histograms.histogram import ScoreHistogram
+from andi_bench.names import counted
 from andi_bench.records.schema import Lesions, LostLesion
 from benchmark.evaluation.measurement import Measured
+from datasets.scans.brain import stripping_notes
 
 _NAMED = 5  # lost lesions named in a note; the record names all
 
@@ -38,9 +40,10 @@ def notes_of(measured: Sequence[Measured], merged: ScoreHistogram) -> list[str]:
     ignored = [m.ignored for m in measured if m.ignored]
     if ignored:
         notes.append(
-            f"{sum(ignored)} brain voxels of {len(ignored)} subjects are ignored, as their masks say: they count neither "
+            f"{counted(sum(ignored), 'brain voxel')} of {counted(len(ignored), 'subject')} are ignored, as their masks say: they count neither "
             "as lesion nor as healthy"
         )
+    notes += stripping_notes({m.subject: m.brain_ml for m in measured})
     notes += _of_files(measured)
     lesions = lesions_of(measured)
     if lesions is not None and lesions.lost:
@@ -60,8 +63,10 @@ def _of_files(measured: Sequence[Measured]) -> list[str]:
         for line in subject.notes:
             said.setdefault(line.partition(": ")[2], []).append(subject.subject)
     lines = [
-        f"scans of {len(names)} subjects ({names[0]}{', ...' if len(names) > 1 else ''}), {note}"
+        f"scans of {counted(len(names), 'subject')} ({names[0]}{', ...' if len(names) > 1 else ''}), {note}"
         for note, names in said.items()
     ]
     more = len(lines) - _NAMED
-    return lines[:_NAMED] + ([f"{more} more notes on the scans' files"] if more > 0 else [])
+    return lines[:_NAMED] + (
+        [f"{counted(more, 'more note')} on the scans' files"] if more > 0 else []
+    )

@@ -26,11 +26,14 @@ class MethodFacts:
         Its hyper-parameters; {} for maps made elsewhere.
     calibration : dict of str to float
         What it settled on validation data.
+    later : tuple of str
+        Those of its hyper-parameters that older records leave out at the value they have.
     """
 
     entry: MethodEntry | None
     settings: dict[str, Any] = field(default_factory=dict)
     calibration: dict[str, float] = field(default_factory=dict)
+    later: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

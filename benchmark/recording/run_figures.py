@@ -195,10 +195,12 @@ def figure_file(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
+    from leaderboard.figures.layout import SteadyLayout
+
     # a person's own matplotlibrc must not change a record's figures
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        figure = Figure(figsize=size, dpi=DPI, layout="constrained" if constrained else None)
+        figure = Figure(figsize=size, dpi=DPI, layout=SteadyLayout() if constrained else None)
         FigureCanvasAgg(figure)
         yield figure
         buffer = io.BytesIO()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from andi_bench.names import counted
 from andi_bench.records.loss_curve import read_losses, still_falling
+from andi_bench.records.settings import LATER_OPTIONS
 from andi_bench.records.store import (
     DataInfo,
     GridResults,
@@ -41,7 +43,9 @@ def run_record(facts: RunFacts, results: Results) -> RunRecord:
     result, cohorts = results.working, facts.cohorts
     shared = [*facts.notes, *_learning(facts.learning), *_few(len(cohorts.val))]
     if cohorts.unlabelled:
-        shared.append(f"{cohorts.unlabelled} subjects without a lesion mask: scored only")
+        shared.append(
+            f"{counted(cohorts.unlabelled, 'subject')} without a lesion mask: scored only"
+        )
     return RunRecord(
         run=facts.info,
         protocol=_protocol(facts, results),
@@ -62,6 +66,7 @@ def run_record(facts: RunFacts, results: Results) -> RunRecord:
             **provenance(),
             "data": facts.cohorts.place,
             **({"arithmetic": facts.arithmetic} if facts.arithmetic else {}),
+            **({LATER_OPTIONS: list(facts.method.later)} if facts.method.later else {}),
         },
         notes=(*result.notes, *shared),
         unranked=result.unranked,
@@ -143,9 +148,8 @@ def _few(validation: int) -> list[str]:
     """Say so where thresholds hang on so few subjects that their choice is a draw of the lot."""
     if not 0 < validation < ENOUGH_VALIDATION:
         return []
-    subjects = "subject" if validation == 1 else "subjects"
     return [
-        f"thresholds were frozen on {validation} validation {subjects}: another choice of them may change every Dice"
+        f"thresholds were frozen on {counted(validation, 'validation subject')}: another choice of them may change every Dice"
     ]
 
 

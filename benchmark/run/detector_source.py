@@ -84,10 +84,6 @@ class DetectorSource:
         self._curves: tuple[Curve, ...] = ()
         self.export = request.export
 
-    def described(self) -> dict[str, Any]:
-        """Return the configuration as a record of this run will have it, as far as it stands before the data are opened."""
-        return self.config.described(detector_config(self._cls, self.config.detector))
-
     @property
     def writes(self) -> bool:
         """Whether this process writes the record."""
@@ -341,8 +337,9 @@ class DetectorSource:
         return Facts(
             method=MethodFacts(
                 self._entry,
-                detector.config.model_dump(mode="json"),
+                detector.config.described(),
                 {**detector.calibration, **described(spec.modalities, self._curves)},
+                detector.config.left_out(),
             ),
             learning=LearningFacts(
                 origin=learnt.origin,

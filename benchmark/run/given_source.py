@@ -12,7 +12,7 @@ from andi_bench.config import MethodEntry, RunConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.locks import exclusive
-from andi_bench.names import slug
+from andi_bench.names import counted, slug
 from andi_bench.records.store import Costs, identity
 from benchmark.recording.facts import LearningFacts, MethodFacts
 from benchmark.run.accelerator import default_preset
@@ -256,7 +256,7 @@ class GivenSource:
         if unknown:
             more = ", ..." if len(unknown) > 1 else ""
             self._notes.append(
-                f"{len(unknown)} files of no subject of the data set were left alone: {unknown[0]}{more}"
+                f"left alone: {counted(len(unknown), 'file')} of no subject of the data set: {unknown[0]}{more}"
             )
 
     def _prepared(self, subjects: list[Subject]) -> dict[str, Preparation]:

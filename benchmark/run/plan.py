@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from accelerate import PartialState
+from pydantic import ValidationError
 
+from andi_bench.config import RunConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.names import folder_word
@@ -19,6 +21,7 @@ from benchmark.run.request import Outcome, RunRequest
 from benchmark.run.stages import Run
 from benchmark.run.summary import summarise
 from benchmark.run.time_left import SHORT, Planned, TimeLeft, records_of, speeds_of
+from methods.catalogue import described_run, detector_class
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,12 @@ def _same(run: RunRecord, source: DetectorSource) -> bool:
     asked = source.request
     if (run.run.method, run.run.dataset, run.run.seed) != (asked.method, asked.dataset, asked.seed):
         return False
-    return run.run.preset == source.preset and run.config == source.described()
+    cls = detector_class(asked.method)
+    try:  # an older record leaves out what stood at its default
+        made = described_run(cls, RunConfig.model_validate(run.config))
+    except (ValidationError, UserError):
+        return False
+    return run.run.preset == source.preset and made == described_run(cls, source.config)
 
 
 def _asked(plan: RunPlan) -> Iterator[RunRequest]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from andi_bench.console import in_words
+from andi_bench.names import counted
 from andi_bench.records.schema import RunRecord
 from andi_bench.records.search import find_records
 from andi_bench.records.speeds import KeptSpeed, kept_speeds
@@ -122,7 +123,7 @@ class TimeLeft:
 
     def in_words(self) -> str:
         """Return how many runs are left, and how long they will take."""
-        number = f"{len(self.runs)} run{'s' if len(self.runs) != 1 else ''} left"
+        number = f"{counted(len(self.runs), 'run')} left"
         each = self._each()
         seconds = _known(each)
         return number if seconds is None or seconds < SHORT else f"{number}, {_some(seconds, each)}"

@@ -11,6 +11,7 @@ from andi_bench.config import PreprocessingConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
+from andi_bench.names import counted
 from benchmark.scoring.engine import ScoreEngine
 from benchmark.scoring.subjects import read_ahead
 from datasets.adapters.base import DatasetAdapter, Subject
@@ -45,7 +46,7 @@ def calibrate(
             f"method '{detector.name}' is calibrated on validation data: "
             "0 labelled validation subjects found, 1 or more wanted"
         )
-    console.note(f"calibrating {detector.name} on {len(subjects)} validation subjects")
+    console.note(f"calibrating {detector.name} on {counted(len(subjects), 'validation subject')}")
     with console.progress(f"calibrating ({detector.name})", len(subjects)) as advance:
 
         def volumes() -> Iterator[Volume]:

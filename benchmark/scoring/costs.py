@@ -14,6 +14,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from andi_bench.names import counted
+
 _CLEAR_PEAK = Path("/proc/self/clear_refs")
 _STATUS = Path("/proc/self/status")
 
@@ -47,7 +49,7 @@ def device_name(device: torch.device) -> str:
     """Return the accelerator's name, or the number of CPU threads."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{device.type}, {torch.get_num_threads()} threads"
+    return f"{device.type}, {counted(torch.get_num_threads(), 'thread')}"
 
 
 def parameter_count(module: nn.Module | None) -> int:

@@ -17,6 +17,7 @@ from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from andi_bench.metrics.histograms.scores import NonFiniteScores, as_scores
+from andi_bench.names import counted
 from andi_bench.randomness import SliceGenerator
 from benchmark.scoring.engine import ScoreEngine, does_not_reduce
 from benchmark.scoring.modality_curves import Curve, ScoreCounts
@@ -144,7 +145,7 @@ class CurveFitter:
         voxels = counts[0].total
         if several and not voxels:
             raise UserError(
-                f"method '{self.detector.name}': 0 healthy voxels in {len(subjects)} validation subjects, "
+                f"method '{self.detector.name}': 0 healthy voxels in {counted(len(subjects), 'validation subject')}, "
                 "1 or more wanted for scoring.calibration"
             )
         curves = [vars(found.curve()) for found in counts] if several else []
@@ -155,7 +156,9 @@ class CurveFitter:
     def _counted(self, subjects: Sequence[Subject], total: int, counts: list[ScoreCounts]) -> bool:
         """Count the scores of some subjects; return whether the detector scores modalities apart."""
         name, channels = self.detector.name, 0
-        self.console.note(f"bringing the modalities of {name} into line on {total} subjects")
+        self.console.note(
+            f"bringing the modalities of {name} into line on {counted(total, 'subject')}"
+        )
         with self.console.progress(f"modality curves ({name})", len(subjects)) as advance:
             for whole in read_ahead(self.adapter, subjects, self.preprocessing):
                 volume = cropped(whole, self.preprocessing.crop_box)

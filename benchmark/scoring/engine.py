@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from andi_bench.config import ScoringConfig
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 from andi_bench.randomness import SliceGenerator, derive_seed
 from benchmark.scoring.costs import CallCounter
 from benchmark.scoring.input_limit import InputLimit, MemoryWatch
@@ -144,8 +145,8 @@ class ScoreEngine:
             return scores[:, 0]
         if scores.shape[1] != len(self.modalities):
             raise UserError(
-                f"scoring.reduction = {how}: scores of {scores.shape[1]} channels, "
-                f"{len(self.modalities)} modalities wanted"
+                f"scoring.reduction = {how}: scores of {counted(scores.shape[1], 'channel')}, "
+                f"{counted(len(self.modalities), 'modality', 'modalities')} wanted"
             )
         return scores[:, self.modalities.index(how)]
 

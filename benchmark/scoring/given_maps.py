@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 from benchmark.scoring.score_scale import ScoreScale
 from datasets.scans import grid
 from datasets.scans.nifti import NiftiScan, read_nifti, same_place, turned_along
@@ -105,18 +106,18 @@ class Adaptations:
         if self.uncovered:
             voxels = sum(self.uncovered.values())
             notes.append(
-                f"{_maps(list(self.uncovered))} do not cover {voxels} brain voxels of the scan: these got the "
+                f"{_maps(list(self.uncovered))} leave out {counted(voxels, 'brain voxel')} of the scan: these got the "
                 "map's lowest score"
             )
         if self.negative:
             notes.append(
-                f"{_maps(self.negative)} hold negative scores: outside the brain the median filter sees 0"
+                f"negative scores in {_maps(self.negative)}: outside the brain the median filter sees 0"
             )
         return notes
 
 
 def _maps(subjects: Sequence[str]) -> str:
-    return f"{len(subjects)} maps ({subjects[0]}{', ...' if len(subjects) > 1 else ''})"
+    return f"{counted(len(subjects), 'map')} ({subjects[0]}{', ...' if len(subjects) > 1 else ''})"
 
 
 def to_working(

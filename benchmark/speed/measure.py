@@ -15,6 +15,7 @@ from andi_bench import config as configuration
 from andi_bench.config import PreprocessingConfig, RunConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 from benchmark.run.accelerator import check_run, default_preset, make_accelerator
 from benchmark.run.modalities import require_reducible
 from benchmark.scoring.costs import parameter_count
@@ -36,6 +37,7 @@ from methods.base import AnomalyDetector, ImageSpec, SliceDetector
 from methods.catalogue import (
     build_detector,
     described_method,
+    described_run,
     detector_class,
     detector_config,
 )
@@ -116,7 +118,7 @@ class Measurer:
         threads = torch.get_num_threads()
         if asked.cpu_time and (asked.device != "cpu" or threads != 1):
             raise UserError(
-                f"--cpu-time: device {asked.device}, {threads} threads found; --device cpu and one thread (OMP_NUM_THREADS=1) wanted"
+                f"--cpu-time: device {asked.device}, {counted(threads, 'thread')} found; --device cpu and one thread (OMP_NUM_THREADS=1) wanted"
             )
         self._clock: Clock = time.process_time if asked.cpu_time else time.perf_counter
         if asked.reference and asked.method not in TRAINED:
@@ -182,7 +184,7 @@ class Measurer:
                 "training": config.training.batch_size,
                 "scoring": config.scoring.batch_size,
             },
-            "config": config.described(detector_config(self._cls, config.detector)),
+            "config": described_run(self._cls, config),
             "clock": "computed" if asked.cpu_time else "passed",
             "machine": about,
         }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from andi_bench.console import in_words
+from andi_bench.names import counted
 
 HEAD = (
     "Method",
@@ -102,10 +103,10 @@ def _whole(found: Mapping[str, Any]) -> str:
         return ""
     if not found["steps"]:
         return "by the data"
-    return f"{in_words(found['steps'] * found['training']['seconds'])} ({found['steps']} steps)"
+    return f"{in_words(found['steps'] * found['training']['seconds'])} ({counted(found['steps'], 'step')})"
 
 
 def _device(about: Mapping[str, Any]) -> str:
     if about["kind"] == "cpu":
-        return f"{about['device']}, {about['threads']} threads, torch {about['torch']}"
+        return f"{about['device']}, {counted(about['threads'], 'thread')}, torch {about['torch']}"
     return f"{about['device']}, torch {about['torch']}, cuDNN {about['cudnn']}, driver {about['driver']}"

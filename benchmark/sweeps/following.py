@@ -9,6 +9,7 @@ from pathlib import Path
 
 from andi_bench.console import Console, in_words
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 from benchmark.sweeps.executors import Executor, killed_by
 from benchmark.sweeps.job_files import ENDED, Submitted, Task, read_said
 from benchmark.sweeps.job_list import Job
@@ -182,7 +183,7 @@ class Following:
         del self._there[key]
         self.done[key] = job
         left = len(self._waiting) + len(self._there)
-        more = f" ({left} job{'s' if left > 1 else ''} left)" if left else ""
+        more = f" ({counted(left, 'job')} left)" if left else ""
         self._console.note(f"done          {job.name}: took {in_words(seconds)}{more}")
 
     def _lost(self, key: str, job: Job, handed: Submitted, ended: Mapping[str, object]) -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from andi_bench.names import folder_word
+from andi_bench.names import counted, folder_word
 from andi_bench.records.store import identity
 from andi_bench.section import Resources
 from benchmark.run.detector_source import DetectorSource
@@ -111,7 +111,7 @@ def jobs_of(runs: Sequence[Wanted], said: Mapping[str, int | str | None], cpus: 
             continue
         job = Job(
             key=f"training__{name}",
-            name=f"training of {first.name}, for {len(members)} runs",
+            name=f"training of {first.name}, for {counted(len(members), 'run')}",
             stage="training",
             request=_plain(first.source.request),
             resources=reserved[members[0]],

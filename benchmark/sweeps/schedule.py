@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from andi_bench.console import in_words
+from andi_bench.names import counted
 from benchmark.sweeps.job_list import Job
 
 
@@ -55,9 +56,9 @@ class Schedule:
     def in_words(self) -> str:
         """Return how much there is to do, and how long it takes."""
         runs = sum(job.stage == "run" for job in self.jobs)
-        words = _number(runs, "run")
+        words = counted(runs, "run")
         if len(self.jobs) > runs:
-            words += f" in {_number(len(self.jobs), 'job')}"
+            words += f" in {counted(len(self.jobs), 'job')}"
         work, span = self.work, self.span
         if work is None or span is None:
             return f"{words}; how long they take is not known yet"
@@ -120,7 +121,3 @@ def show_schedule(schedule: Schedule, finished: Sequence[str], *, reserves: bool
     print(f"to be made: {schedule.in_words()}" if rows else "to be made: nothing")
     if finished:
         print(f"there already, looked at again when it runs: {'; '.join(finished)}")
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.executor import default_workers
-from andi_bench.names import folder_word
+from andi_bench.names import counted, folder_word
 from andi_bench.section import Resources
 from benchmark.run.detector_source import DetectorSource
 from benchmark.run.finished import finished
@@ -241,6 +241,6 @@ def _account(following: Following, console: Console) -> int:
         console.note(line)
     count = sum(one.job.required for one in failed)
     if failed:
-        jobs = f"{len(failed)} job{'s' if len(failed) > 1 else ''}"
+        jobs = counted(len(failed), "job")
         console.note(f"{jobs} failed; the same command runs what failed, and nothing that is done")
     return count

@@ -10,6 +10,7 @@ import torch
 
 from andi_bench.config import TrainingConfig
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 from andi_bench.randomness import derive_seed
 from benchmark.training.slice_order import slice_order
 
@@ -115,7 +116,7 @@ def _keeps(cache: str, store: SliceStore, device: torch.device) -> bool:
         return needed <= _SHARE * free
     if needed > free:
         raise UserError(
-            f"training.cache = device: {len(store)} slices take {needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free on "
+            f"training.cache = device: {counted(len(store), 'slice takes', 'slices take')} {needed / 2**30:.1f} GiB, {free / 2**30:.1f} GiB are free on "
             f"{device}: auto or none wanted"
         )
     return True

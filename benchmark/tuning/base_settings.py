@@ -40,7 +40,7 @@ class Resolved:
 
     def dump(self) -> dict[str, Any]:
         """Return it as ``--config`` takes it."""
-        return self.run.described(self.detector)
+        return self.run.described(self.detector.described())
 
 
 class Base:

@@ -13,6 +13,7 @@ from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.locks import exclusive
 from andi_bench.metrics.measured import measured
+from andi_bench.names import counted
 from andi_bench.records.store import identity
 from benchmark.evaluation import protocol
 from benchmark.run.detector_source import DetectorSource
@@ -272,4 +273,4 @@ def _reason(error: Exception) -> str:
 
 
 def _all_failed(own: list[Attempt]) -> str:
-    return f"all {len(own)} trials failed; trial {own[0].number}: {own[0].reason}"
+    return f"all {counted(len(own), 'trial')} failed; trial {own[0].number}: {own[0].reason}"

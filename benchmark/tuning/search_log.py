@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from andi_bench.files import write_atomically
+from andi_bench.names import counted
 from benchmark.recording.provenance import provenance
 from benchmark.tuning.objective import Objective
 from benchmark.tuning.study import Attempt
@@ -85,13 +86,13 @@ class SearchLog(BaseModel):
         way = f", each held out in one of {folds} folds" if folds > 1 else ""
         out = [
             f"{self.title}: mean over seeds {', '.join(map(str, self.asked['seeds']))}; measured on "
-            f"{len(on['subjects'])} subjects of {persons} persons{way}; none of the {on['test']} test subjects was opened",
-            f"{tried} trials, {failed} failed",
+            f"{counted(len(on['subjects']), 'subject')} of {counted(persons, 'person')}{way}; none of the {on['test']} test subjects was opened",
+            f"{counted(tried, 'trial')}, {failed} failed",
         ]
         if persons < FEW_PERSONS:
             more = "" if folds > 1 else "; --folds K measures on training subjects too"
             out.append(
-                f"the choice rests on {persons} persons, which is few: what is better here may be so by chance{more}"
+                f"the choice rests on {counted(persons, 'person')}, which is few: what is better here may be so by chance{more}"
             )
         out.append(
             "the figure of the best trial is optimistic: it was picked by the subjects that it is measured on; one run on "

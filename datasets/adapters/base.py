@@ -24,6 +24,7 @@ from pydantic import Field
 from andi_bench import registry
 from andi_bench.config import PreprocessingConfig, names_in, validated
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 from datasets.adapters import contents
 from datasets.adapters.contents import Progress
 from datasets.adapters.options import AdapterOptions
@@ -186,7 +187,7 @@ class DatasetAdapter(ABC):
         if not common:
             raise UserError(
                 f"data set '{self.name}': no modality of {', '.join(modalities)} is there for all "
-                f"{len(subjects)} subjects: at least one wanted"
+                f"{counted(len(subjects), 'subject')}: at least one wanted"
             )
         return common
 

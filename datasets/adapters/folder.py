@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 from datasets.adapters.base import DatasetAdapter
 from datasets.adapters.sidecars import Said, read_said
 from datasets.names import EXPECTED, MASK, NIFTI, brats_kind, looks_like_mask
@@ -94,7 +95,7 @@ class FolderAdapter(DatasetAdapter):
             # Passed over in silence, a misnamed subject would be missing from every table.
             raise UserError(
                 f"data set '{self.name}': {misnamed[0].parent}: no file is named as wanted "
-                f"({self.layout}), '{misnamed[0].name}' found ({len(misnamed)} such folders)"
+                f"({self.layout}), '{misnamed[0].name}' found ({counted(len(misnamed), 'such folder')})"
             )
         if not found:
             raise UserError(
@@ -114,7 +115,11 @@ class FolderAdapter(DatasetAdapter):
         notes = super().notes()
         shown = self._unused[:SHOWN]
         more = len(self._unused) - SHOWN
-        last = [f"{more} more files or folders are passed over"] if more > 0 else []
+        last = (
+            [f"{counted(more, 'more file or folder is', 'more files or folders are')} passed over"]
+            if more > 0
+            else []
+        )
         return (*notes, *shown, *last)
 
     def expected(self, file: str, subject: str) -> bool:
@@ -216,5 +221,5 @@ def _loose(folder: Path) -> list[str]:
     if not files:
         return []
     return [
-        f"{len(files)} scans lie in {folder} itself and in no subject's folder, and are passed over: {files[0].name}"
+        f"{counted(len(files), 'scan lies', 'scans lie')} in {folder} itself and in no subject's folder; passed over: {files[0].name}"
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from andi_bench.config import validated
+from andi_bench.names import counted
 from datasets.adapters.base import Progress
 from datasets.adapters.folder import FolderAdapter
 from datasets.phantom.build import PhantomConfig, build_phantom
@@ -61,7 +62,7 @@ class PhantomAdapter(FolderAdapter):
             count = self.config.counts.test
             notes = (
                 *notes,
-                f"{count} test subjects show that everything works; they cannot rank methods",
+                f"{counted(count, 'test subject shows', 'test subjects show')} that everything works; they cannot rank methods",
             )
         return notes
 

@@ -6,7 +6,7 @@ outside the brain, and cerebrospinal fluid may be 0 inside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cc3d
@@ -14,12 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.geometry import bounding_box, voxel_sizes
+from andi_bench.names import counted
 from datasets.scans.quantiles import positive_quantile
 
 BRAIN_QUANTILE = 0.99
 """Each modality counts as 1 at this quantile of its voxels above 0: the brain's own, whatever images are divided by."""
 FOREGROUND = 0.02
 """A voxel is foreground where the modalities' mean, each divided by its quantile, is above this."""
+LARGEST_BRAIN_ML = 2400.0
+"""More than this above the background is no brain: the largest intracranial volumes are near 2000 ml, also in MNI
+space, and a head in the field of view of a brain scan has 3000 ml and more."""
 CLOSING_MM = 2.0
 """Gaps up to about twice this are closed before the largest component is taken."""
 
@@ -104,3 +108,23 @@ def brain_of(affine: NDArray[np.float64], *images: NDArray[Any]) -> NDArray[np.b
             return np.zeros(images[0].shape, dtype=bool)
         scales.append(positive_quantile(positive, BRAIN_QUANTILE))
     return brain_mask(images, scales, voxel_sizes(affine))
+
+
+def stripping_notes(volumes: Mapping[str, float]) -> list[str]:
+    """Return a note where some subjects are skull-stripped and others are not; [] where all are alike.
+
+    Parameters
+    ----------
+    volumes : mapping of str to float
+        For each subject what stands out of the background, ml. Above :data:`LARGEST_BRAIN_ML` it is a head.
+    """
+    heads = [name for name, ml in volumes.items() if ml > LARGEST_BRAIN_ML]
+    rest = len(volumes) - len(heads)
+    if not heads or not rest:
+        return []
+    more = ", ..." if len(heads) > 1 else ""
+    return [
+        f"{counted(len(heads), 'subject is', 'subjects are')} not skull-stripped ({heads[0]}{more}: more than {LARGEST_BRAIN_ML:.0f} ml above "
+        f"the background), {counted(rest, 'subject is', 'subjects are')}: skull and scalp count as brain in the former, so all "
+        "stripped or none wanted"
+    ]

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from andi_bench.errors import UserError
 from andi_bench.files import write_atomically
 from andi_bench.geometry import voxel_sizes
+from andi_bench.names import counted
 from datasets.scans.file_bytes import called, first_bytes, read_bytes
 from datasets.scans.header_fields import affine_of, corner_distance, millimetres
 
@@ -204,9 +205,9 @@ def _require_finite(path: Path, stored: NDArray[Any], values: NDArray[Any]) -> N
         return
     if np.isfinite(stored).all():
         raise UserError(
-            f"{path}: {bad} voxels are beyond the range of float32: smaller values wanted"
+            f"{path}: {counted(bad, 'voxel is', 'voxels are')} beyond the range of float32: smaller values wanted"
         )
-    raise UserError(f"{path}: {bad} voxels are NaN or infinite: 0 wanted")
+    raise UserError(f"{path}: {counted(bad, 'voxel is', 'voxels are')} NaN or infinite: 0 wanted")
 
 
 def turned_along(file: NiftiScan, shape: tuple[int, ...], affine: NDArray[np.float64]) -> NiftiScan:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from andi_bench.config import PreprocessingConfig
 from andi_bench.errors import UserError
 from andi_bench.geometry import voxel_sizes
+from andi_bench.names import counted
 from datasets.scans import bias_field, crop, grid
 from datasets.scans.brain import BRAIN_QUANTILE
 from datasets.scans.lost_lesions import lesion_loss
@@ -217,7 +218,7 @@ def _grid_of(
     small = grid.mask_to_working(brain, native, config.size)
     if not small.any():
         raise UserError(
-            f"subject {scan.subject.id}: its brain of {np.count_nonzero(brain)} voxels has none on the working grid "
+            f"subject {scan.subject.id}: its brain of {counted(int(np.count_nonzero(brain)), 'voxel')} has none on the working grid "
             f"({config.size}x{config.size}x{small.shape[2]}): 1 or more wanted"
         )
     return native, affine, small

@@ -19,6 +19,7 @@ from andi_bench.errors import UserError
 from andi_bench.executor import default_workers
 from andi_bench.files import write_atomically
 from andi_bench.locks import exclusive
+from andi_bench.names import counted
 from datasets.adapters.base import DatasetAdapter, Progress
 from datasets.scans import preprocess as preprocessing
 from datasets.slices import format as store_format
@@ -89,7 +90,7 @@ def _build(
         rows = [writer.row(number) for number in range(len(subjects))]
     if not any(row["slices"] for row in rows):
         raise UserError(
-            f"data set '{adapter.name}': none of {len(subjects)} subjects has a healthy slice: at "
+            f"data set '{adapter.name}': none of {counted(len(subjects), 'subject')} has a healthy slice: at "
             "least one lesion-free slice with brain wanted"
         )
     _finish(target, identity, config, rows)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from andi_bench.metrics.compared import title_of
 from andi_bench.metrics.points import RANKING, RANKING_POINT
+from andi_bench.names import counted
 from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
 from leaderboard.statistics.family import TableStatistics
@@ -62,7 +63,7 @@ def methods(seen: Seen) -> str:
                 f"learns from {method.learns_from}" if method.learns_from else "",
             ]
             if costs.parameters:
-                words.append(f"{costs.parameters:,} parameters")
+                words.append(counted(costs.parameters, "parameter", form=","))
             words.append(method.paper)
             found.append(f"{row.label} ({'; '.join(filter(None, words))})")
     return f"{'; '.join(found)}. The whole configuration of each run is config.yaml in its record."
@@ -89,7 +90,7 @@ def preprocessing(seen: Seen) -> str:
         grid += f" of {'x'.join(f'{value:.4g}' for value in protocol.spacing_mm)} mm"
     parts += [grid, f"region {region_of(run)}", f"post-processing: {', '.join(protocol.chains)}"]
     if protocol.erosion:
-        parts.append(f"brain mask eroded by {protocol.erosion} voxels")
+        parts.append(f"brain mask eroded by {counted(protocol.erosion, 'voxel')}")
     return _sentence("; ".join(parts))
 
 
@@ -171,7 +172,7 @@ def training(seen: Seen) -> str:
         steps, took = row.costs.get("training_steps"), row.costs.get("training_seconds")
         preset = row.runs[0].run.preset if row.runs else ""
         if steps:
-            text = f"{row.label}: {steps:,.0f} steps"
+            text = f"{row.label}: {counted(steps, 'step', form=',.0f')}"
             text += f" in {took:,.0f} s" if took else ""
             lines.append(text + (f" (preset {preset})" if preset else ""))
     return f"{'; '.join(lines)}." if lines else ""
@@ -220,7 +221,7 @@ def sizes(seen: Seen) -> str:
     ill = sum(volume > 0 for volume in volumes.values())
     if not volumes:
         return ""
-    text = f"{ill} subjects with a lesion, {len(volumes) - ill} without."
+    text = f"{counted(ill, 'subject')} with a lesion, {len(volumes) - ill} without."
     family = seen.statistics.family
     return " ".join([text, *(power_sentences(family) if family else [])])
 

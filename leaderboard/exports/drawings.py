@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from andi_bench.names import counted
 from leaderboard.compare import Comparison
 from leaderboard.figures import write_figures
 
@@ -18,4 +19,4 @@ def write_drawings(comparison: Comparison, folder: Path, drawn: list[Path]) -> s
     """
     written = write_figures(comparison, folder)
     drawn += written
-    return f"{len(written)} figures in {folder}"
+    return f"{counted(len(written), 'figure')} in {folder}"

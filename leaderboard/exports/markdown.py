@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from andi_bench.files import write_atomically
+from andi_bench.names import counted
 from leaderboard.compare import Comparison
 from leaderboard.exports.markdown_cells import aligned, escaped, listed, warned
 from leaderboard.exports.markdown_details import to_details
@@ -102,9 +103,7 @@ def to_markdown(
     )
     if comparison.skipped:
         count = len(comparison.skipped)
-        parts.append(
-            f"Left out: {count} record{'s' if count > 1 else ''}, with the reason in the details."
-        )
+        parts.append(f"Left out: {counted(count, 'record')}, with the reason in the details.")
     return "\n\n".join(parts) + "\n"
 
 
@@ -165,7 +164,7 @@ def _beside(comparison: Comparison, main: Table) -> list[str]:
     ]
     rest = len(others) - len(lines)
     if rest:
-        lines.append(f"{rest} {'tables' if rest > 1 else 'table'} without ranks.")
+        lines.append(f"{counted(rest, 'table')} without ranks.")
     if not lines:
         return []
     return ["Measured differently, so not comparable with this table:", listed(lines, raw=True)]

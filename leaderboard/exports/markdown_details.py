@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from andi_bench.names import counted
 from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
 from leaderboard.exports.markdown_cells import aligned, escaped, listed, opened, plain_table
@@ -176,7 +177,7 @@ def _groups(part: GroupTable, tests: GroupTests) -> list[str]:
     parts.append(listed(contrast_sentences(tests)))
     if tests.contrasts:
         shown = plain_table(CONTRAST_HEADS, contrast_cells(tests), CONTRAST_NUMBERS)
-        parts.append(opened(f"All {len(tests.contrasts)} statements", shown))
+        parts.append(opened(f"All {counted(len(tests.contrasts), 'statement')}", shown))
     return parts
 
 

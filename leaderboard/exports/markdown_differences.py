@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from andi_bench.names import counted
 from leaderboard.compare import Comparison
 from leaderboard.exports.markdown_cells import warned
 from leaderboard.statistics.family import Family, TableStatistics
@@ -112,7 +113,7 @@ def _details(family: Family, tabulate: Tabulate, escape: Callable[[str], str]) -
         ]
     return [
         *parts,
-        f"<details><summary>All {len(family.tests)} comparisons</summary>",
+        f"<details><summary>All {counted(len(family.tests), 'comparison')}</summary>",
         tabulate(pair_heads(family), pair_cells(family), PAIR_NUMBERS),
         "</details>",
     ]

@@ -14,6 +14,7 @@ from andi_bench.metrics.catalogue import CATALOGUE
 from andi_bench.metrics.froc import RATES
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import POINTS, RANKING_POINT, UPPER_BOUND
+from andi_bench.names import counted
 from andi_bench.records.loss_curve import LOSSES
 from andi_bench.records.previews import find_previews
 from andi_bench.records.schema import LESION_ML
@@ -342,10 +343,14 @@ def _described(folder: Path) -> list[tuple[str, str]]:
             for name in ("precision-recall.png", "dice-threshold.png", "loss.png")
             if (folder / "figures" / name).is_file()
         )
-        text = f"{len(found['figures'])} figures" + (f": {named}, subjects" if named else "")
+        text = f"{counted(len(found['figures']), 'figure')}" + (
+            f": {named}, subjects" if named else ""
+        )
         lines.append(("figures/", text))
     if found["previews"]:
-        lines.append(("previews/", f"{len(found['previews'])} subjects, for compare --html"))
+        lines.append(
+            ("previews/", f"{counted(len(found['previews']), 'subject')}, for compare --html")
+        )
     for name, text in _FILES.items():
         if (folder / name).is_file():
             lines.append((name, text))

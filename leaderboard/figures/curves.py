@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from andi_bench.metrics.froc import RATES
 from andi_bench.metrics.histograms.grouped import GroupedCounts
 from andi_bench.metrics.resampling import CURVE_RESAMPLES, stratified_draws
+from andi_bench.names import counted
 from leaderboard.figures.style import legend_below, panels
 from leaderboard.statistics.pooled_counts import counts_of
 from leaderboard.tables.froc_curves import PAID, froc_curves, mean_sensitivity
@@ -31,7 +32,7 @@ def froc_says(scene: Scene) -> str:
     curves = [curve for row in scene.rows for curve in froc_curves(row)]
     counts = {(curve.lesions, curve.scans) for curve in curves}
     found = (
-        f", of {counts.pop()[0]} lesions"
+        f", of {counted(counts.pop()[0], 'lesion')}"
         if len(counts) == 1
         else f", of {min(counts)[0]} to {max(counts)[0]} lesions"
         if counts

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.metrics.points import RANKING, RANKING_POINT
+from andi_bench.names import counted
 from andi_bench.records.previews import Preview, find_previews, read_preview
 from leaderboard.figures.style import PAGE, grid_of_panels
 
@@ -63,10 +64,10 @@ def says(scene: Scene) -> str:
     choice = _choice(scene)
     assert choice is not None
     return (
-        f"Chosen by rule: of the {choice.among} subjects with a lesion of whom all these methods' records hold a preview, those of the highest, "
+        f"Chosen by rule: of the {counted(choice.among, 'subject')} with a lesion of whom all these methods' records hold a preview, those of the highest, "
         f"median and lowest mean {RANKING_POINT.name} Dice over the methods; first seed; the slice with most lesion. Grey: the map, from its lowest "
         "to its highest score; green: lesion found, blue: missed, orange: falsely detected at the frozen threshold. "
-        f"The {len(choice.rows)} best-ranked methods with previews"
+        f"The {counted(len(choice.rows), 'best-ranked method')} with previews"
     )
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.metrics.compared import metric_at, title_of
 from andi_bench.metrics.resampling import RANK_RESAMPLES
+from andi_bench.names import counted
 from leaderboard.figures.style import COLUMN, PAGE, PALETTE, panels
 from leaderboard.words.differences import p_text
 
@@ -19,7 +20,13 @@ GROUPS_SAY = (
     "5 % within the family); that is no proof that they are equal"
 )
 
+_BAR, _BARS = 0.1, 3
+"""Inches that a letter's bar takes; how many bars a figure of a column's width has room for."""
+_NAMES = 1.5
+"""About what the methods' names take, inches."""
+
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from leaderboard.figures.scene import Scene
@@ -88,7 +95,7 @@ def significance_says(scene: Scene) -> str:
     family = scene.statistics.family
     assert family is not None
     return (
-        f"Numbers: p of the family for the mean difference in {title_of(family.metric)}, {len(family.subjects)} subjects, flips of "
+        f"Numbers: p of the family for the mean difference in {title_of(family.metric)}, {counted(len(family.subjects), 'subject')}, flips of "
         "signs; coloured and bold where below .05, blue: the row is better than the column, orange: worse, the fuller the "
         "larger the difference. White is no proof that two are equal"
     )
@@ -126,6 +133,14 @@ def rank_frequencies(scene: Scene) -> Figure | None:
     return figure
 
 
+def _bar(axis: Axes, column: int, mark: str, places: list[int]) -> None:
+    """Draw the bar of a letter, with a gap where a method between does not share it."""
+    axis.text(column, -0.5, mark, ha="center", va="bottom", fontsize=6.5)
+    for place in places:
+        end = place + (0.7 if place + 1 in places else 0.3)
+        axis.plot([column] * 2, [place - 0.3, end], lw=2, color="#333333", solid_capstyle="butt")
+
+
 def groups_diagram(scene: Scene) -> Figure | None:
     """Draw each method's mean with its interval, and bars that join the methods that no test tells apart."""
     family = scene.statistics.family
@@ -133,9 +148,17 @@ def groups_diagram(scene: Scene) -> Figure | None:
         return None
     metric, first = family.metric, family.rankings[0]  # of the tests, where pooled figures rank
     count = len(family.keys)
-    figure, (axis,) = panels(1, 0.95 + 0.24 * count)
-    found = {row.key: row.figures[metric] for row in scene.rows}
     order = sorted(range(count), key=lambda k: (first.ranks[k], k))
+    letters = list(dict.fromkeys(mark for k in order for mark in family.letters[k]))
+    columns = _BAR * max(len(letters), _BARS)
+    figure, (axis, bars) = panels(
+        2,
+        0.95 + 0.24 * count,
+        width=COLUMN + columns - _BAR * _BARS,
+        sharey=True,
+        width_ratios=[COLUMN - _NAMES, columns],
+    )
+    found = {row.key: row.figures[metric] for row in scene.rows}
     for place, k in enumerate(order):
         key = family.keys[k]
         estimate, color = found[key], scene.looks.color(key[0])
@@ -143,20 +166,11 @@ def groups_diagram(scene: Scene) -> Figure | None:
             axis.plot([estimate.low, estimate.high], [place, place], color=color, lw=1.2)
         assert estimate.value is not None  # or the row had no rank
         axis.plot(estimate.value, place, marker=scene.looks.mark(key[0]), color=color, ls="none")
-    letters = dict.fromkeys(mark for k in order for mark in family.letters[k])
     for column, mark in enumerate(letters):
         places = [place for place, k in enumerate(order) if mark in family.letters[k]]
-        x = 1.04 + 0.05 * column
-        span: dict[str, Any] = {
-            "transform": axis.get_yaxis_transform(),
-            "color": "#333333",
-            "clip_on": False,
-        }
-        axis.plot([x, x], [places[0] - 0.3, places[-1] + 0.3], lw=2, **span)
-        where: dict[str, Any] = {"transform": axis.get_yaxis_transform(), "clip_on": False}
-        axis.text(x, -0.5, mark, ha="center", va="bottom", fontsize=6.5, **where)
-        for place in set(range(places[0], places[-1])) - set(places):
-            axis.plot([x, x], [place - 0.3, place + 0.3], **{**span, "color": "white"}, lw=2.4)
+        _bar(bars, column, mark, places)
+    bars.set_xlim(-0.5, columns / _BAR - 0.5)
+    bars.set_axis_off()
     names = [f"{scene.name(family.keys[k][0])}  {family.letters[k]}" for k in order]
     axis.set_yticks(range(count), names)
     axis.set_ylim(count - 0.4, -0.6)

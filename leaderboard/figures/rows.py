@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from andi_bench.metrics.compared import title_of
 from andi_bench.metrics.points import RANKING
 from leaderboard.figures.direct_labels import Point, label_points
-from leaderboard.figures.style import PAGE, legend_below, panels, plain_numbers, short
+from leaderboard.figures.style import COLUMN, PAGE, legend_below, panels, plain_numbers, short
 from leaderboard.tables.pipelines import kind_of
 from leaderboard.tables.seeds import Estimate
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 
 COST_SAYS = "Seconds to score one volume, without reading and filtering, and mean with its 95 % interval; dashed: the methods that no other one beats in both"
+_NAMED = 8
+"""Methods that are named in the figure itself: of more, names cover each other, and numbers stand for them."""
+_WITH_KEY = 5.2
+"""Width of the figure with a list of names beside it, inches."""
 CHAINS_SAY = "The same maps raw and filtered, whatever the table shows; the last panel is over all voxels together"
 
 
@@ -35,7 +39,8 @@ def cost_and_accuracy(scene: Scene) -> Figure | None:
         return None
     devices = sorted({str(row.costs["device"]) for row in rows if row.costs["device"]})
     where = f" ({'; '.join(map(short, devices))})" if devices else ""
-    figure, (axis,) = panels(1, 2.4 + 0.05 * len(rows))
+    numbered = len(rows) > _NAMED
+    figure, (axis,) = panels(1, 2.4 + 0.05 * len(rows), width=_WITH_KEY if numbered else COLUMN)
     points = [(row.costs["seconds_per_volume"], row.figures[RANKING].value or 0.0) for row in rows]
     for row, (x, y) in zip(rows, points, strict=True):
         color = scene.looks.color(row.label)
@@ -67,14 +72,31 @@ def cost_and_accuracy(scene: Scene) -> Figure | None:
     axis.set(xlabel=f"seconds per volume{where}", ylabel=f"{title_of(RANKING)}, mean and 95 %")
     axis.set_ylim(bottom=0)
     plain_numbers(axis.xaxis)
+    names = [scene.name(row.label) for row in rows]
+    if numbered:
+        _key(axis, scene, rows)
+        names = [str(number) for number in range(1, len(rows) + 1)]
     label_points(
         axis,
         points,
-        [scene.name(row.label) for row in rows],
+        names,
         [scene.looks.color(row.label) for row in rows],
         [*_whiskers(rows), *_steps(front)],
     )
     return figure
+
+
+def _key(axis: Axes, scene: Scene, rows: list[Row]) -> None:
+    """List beside a figure which method has which number."""
+    from matplotlib.lines import Line2D
+
+    looks = scene.looks
+    handles = [
+        Line2D([], [], ls="none", marker=looks.mark(row.label), color=looks.color(row.label))
+        for row in rows
+    ]
+    names = [f"{number}  {scene.name(row.label)}" for number, row in enumerate(rows, 1)]
+    axis.legend(handles, names, loc="upper left", bbox_to_anchor=(1.02, 1), borderaxespad=0)
 
 
 def chains_compared(scene: Scene) -> Figure | None:

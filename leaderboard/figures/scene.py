@@ -48,7 +48,7 @@ class Scene:
         seeds = sorted({len(row.runs) for row in self.rows if row.chance})
         if seeds:
             number = str(seeds[0]) if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
-            parts.append(f"{number} seed{'s' if seeds[-1] > 1 else ''}")
+            parts.append(f"{number} {'seeds' if seeds[-1] > 1 else 'seed'}")
         return "; ".join([*parts, self.maps])
 
     def _counted(self) -> str:

@@ -105,8 +105,10 @@ def panels(
     """Return a figure with panels side by side: a column wide for one, a page for several."""
     from matplotlib.figure import Figure
 
+    from leaderboard.figures.layout import SteadyLayout
+
     size = (width or (COLUMN if count == 1 else PAGE), height)
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size, layout=SteadyLayout())
     axes = figure.subplots(1, count, squeeze=False, **options)
     return figure, list(axes[0])
 
@@ -117,7 +119,9 @@ def grid_of_panels(
     """Return a figure with panels in rows, which share both axes unless said otherwise, row by row."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained")
+    from leaderboard.figures.layout import SteadyLayout
+
+    figure = Figure(figsize=size, layout=SteadyLayout())
     axes = figure.subplots(down, across, squeeze=False, sharex=share, sharey=share)
     return figure, list(axes.flat)
 

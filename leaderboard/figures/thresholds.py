@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from andi_bench.metrics.points import RANKING, RANKING_POINT, UPPER_BOUND, rates
+from andi_bench.names import counted
 from leaderboard.figures.style import PAGE, legend_below, panels, plain_numbers
 from leaderboard.tables.detected_shares import detected_share
 
@@ -24,9 +25,12 @@ def says(scene: Scene) -> str:
     frozen = sorted(
         {run.protocol.subjects.get("val", 0) for row in scene.rows for run in row.runs} - {0}
     )
-    on = f" of {' to '.join(map(str, (frozen[0], frozen[-1])[: len(frozen)]))}" if frozen else ""
+    on = ""
+    if frozen:
+        few, many = frozen[0], frozen[-1]
+        on = f" of {counted(few, 'subject') if few == many else f'{few} to {many} subjects'}"
     return (
-        f"Left: mean Dice at the threshold frozen on validation data{on} subjects (filled, with its 95 % interval) and at the best "
+        f"Left: mean Dice at the threshold frozen on validation data{on} (filled, with its 95 % interval) and at the best "
         "one of the test split (open, never ranks). Middle: how much lesion-free brain lies above either. Right: that share "
         "where a rate was asked for on validation data (dotted) and what came of it"
     )

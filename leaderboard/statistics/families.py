@@ -8,6 +8,7 @@ which each is another method.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from andi_bench.metrics.histograms.grouped import GroupedCounts
 from andi_bench.metrics.mean_intervals import share_interval, two_way
 from andi_bench.metrics.points import RANKING
 from andi_bench.metrics.resampling import MEAN_RESAMPLES, RANK_RESAMPLES, draws_of
+from andi_bench.names import counted
 from andi_bench.records.schema import LESION_ML
 from leaderboard.statistics.family import (
     NOTHING_MORE,
@@ -143,7 +145,7 @@ def _family(
         warnings.append(f"fewer than two subjects have {title_of(metric)} for every row: no test")
     if left_out:
         warnings.append(
-            f"{left_out} subjects have no {title_of(metric)} for some row and are left out of the tests"
+            f"left out of the tests: {counted(left_out, 'subject')} without {title_of(metric)} for some row"
         )
     lacking = [key for key in keys if key not in pooled]
     if lacking and max(len(row.values.get(RANKING, {})) for row in rows) > 1:
@@ -186,7 +188,8 @@ def _tested(
     """Return the fields of a family that follow from the subjects' values."""
     found = metric_at(metric)
     draws = draws_of(len(values[0]), MEAN_RESAMPLES)
-    tests, tested = mean_pair_tests(keys, values, found.sign, pairs, draws, extra.margin)
+    bound = 1.0 if found.metric.share else math.inf
+    tests, tested = mean_pair_tests(keys, values, found.sign, pairs, draws, extra.margin, bound)
     worth = [own * found.sign for own in values]
     ranked: tuple[Ranking, ...] = (ranking_by_mean(worth, draws[:RANK_RESAMPLES]),)
     place = {key: k for k, key in enumerate(keys)}
@@ -212,7 +215,9 @@ def _few(subjects: int) -> list[str]:
     """Say so where there are few subjects."""
     if subjects >= FEW_SUBJECTS:
         return []
-    return [f"{subjects} subjects are few: only large and consistent differences can be found"]
+    return [
+        f"{counted(subjects, 'subject is', 'subjects are')} few: only large and consistent differences can be found"
+    ]
 
 
 def _seeds_said(rows: Sequence[Row]) -> tuple[str, ...]:

@@ -108,6 +108,7 @@ def mean_pair_tests(
     pairs: Sequence[tuple[int, int]],
     draws: NDArray[np.int64],
     margin: float | None = None,
+    bound: float = math.inf,
 ) -> tuple[tuple[PairTest, ...], Tested]:
     """Test pairs of rows by the means of their subjects' values.
 
@@ -125,26 +126,27 @@ def mean_pair_tests(
         Resamples of the subjects, for the intervals.
     margin : float, optional
         Differences up to this count as none: equivalence is tested too.
+    bound : float
+        The largest difference that there can be: 1 of shares. Intervals end there.
     """
     tested = mean_tests(values, pairs)
     means = np.stack([own.mean(axis=1) for own in values], axis=1)
     first, second = (list(side) for side in zip(*pairs, strict=True))
     differences = means[:, first] - means[:, second]
-    limits = difference_limits(differences, tested, draws)
-    ranks = _signed_ranks(keys, sign * differences, pairs)
-    centre = differences.mean(axis=0)
+    limits = difference_limits(differences, tested, draws, bound)
+    ranks, centre = _signed_ranks(keys, sign * differences, pairs), differences.mean(axis=0)
     equivalent = None if margin is None else equivalence(centre, tested, margin)
     out = []
     for place, (i, j) in enumerate(pairs):
-        difference = float(centre[place])
+        difference, (low, high) = float(centre[place]), limits[place]
         favoured = _favoured(sign * difference, keys[i], keys[j])
         out.append(
             PairTest(
                 first=keys[i],
                 second=keys[j],
                 difference=difference,
-                low=limits[place][0],
-                high=limits[place][1],
+                low=low,
+                high=high,
                 error=float(tested.errors[place]),
                 degrees=float(tested.degrees[place]),
                 p=float(tested.p[place]),
@@ -206,8 +208,8 @@ def pooled_pair_tests(
                 first=keys[i],
                 second=keys[j],
                 difference=difference,
-                low=difference - reach if error else None,
-                high=difference + reach if error else None,
+                low=max(difference - reach, -1.0) if error else None,
+                high=min(difference + reach, 1.0) if error else None,
                 error=error,
                 degrees=float(freedom[place]),
                 p=float(tested.p[place]),
@@ -235,9 +237,14 @@ def equivalence(
 
 
 def difference_limits(
-    differences: NDArray[np.float64], tested: Tested, draws: NDArray[np.int64]
+    differences: NDArray[np.float64],
+    tested: Tested,
+    draws: NDArray[np.int64],
+    bound: float = math.inf,
 ) -> list[tuple[float, float] | tuple[None, None]]:
     """Return bootstrap-t intervals of mean differences, widened by the trainings' part of the standard error.
+
+    They are cut where no difference can lie: that takes nothing from their coverage.
 
     Parameters
     ----------
@@ -247,6 +254,8 @@ def difference_limits(
         Has the standard errors.
     draws : int (R, S)
         Resamples of the subjects.
+    bound : float
+        The largest difference that there can be: 1 of shares.
     """
     known = np.ones(differences.shape, dtype=bool)
     low, high = studentised_quantiles(differences, known, draws)
@@ -258,7 +267,7 @@ def difference_limits(
             continue
         wider = t_quantile(float(tested.degrees[place])) / t_quantile(len(differences) - 1)
         begin, end = (float(high[place]) * wider * error, float(low[place]) * wider * error)
-        out.append((centre - begin, centre - end))
+        out.append((max(centre - begin, -bound), min(centre - end, bound)))
     return out
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from andi_bench.config import EvaluationConfig, PreprocessingConfig, ScoringConfig, Section
+from andi_bench.names import counted
+from andi_bench.records.settings import settings_of
 from andi_bench.records.store import RunRecord
 
 _NO_SETTINGS = {("seed",), ("device",), ("workers",)}
@@ -59,7 +61,7 @@ def comparability(run: RunRecord) -> dict[str, str]:
         "shape": _times(protocol.shape),
         "post-processing": ", ".join(protocol.chains),
         "median filter": _times(protocol.median_mm, " mm"),
-        "erosion": f"{protocol.erosion} voxels",
+        "erosion": counted(protocol.erosion, "voxel"),
         "smallest component": f"{protocol.min_component_ml:g} ml",
         "split fingerprint": protocol.split_fingerprint[:12] or "none",
         "share of lesion voxels": _prevalence(run),
@@ -195,16 +197,8 @@ def method_of(record: RunRecord) -> tuple[str, str, str, str]:
     return record.run.method, record.run.label, record.run.preset, _settings(record)
 
 
-def _full(record: RunRecord) -> dict[str, Any]:
-    """Return a run's configuration with fields that were not there when it was made, so that old and new compare."""
-    preprocessing = _preprocessing(record)
-    if preprocessing is None:
-        return record.config
-    return {**record.config, "preprocessing": preprocessing.described()}
-
-
 def _settings(record: RunRecord) -> str:
-    kept = {path: value for path, value in _flat(_full(record)).items() if path not in _IDLE}
+    kept = {path: value for path, value in _flat(settings_of(record)).items() if path not in _IDLE}
     return json.dumps([[list(k), v] for k, v in sorted(kept.items())], sort_keys=True)
 
 
@@ -231,7 +225,7 @@ def _distinct(label: str, groups: Sequence[list[RunRecord]]) -> list[str]:
             ("preset",): runs[0].run.preset,
             ("trained on",): runs[0].data.trained_on,
             ("files",): "recorded" if runs[0].protocol.data_fingerprint else UNKNOWN,
-            **_flat(_full(runs[0])),
+            **_flat(settings_of(runs[0])),
         }
         for runs in groups
     ]

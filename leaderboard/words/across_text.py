@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from andi_bench.metrics.compared import title_of
 from andi_bench.metrics.points import RANKING_POINT
+from andi_bench.names import counted
 from leaderboard.statistics.across import MeanRanks
 from leaderboard.statistics.family import Agreement
 from leaderboard.statistics.rankings import ALPHA
@@ -92,7 +93,7 @@ def cross_listing(table: CrossTable) -> Listing:
 def agreement_sentence(one: Agreement) -> str:
     """Say how far two data sets' rankings agree, and whether that can be told from nothing."""
     shown = f", {_SHOWN[one.view]}" if one.view in (RAW, FILTERED) else ""
-    head = f"{one.first} and {one.second}{shown}, {one.methods} methods"
+    head = f"{one.first} and {one.second}{shown}, {counted(one.methods, 'method')}"
     if one.tau is None:
         return f"{head}: {DASH}, one of them ties all."
     text = f"{head}: tau {_signed(one.tau)}"

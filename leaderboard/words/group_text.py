@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from andi_bench.metrics.compared import compared_in_groups, title_of
 from andi_bench.metrics.points import RANKING
+from andi_bench.names import counted
 from andi_bench.records.schema import SMALLEST_GROUP
 from leaderboard.statistics.group_tests import GroupContrast, GroupTests
 from leaderboard.statistics.rankings import ALPHA
@@ -85,7 +86,7 @@ def contrast_sentences(found: GroupTests) -> list[str]:
         ]
     known = [one for one in found.contrasts if one.adjusted < ALPHA]
     lines.append(
-        f"{title} over {found.subjects} subjects, each group against the others: {len(known)} of {len(found.contrasts)} statements "
+        f"{title} over {counted(found.subjects, 'subject')}, each group against the others: {len(known)} of {counted(len(found.contrasts), 'statement')} "
         "significant at 5 % (methods, differences of two methods and groups corrected together, labels permuted)."
     )
     for one in known:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from andi_bench.metrics.compared import metric_at, title_of
 from andi_bench.metrics.points import RANKING, RANKING_POINT
+from andi_bench.names import counted
 from leaderboard.statistics.family import Family, TableStatistics
 from leaderboard.tables.parts import volumes_of
 from leaderboard.tables.pipelines import RAW, VALIDATED
@@ -63,7 +64,7 @@ def _whom(table: Table) -> str:
     protocol = table.protocol
     ill = sum(volume > 0 for volume in volumes_of(table).values())
     free = len(volumes_of(table)) - ill
-    count = f"{ill} subjects with a lesion" + (f" and {free} without" if free else "")
+    count = f"{counted(ill, 'subject')} with a lesion" + (f" and {free} without" if free else "")
     who = f"{table.title}, split {table.split}" + (f": {count}." if ill or free else ".")
     grid = f"the {protocol.grid} grid"
     if protocol.spacing_mm is not None:
@@ -94,7 +95,9 @@ def _chain(name: str) -> str:
 def _figures(table: Table) -> list[str]:
     validation = table.protocol.subjects.get("val")
     people = (
-        f" on {validation} validation subjects" if validation else " on the validation subjects"
+        f" on {counted(validation, 'validation subject')}"
+        if validation
+        else " on the validation subjects"
     )
     found = metric_at(RANKING).metric
     lines = [
@@ -129,7 +132,7 @@ def _tests(family: Family | None) -> list[str]:
     corrected = f"corrected over {pairs} pairs (step-down max-T)" if pairs > 1 else "one pair"
     lines = [
         f"Methods that share a letter are not told apart, which is no proof that they are equal: differences in {title_of(family.metric)} over "
-        f"{len(family.subjects)} subjects, tested by flips of their signs, 5 %, {corrected}.",
+        f"{counted(len(family.subjects), 'subject')}, tested by flips of their signs, 5 %, {corrected}.",
         "Difference to the best: of the means, in brackets the 95 % interval of that one pair, not corrected.",
     ]
     return lines

@@ -7,13 +7,14 @@ import re
 from andi_bench.metrics.compared import compared_per_subject, title_of
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.metrics.points import RANKING, RANKING_POINT
+from andi_bench.names import counted
 from andi_bench.records.schema import MATCHED_SINCE
 from andi_bench.records.store import Protocol
-from leaderboard.tables.comparability import DATA, intensities_of, modalities_of, region_of
+from leaderboard.tables.comparability import DATA, intensities_of, modalities_of
 from leaderboard.tables.parts import volumes_of
 from leaderboard.tables.table import Table
 from leaderboard.words.methods_text import ranked_by
-from leaderboard.words.pipeline_text import choice_notes, view_text
+from leaderboard.words.pipeline_text import choice_notes, region_text, view_text
 from leaderboard.words.reference_notes import no_better_notes, reference_notes
 from leaderboard.words.threshold_text import threshold_note
 
@@ -77,7 +78,7 @@ def _undefined_on_maps(table: Table) -> list[str]:
         names = [name for name, own in undefined.items() if own == count]
         reasons = {one.title: one.metric.undefined for one in _with_note(of_maps=True)}
         verb = "are" if len(names) > 1 else "is"
-        subjects = "1 subject" if count == 1 else f"{count} subjects"
+        subjects = counted(count, "subject")
         lines.append(f"{' and '.join(names)} {verb} undefined for {subjects} {reasons[names[0]]}.")
     return lines
 
@@ -186,7 +187,7 @@ def heading_of(table: Table) -> str:
     parts = [
         view_text(table),
         f"protocol {protocol.name}, version {protocol.version}",
-        f"region {region_of(table.runs[0]) if table.runs else protocol.region}",
+        f"region {region_text(table)}",
         grid,
     ]
     modalities = modalities_of(table.runs[0]) if table.runs else ()
@@ -198,7 +199,7 @@ def heading_of(table: Table) -> str:
         where = " on the working grid" if protocol.grid != "working" else ""
         parts.append(f"median over {window} mm{where}")
     if protocol.erosion:
-        parts.append(f"brain mask eroded by {protocol.erosion} voxels")
+        parts.append(f"brain mask eroded by {counted(protocol.erosion, 'voxel')}")
     if protocol.min_component_ml:
         parts.append(f"detections below {protocol.min_component_ml:g} ml removed")
     parts.append(f"split {table.split}" + (f" (subjects: {counts})" if counts else ""))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from andi_bench.metrics.compared import title_of
 from andi_bench.metrics.points import RANKING
 from leaderboard.tables.cells import number
+from leaderboard.tables.comparability import region_of
 from leaderboard.tables.pipelines import FILTERED, RAW, VALIDATED
 from leaderboard.tables.row import Row
 from leaderboard.tables.table import Table
@@ -25,6 +26,11 @@ def title_in_words(table: Table) -> str:
     return f"{table.title}, {table.view} maps alone" + (
         f" ({chain})" if table.view == FILTERED and chain != FILTERED else ""
     )
+
+
+def region_text(table: Table) -> str:
+    """Return the region that is measured, in words; and that maps reach beyond the brain, where they do."""
+    return region_of(table.runs[0]) if table.runs else table.protocol.region
 
 
 def view_text(table: Table) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from andi_bench.names import counted
 from andi_bench.records.store import RunRecord
 from leaderboard.words.threshold_text import threshold_text
 
@@ -39,13 +40,15 @@ def _of_costs(run: RunRecord) -> dict[str, Any]:
     costs = run.costs
     return {
         "training": _joined(
-            _said(costs.training_steps, "{:,} steps"),
+            _number(costs.training_steps, "step", ","),
             _said(costs.training_seconds, "{:,.0f} s"),
-            _said(costs.parameters, "{:,} parameters"),
+            _number(costs.parameters, "parameter", ","),
         ),
         "scoring": _joined(
             _said(costs.seconds_per_volume, "{:.3g} s a volume"),
-            _said(costs.network_calls_per_slice, "{:g} network calls a slice"),
+            _number(
+                costs.network_calls_per_slice, "network call a slice", "g", "network calls a slice"
+            ),
             _said(costs.peak_memory_mb, "{:,.0f} MiB"),
             costs.device,
         ),
@@ -75,6 +78,10 @@ def _of_origin(run: RunRecord) -> dict[str, Any]:
 
 def _said(value: float | None, form: str) -> str:
     return "" if value is None else form.format(value)
+
+
+def _number(value: float | None, noun: str, form: str, plural: str = "") -> str:
+    return "" if value is None else counted(value, noun, plural, form)
 
 
 def points_of(run: RunRecord) -> list[list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from andi_bench.metrics.points import RANKING_POINT
+from andi_bench.names import counted
 from andi_bench.records.schema import RecordedThreshold, ThresholdSpread
 from andi_bench.records.store import RunRecord
 from leaderboard.tables.cells import DASH
@@ -139,7 +140,7 @@ def _remark(subjects: int) -> str:
 
 
 def _people(subjects: int) -> str:
-    return "1 validation subject" if subjects == 1 else f"{subjects} validation subjects"
+    return counted(subjects, "validation subject")
 
 
 def _short(value: float, digits: int = 2) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from andi_bench.metrics.compared import metric_at, title_of
+from andi_bench.names import counted
 from leaderboard.statistics.family import Agreement, Family, TableStatistics
 from leaderboard.statistics.pair_tests import Key
 from leaderboard.statistics.power import Need, Power
@@ -28,7 +29,7 @@ def _of_tests(family: Family) -> list[str]:
     how = "all sign flips" if family.tests[0].how.endswith("all") else "random sign flips"
     found = sum(test.better is not None for test in family.tests)
     return [
-        f"{title_of(family.metric)} over {len(family.subjects)} subjects, {_comparisons(family)} ({how}), "
+        f"{title_of(family.metric)} over {counted(len(family.subjects), 'subject')}, {counted(len(family.tests), 'comparison')} ({how}), "
         f"{found} significant at 5 %."
     ]
 
@@ -75,7 +76,9 @@ def power_sentences(family: Family) -> list[str]:
 
 def _of_power(power: Power, metric: str) -> list[str]:
     title = title_of(metric)
-    have = f"{power.subjects} subjects" + (f" and {power.seeds} seeds" if power.seeds > 1 else "")
+    have = counted(power.subjects, "subject") + (
+        f" and {power.seeds} seeds" if power.seeds > 1 else ""
+    )
     found = f"a difference of {power.detectable:.3f} in {title} between two typical rows is found"
     if metric_at(metric).metric.share and power.detectable > 1:  # no difference is larger than 1
         found = f"no difference in {title} between two typical rows is found, however large,"
@@ -93,7 +96,7 @@ def _needed(need: Need, power: Power) -> str:
     text = f"{need.difference:g} takes "
     seeds = f" with {power.seeds} seeds" if power.seeds > 1 else ""
     if need.subjects is not None:
-        text += f"{need.subjects:,} subjects{seeds}"
+        text += f"{counted(need.subjects, 'subject', form=',')}{seeds}"
         if need.seeds == power.seeds:
             return text
         return f"{text}, or {need.subjects_then:,} with {need.seeds}"
@@ -138,7 +141,3 @@ def bold_keys(statistics: TableStatistics) -> tuple[set[Key], set[Key]]:
         and all(test.better == key for test in family.pooled if key in (test.first, test.second))
     }
     return set() if best is None else {best}, by_pooled
-
-
-def _comparisons(family: Family) -> str:
-    return "1 comparison" if len(family.tests) == 1 else f"{len(family.tests)} comparisons"

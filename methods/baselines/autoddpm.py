@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from pydantic import model_validator
 
-from andi_bench.errors import UserError
 from andi_bench.randomness import SliceGenerator
 from datasets.volume import Volume
 from methods.base import Field, ScoreContext, register, scoring_field
 from methods.diffusion.ddpm import DDPMConfig, DDPMDetector, check_chain
 from methods.diffusion.noise import NoiseName
 from methods.diffusion.perceptual import PerceptualDistance, PerceptualName, perceptual_distance
+from methods.healthy_scores import count_healthy_scores
 from methods.hyper_parameters import later_scoring_field
 
 _BINS = 10_000
@@ -132,19 +132,14 @@ class AutoDDPM(DDPMDetector):
     @torch.inference_mode()
     def calibrate(self, volumes: Iterable[Volume], context: ScoreContext) -> dict[str, float]:
         """Find the threshold of the mask on the lesion-free brain voxels of validation volumes."""
-        counts = torch.zeros(_BINS, dtype=torch.float64)
-        for volume in volumes:
-            healthy = volume.healthy
-            for z, batch, generator in context.batches(volume):
-                first = self.first_mask(2 * batch - 1, self.first(2 * batch - 1, generator))
-                inside = torch.from_numpy(healthy[:, :, z]).permute(2, 0, 1).to(first.device)
-                values = first.clamp(max=1).permute(0, 2, 3, 1)[inside].cpu()
-                counts += torch.histc(values, _BINS, 0, 1).double()
-        if not counts.sum():
-            raise UserError(
-                f"method '{self.name}': no lesion-free validation voxel to calibrate "
-                "detector.mask_threshold on"
-            )
+
+        def scores(
+            batch: torch.Tensor, generator: SliceGenerator, healthy: torch.Tensor
+        ) -> torch.Tensor:
+            first = self.first_mask(2 * batch - 1, self.first(2 * batch - 1, generator))
+            return first.clamp(max=1).permute(0, 2, 3, 1)[healthy]
+
+        counts = count_healthy_scores(self.name, "mask_threshold", volumes, context, scores, _BINS)
         above = counts.flip(0).cumsum(0).flip(0) / counts.sum()
         beyond = torch.cat([above[1:], torch.zeros(1, dtype=torch.float64)])
         edge = int(torch.nonzero(beyond <= self.config.mask_rate)[0])

@@ -12,13 +12,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from andi_bench.errors import UserError
 from andi_bench.randomness import SliceGenerator
 from datasets.volume import Volume
 from methods.base import Field, ScoreContext, SliceDetector, register, scoring_field
 from methods.corruptions.block_masks import block_masks
 from methods.corruptions.coarse_noise import foreground
 from methods.corruptions.spectrum import without_low_amplitudes
+from methods.healthy_scores import count_healthy_scores
 from methods.networks.residual_settings import ResidualSettings
 
 __all__ = ["IterMask", "IterMaskConfig"]
@@ -126,20 +126,18 @@ class IterMask(SliceDetector):
     @torch.inference_mode()
     def calibrate(self, volumes: Iterable[Volume], context: ScoreContext) -> dict[str, float]:
         """Find the threshold on the lesion-free brain voxels of validation volumes that lie under the first mask."""
-        counts = torch.zeros(_BINS, dtype=torch.float64)
-        for volume in volumes:
-            healthy = volume.healthy
-            for z, batch, generator in context.batches(volume):
-                image, condition = self._inputs(batch)
-                mask = self._first_mask(batch, image, condition)
-                error = self._error(image, self._restored(image, condition, mask, generator, 0))
-                inside = torch.from_numpy(healthy[:, :, z]).permute(2, 0, 1).to(mask.device)
-                values = error[mask[:, 0] & inside].sqrt().clamp(max=_LARGEST).cpu()
-                counts += torch.histc(values, _BINS, 0, _LARGEST).double()
-        if not counts.sum():
-            raise UserError(
-                f"method '{self.name}': no lesion-free validation voxel to calibrate detector.threshold on"
-            )
+
+        def scores(
+            batch: torch.Tensor, generator: SliceGenerator, healthy: torch.Tensor
+        ) -> torch.Tensor:
+            image, condition = self._inputs(batch)
+            mask = self._first_mask(batch, image, condition)
+            error = self._error(image, self._restored(image, condition, mask, generator, 0))
+            return error[mask[:, 0] & healthy].sqrt().clamp(max=_LARGEST)
+
+        counts = count_healthy_scores(
+            self.name, "threshold", volumes, context, scores, _BINS, _LARGEST
+        )
         share = counts.cumsum(0) / counts.sum()
         edge = int(torch.nonzero(share >= self.config.quantile)[0]) + 1
         return {"threshold": (edge * _LARGEST / _BINS) ** 2}

@@ -57,7 +57,7 @@ def test_what_is_passed_over_is_named(root: Path) -> None:
     notes = "\n".join(adapter(root).notes())
     assert "S0_lesionmask.nii.gz: looks like a lesion mask and is not used: name it S0_seg" in notes
     assert "S3: passed over: no scan lies in it" in notes
-    assert "1 scans lie in" in notes
+    assert "1 scan lies in" in notes
     assert "S4_flair.nii.gz" in notes
     assert "brain" not in notes
     assert "._S1" not in notes

@@ -346,7 +346,7 @@ def test_maps_of_no_subject_are_named_and_left_alone(cli, scans, maps, tmp_path)
     (maps / "notes.txt").write_text("nothing")
     assert evaluate(cli, scans, maps).code == 0
     notes = records_of(tmp_path)["my-method"].notes
-    assert "1 files of no subject of the data set were left alone: S99.nii.gz" in notes
+    assert "left alone: 1 file of no subject of the data set: S99.nii.gz" in notes
 
 
 MASKS = {

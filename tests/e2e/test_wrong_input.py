@@ -268,7 +268,7 @@ BEFORE_LEARNING = {
     mask_of_other_shape: ("S06_seg", "5x5x5"),
     mask_of_other_place: ("S06_seg", "affine"),
     mask_below_zero: ("S06_seg", "label -1"),
-    mask_of_nan: ("S06_seg", "1 voxels are NaN"),
+    mask_of_nan: ("S06_seg", "1 voxel is NaN"),
     mask_between_labels: ("S06_seg", "not whole numbers"),
 }
 

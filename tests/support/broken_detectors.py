@@ -127,7 +127,7 @@ BROKEN = {
         "zero outside the brain",
         "def score(self, volume, context):\n    volume.brain[:] = True\n"
         "    return super().score(volume, context)",
-        "voxels outside the brain have a score: 0 wanted",
+        "voxels outside the brain with a score: 0 wanted",
     ),
     "an image that is overwritten": (
         "zero outside the brain",
@@ -195,7 +195,7 @@ BROKEN = {
         "keeps to itself",
         "def score(self, volume, context):\n    torch.save({}, 'notes.pt')\n"
         "    return super().score(volume, context)",
-        "score: 1 files written: notes.pt",
+        "score: 1 file written: notes.pt",
     ),
     "a temporary file": (
         "keeps to itself",
@@ -208,7 +208,7 @@ BROKEN = {
         "def score(self, volume, context):\n"
         "    with open(__file__ + '.log', 'a') as file:\n        file.write('x')\n"
         "    return super().score(volume, context)",
-        "score: 1 files written: mine.py.log",
+        "score: 1 file written: mine.py.log",
     ),
     "the global generator of torch": (
         "keeps to itself",

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from andi_bench.names import counted
 from benchmark.cli.shared.every_command import Debug, WorkspaceFolder
 
 
@@ -43,7 +44,7 @@ def cite(
     console = Console()
     if output:
         write_atomically(output, text)
-        console.note(f"written       {output}: {len(citations)} publications")
+        console.note(f"written       {output}: {counted(len(citations), 'publication')}")
     else:
         print(text, end="")
     for subject in without:

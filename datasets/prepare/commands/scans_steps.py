@@ -10,6 +10,7 @@ from andi_bench.console import Console, program
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure
 from andi_bench.locks import exclusive
+from andi_bench.names import counted
 from datasets.adapters.base import Progress
 from datasets.names import MASK
 from datasets.prepare.find import bids, brats_downloads, nnunet, path_patterns, scan_table
@@ -25,6 +26,7 @@ from datasets.prepare.place.data_folder import (
 from datasets.prepare.place.subject_folder import Recipe
 from datasets.prepare.report.data_report import write_report
 from datasets.prepare.sidecar import Preparation
+from datasets.scans.brain import stripping_notes
 from datasets.scans.lesion_mask import LesionRule
 from datasets.splits import PARTS
 from datasets.tables import there
@@ -245,6 +247,7 @@ def _prepare(request: ScansRequest, console: Console) -> ScansOutcome:
     with exclusive(request.output, console), console.reporting() as report:
         done = prepare_subjects(request, report)
         done.notes += label_notes(done.prepared, request.recipe)
+        done.notes += stripping_notes({s.subject: s.measured.brain_ml for s in done.prepared})
         page = write_report(request.output, request.dataset, done)
         sheets = _contact_sheets(request, done, report)
     notes = [f"not prepared: {line}" for line in done.failures]
@@ -266,7 +269,7 @@ def label_notes(prepared: Sequence[Preparation], recipe: Recipe) -> list[str]:
         if not some:
             return []
         return [
-            f"label 4 of {len(some)} masks ({some[0]}{', ...' if len(some) > 1 else ''}) is the resection cavity of "
+            f"label 4 of {counted(len(some), 'mask')} ({some[0]}{', ...' if len(some) > 1 else ''}) is the resection cavity of "
             "BraTS 2024 and later: it counts for nobody, neither as lesion nor as healthy"
         ]
     rule = recipe.rule
@@ -287,7 +290,7 @@ def _result(
     parts = ", ".join(f"{part} {len(done.split.ids(part))}" for part in PARTS)
     ways = {file.how for s in done.prepared for file in s.files.values()}
     lines = [
-        f"{len(done.prepared)} subjects in {request.output} ({done.reused} of them before); splits: {parts}; "
+        f"{counted(len(done.prepared), 'subject')} in {request.output} ({done.reused} of them before); splits: {parts}; "
         f"files: {', '.join(sorted(ways)) or 'none'}"
     ]
     if done.prepared:

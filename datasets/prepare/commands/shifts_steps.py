@@ -11,6 +11,7 @@ from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure
 from andi_bench.locks import exclusive
+from andi_bench.names import counted
 from andi_bench.workspace import Workspace
 from datasets.prepare.register.registration_template import RegistrationTemplate, read_template
 from datasets.prepare.sidecar import Reference, read_preparation
@@ -91,7 +92,7 @@ class ShiftsPreparation:
                     failed[failure.subject] = failure
         if failed:
             console.note(
-                f"{len(failed)} patients failed: mend or remove their files, and run again"
+                f"{counted(len(failed), 'patient')} failed: mend or remove their files, and run again"
             )
         return not failed
 
@@ -105,7 +106,7 @@ class ShiftsPreparation:
         found = find_raw(self.raw)
         if found.unknown:
             console.note(
-                f"{len(found.unknown)} files are passed over, their names are not understood: {found.unknown[0]}"
+                f"{counted(len(found.unknown), 'file')} passed over, whose names are not understood: {found.unknown[0]}"
                 + (" and others" if len(found.unknown) > 1 else "")
             )
         with console.reporting() as report:
@@ -220,4 +221,4 @@ class ShiftsPreparation:
 def _say(console: Console, what: str, outcome: StepOutcome, folder: Path) -> None:
     total = len(outcome.made) + len(outcome.kept)
     kept = f", {len(outcome.kept)} of them before" if outcome.kept else ""
-    console.note(f"{what}: {total} patients{kept} ({folder})")
+    console.note(f"{what}: {counted(total, 'patient')}{kept} ({folder})")

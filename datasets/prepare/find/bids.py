@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 from datasets.names import BIDS, BIDS_MASKS, BRAIN, MASK
 from datasets.prepare.find.grouping import Group, passed_over, with_attributes
 from datasets.prepare.find.sources import Finding
@@ -179,10 +180,12 @@ def _with_participants(out: Gathered, root: Path) -> Gathered:
     persons = {s.person for s in out.subjects}
     idle = sorted(set(rows) - persons)
     if idle:
-        out.notes.append(f"{path}: {len(idle)} rows fit no subject that is prepared: {named(idle)}")
+        out.notes.append(
+            f"{path}: {counted(len(idle), 'row fits', 'rows fit')} no subject that is prepared: {named(idle)}"
+        )
     lone = sorted(persons - set(rows))
     if lone:
-        out.notes.append(f"{path}: no row for {len(lone)} subjects: {named(lone)}")
+        out.notes.append(f"{path}: no row for {counted(len(lone), 'subject')}: {named(lone)}")
     return with_attributes(out, rows)
 
 

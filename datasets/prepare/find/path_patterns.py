@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 from datasets.names import SYNONYMS
 from datasets.prepare.find.grouping import Group, passed_over
 from datasets.prepare.find.sources import Finding
@@ -68,7 +69,7 @@ def from_patterns(
         raise UserError(f"--pattern {shown}: no file fits it ({one}){named}")
     for name, count in sorted(unknown.items()):
         out.notes.append(
-            f"'{name}' is no modality: {count} files passed over (--modality KIND={name} names it)"
+            f"'{name}' is no modality: {counted(count, 'file')} passed over (--modality KIND={name} names it)"
         )
     out.notes += passed_over(
         left, "it fits no --pattern; a second --pattern, or --csv, says what it is"

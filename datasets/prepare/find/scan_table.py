@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 from datasets.names import KINDS, MASK, NIFTI, SYNONYMS
 from datasets.persons import person_of
 from datasets.prepare.find.grouping import ordered, unusable
@@ -97,7 +98,14 @@ def _not_mentioned(
     left = [path for path in found if path.resolve() not in mentioned]
     shown = [f"{path}: not mentioned in {table.name}, and not used" for path in left[:SHOWN]]
     more = len(left) - SHOWN
-    return shown if more <= 0 else [*shown, f"{more} more scans are not mentioned in {table.name}"]
+    return (
+        shown
+        if more <= 0
+        else [
+            *shown,
+            f"{counted(more, 'more scan is', 'more scans are')} not mentioned in {table.name}",
+        ]
+    )
 
 
 @dataclass(frozen=True)

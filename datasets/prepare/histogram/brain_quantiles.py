@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure, each
+from andi_bench.names import counted
 from datasets.adapters.base import DatasetAdapter, Progress
 from datasets.prepare.sidecar import MaskFile, Reference, ReferenceFile
 from datasets.scans.fingerprints import file_hash
@@ -203,7 +204,7 @@ def _candidates(adapter: DatasetAdapter, subject: str | None) -> tuple[list[Subj
     if not named:
         raise UserError(
             f"reference {subject} is not in the train split of data set '{adapter.name}' "
-            f"({len(train)} subjects): one of them wanted"
+            f"({counted(len(train), 'subject')}): one of them wanted"
         )
     return named, "named by the user"
 

@@ -12,6 +12,7 @@ from typing import Any
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure, default_workers, each
 from andi_bench.files import links_work, sweep
+from andi_bench.names import counted
 from datasets.adapters.base import Progress
 from datasets.prepare.found import Gathered, Incoming
 from datasets.prepare.place.currency import is_done, reads_as_then, refreshed
@@ -144,13 +145,13 @@ def prepare_subjects(request: ScansRequest, progress: Progress) -> PreparedData:
     problems, notes = [*gathered.problems, *twice], [*gathered.notes, *notes]
     if changed:
         notes.append(
-            f"{len(changed)} subjects have other columns, person or part now: {changed[0]}"
+            f"{counted(len(changed), 'subject has', 'subjects have')} other columns, person or part now: {changed[0]}"
         )
     there = {subject.id for subject in gathered.subjects}
     left = [s.subject for s in prepared if s.subject not in there]
     if left and there:
         notes.append(
-            f"{len(left)} subjects prepared earlier are not in these sources, and stay: {left[0]} "
+            f"not in these sources, and kept: {counted(len(left), 'subject')} prepared earlier: {left[0]} "
             "(delete its folder to drop it)"
         )
     return PreparedData(prepared, failed, problems, notes, split, reused)
@@ -243,7 +244,7 @@ def _require_space(pending: Sequence[Incoming], request: ScansRequest) -> None:
     free = shutil.disk_usage(request.output).free
     if written > free:
         raise UserError(
-            f"{request.output}: {len(pending)} subjects take {written / 2**30:.2f} GiB, {free / 2**30:.2f} GiB are free: "
+            f"{request.output}: {counted(len(pending), 'subject takes', 'subjects take')} {written / 2**30:.2f} GiB, {free / 2**30:.2f} GiB are free: "
             "make room or name another --output"
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from andi_bench.names import counted
 from datasets.persons import Owned, persons_of, require_persons_apart
 from datasets.prepare.found import Incoming
 from datasets.prepare.sidecar import Preparation
@@ -65,7 +66,9 @@ def make_split(
     elif said:
         left = [name for name in rows if name not in said]
         if left:
-            notes.append(f"{len(left)} subjects name no split and are in none: {named(left)}")
+            notes.append(
+                f"{counted(len(left), 'subject names no split and is', 'subjects name no split and are')} in none: {named(left)}"
+            )
         split = _of(said, rows, "the column 'split'")
     else:
         published, notes = packaged_split(dataset, rows)
@@ -125,12 +128,12 @@ def _hashed(
             left.append(s.subject)
     if unknown:
         notes.append(
-            f"{len(unknown)} subjects have no lesion mask: they are in the test split, where they are scored and "
+            f"{counted(len(unknown), 'subject has', 'subjects have')} no lesion mask: in the test split, scored and "
             f"not evaluated: {named(unknown)}"
         )
     if left:
         notes.append(
-            f"{len(left)} subjects have no lesion mask and are in no split, because other scans of their persons "
+            f"{counted(len(left), 'subject has no lesion mask and is', 'subjects have no lesion mask and are')} in no split, because other scans of their persons "
             f"train or validate: {named(left)}"
         )
     return out, notes

@@ -10,13 +10,11 @@ from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
 from datasets.prepare.check.subject_files import Checked
+from datasets.scans.brain import LARGEST_BRAIN_ML
 from datasets.scans.nifti import NiftiScan, write_nifti
 from datasets.scans.quantiles import positive_quantile
 from datasets.scans.scan import read_mask
 
-LARGEST_BRAIN_ML = 2400.0
-"""More than this above the background is no brain: the largest intracranial volumes are near 2000 ml, also in MNI
-space, and a head in the field of view of a brain scan has 3000 ml and more."""
 PLAUSIBLE_ML = (600.0, 2200.0)
 """A derived mask of another volume is refused."""
 OPENING_MM = 5.0

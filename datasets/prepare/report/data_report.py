@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from andi_bench.files import sweep, write_atomically
+from andi_bench.names import counted
 from datasets.names import BRAIN, KINDS, TITLES
 from datasets.prepare.place.data_folder import PreparedData
 from datasets.prepare.report import report_figures as figures
@@ -189,7 +190,7 @@ def _files(prepared: Sequence[Preparation]) -> list[str]:
         _table(["Shape, voxels", "Spacing, mm", "Subjects"], [[*g, n] for g, n in common[:8]]),
     ]
     if len(common) > 8:
-        out.append(f'<p class="small">and {len(common) - 8} more grids</p>')
+        out.append(f'<p class="small">and {counted(len(common) - 8, "more grid")}</p>')
     return out
 
 

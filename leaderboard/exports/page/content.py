@@ -31,7 +31,6 @@ from leaderboard.statistics.family import TableStatistics
 from leaderboard.statistics.pair_tests import Key
 from leaderboard.tables.cells import Column
 from leaderboard.tables.columns import columns_of
-from leaderboard.tables.comparability import region_of
 from leaderboard.tables.parts import size_of_column
 from leaderboard.tables.row import Row
 from leaderboard.tables.seeds import Estimate
@@ -41,7 +40,7 @@ from leaderboard.words.headline import headline
 from leaderboard.words.how import how_tested
 from leaderboard.words.main_table import FALSE_ML
 from leaderboard.words.notes import heading_of, notes_of
-from leaderboard.words.pipeline_text import title_in_words, view_text
+from leaderboard.words.pipeline_text import region_text, title_in_words, view_text
 from leaderboard.words.run_facts import facts_of, guards_of, plain, points_of
 
 
@@ -184,7 +183,7 @@ def _table(
         "result": plain(headline(table, statistics)),
         "metric": table.metric,
         "ranked_by": title_of(table.metric),
-        "region": plain(region_of(table.runs[0]) if table.runs else table.protocol.region),
+        "region": plain(region_text(table)),
         "grid": plain(table.protocol.grid),
         "protocol": plain(table.protocol.name),
         "heading": plain(heading_of(table)),

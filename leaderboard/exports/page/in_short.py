@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from andi_bench.config import dataset_entry, names_in
 from andi_bench.metrics.compared import metric_at
 from andi_bench.metrics.points import RANKING_POINT
+from andi_bench.names import counted
 from leaderboard.statistics.family import TableStatistics
 from leaderboard.tables.cells import significant
 from leaderboard.tables.parts import volumes_of
@@ -43,15 +44,17 @@ def in_short(table: Table, statistics: TableStatistics) -> list[tuple[str, str]]
 def _whom(table: Table) -> str:
     volumes = volumes_of(table)
     ill = sum(volume > 0 for volume in volumes.values())
-    counted = (
-        f"{ill} subjects with a lesion, {len(volumes) - ill} without" if volumes else "Unknown"
+    whom = (
+        f"{counted(ill, 'subject')} with a lesion, {len(volumes) - ill} without"
+        if volumes
+        else "Unknown"
     )
     if _simulated(table):
-        counted = f"Simulated brains, no patients: {counted}"
+        whom = f"Simulated brains, no patients: {whom}"
     validation = table.protocol.subjects.get("val")
     if not validation:
-        return f"{counted}. No validation subjects: no threshold was frozen on others."
-    return f"{counted}. Thresholds were frozen on {validation} others (validation), never on these."
+        return f"{whom}. No validation subjects: no threshold was frozen on others."
+    return f"{whom}. Thresholds were frozen on {counted(validation, 'other')} (validation), never on these."
 
 
 def _simulated(table: Table) -> bool:
@@ -100,7 +103,7 @@ def _false_alarms(table: Table) -> str:
         for row in known
         if row.key in told
     ]
-    people = f" in {n} such subjects" if n else ""
+    people = f" in {counted(n, 'such subject')}" if n else ""
     ends = " (least and most)" if len(told) > 1 else ""
     return f"Mean ml that is detected{people}, at {RANKING_POINT.name}: {', '.join(volumes)}{ends}."
 

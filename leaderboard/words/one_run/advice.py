@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from andi_bench.metrics.lesionwise import LIMITS_ML, STRATA
 from andi_bench.metrics.points import POINTS, RANKING, RANKING_POINT, UPPER_BOUND
+from andi_bench.names import counted
 from andi_bench.records.loss_curve import still_falling
 from andi_bench.records.schema import EVERYTHING, LESION_FREE_APART, RunRecord
 from leaderboard.words.one_run.run_results import chain_of_run, losses_of, subject_lines
@@ -113,7 +114,7 @@ def _behind(evidence: Evidence) -> Advice | None:
     return Advice(
         "behind a simple method",
         f"{best.run.label} has mean Dice {value:.3f} on the same subjects, this run {own:.3f}; it is ahead in {behind} of "
-        f"{len(pairs)} subjects.",
+        f"{counted(len(pairs), 'subject')}.",
         f"Search the settings on validation subjects (tune --method {evidence.run.run.method}), or look at what {best.run.label} finds and "
         "this run does not: compare --html shows both maps side by side.",
     )
@@ -129,7 +130,7 @@ def _falling(evidence: Evidence) -> Advice | None:
     return Advice(
         "loss still falling",
         f"The mean loss of the last fifth of the training is {100 * fall:.0f} % below that of the fifth before"
-        + (f", after {steps:,} steps." if steps else "."),
+        + (f", after {counted(steps, 'step', form=',')}." if steps else "."),
         "Train longer: "
         + (f"--set training.steps={2 * steps}" if steps else "a larger training.steps")
         + ", or another preset.",
@@ -192,7 +193,7 @@ def _loose_threshold(evidence: Evidence) -> Advice | None:
         return None
     return Advice(
         "threshold hangs on few subjects",
-        f"With others in place of the {spread.subjects} validation subjects with a lesion, mean Dice would lie between "
+        f"With others in place of the {counted(spread.subjects, 'validation subject')} with a lesion, mean Dice would lie between "
         f"{spread.dice_low:.2f} and {spread.dice_high:.2f}.",
         "More validation subjects with a lesion; a difference to another method smaller than that means nothing yet.",
     )

@@ -1,14 +1,18 @@
 """What one ``run`` does: methods, seeds and companions in turn, and where everything is then."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from support.small_runs import QUIET, request_of
 
+from andi_bench.config import RunConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
+from andi_bench.records.digests import write_digests
 from andi_bench.records.search import find_records
-from benchmark.run.plan import RunPlan, run_plan
+from andi_bench.records.store import RECORD
+from benchmark.run.plan import RunPlan, run_plan, sources_of, time_left
 from benchmark.run.request import Outcome
 from benchmark.run.summary import summarise
 
@@ -31,6 +35,24 @@ def test_every_seed_is_run_and_companions_once(four_scans, tmp_path, capsys):
     )
     assert "no-such-method is left out" in printed.err
     assert (asked.workspace.leaderboards / "folder.md").is_file()
+
+
+def test_a_run_whose_record_leaves_out_defaults_is_expected_to_be_found(four_scans, tmp_path):
+    plan = RunPlan(("thresholding",), (), (0,), request_of(four_scans, tmp_path))
+    run_plan(plan, as_json=True)
+    (folder,) = plan.request.workspace.records.iterdir()
+    said = json.loads((folder / RECORD).read_text())
+    older = RunConfig.model_validate(said["config"]).model_dump(mode="json")
+    del older["detector"]["published_order"]
+    assert len(json.dumps(older)) < len(json.dumps(said["config"]))
+    (folder / RECORD).write_text(json.dumps({**said, "config": older}))
+    names = [line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text().splitlines()]
+    write_digests(folder, names)
+    sources = [source for source, _ in sources_of(plan, Console(quiet=True))]
+    assert [run.found for run in time_left(plan, sources).runs] == [True]
+    other = replace(plan.request, overrides=[{"scoring": {"reduction": "mean"}}])
+    sources = [source for source, _ in sources_of(replace(plan, request=other), QUIET)]
+    assert [run.found for run in time_left(plan, sources).runs] == [False]
 
 
 def test_companions_bring_their_own_settings_but_the_methods_data(four_scans, tmp_path, capsys):

@@ -212,7 +212,7 @@ def test_files_of_nobody_are_left_alone_and_said(four_scans, maps, tmp_path):
         (folder / path.name).symlink_to(path)
     (folder / "Z.nii.gz").symlink_to(maps / "C.nii.gz")
     _, record = done(given(four_scans, tmp_path, folder))
-    assert any("1 files of no subject" in note and "Z.nii.gz" in note for note in record.notes)
+    assert any("1 file of no subject" in note and "Z.nii.gz" in note for note in record.notes)
 
 
 def test_a_run_of_given_maps_is_named_by_their_bytes(four_scans, maps, tmp_path):

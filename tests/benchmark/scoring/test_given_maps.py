@@ -74,7 +74,7 @@ def test_any_other_grid_is_resampled_through_the_world_and_that_is_said(volume, 
     wanted = grid.to_working(scores, volume.native, SIZE)
     np.testing.assert_allclose(found[volume.brain], wanted[volume.brain], atol=1e-5)
     assert said.resampled == ["C"]
-    assert any("1 maps (C) had a grid other than the scan's" in line for line in said.notes())
+    assert any("1 map (C) had a grid other than the scan's" in line for line in said.notes())
 
 
 def test_what_a_map_leaves_open_gets_its_lowest_score(volume, scores, tmp_path):

@@ -311,7 +311,7 @@ def test_what_cannot_be_brought_into_line_is_said_by_name(tmp_path):
     with pytest.raises(UserError, match="'unfinished', subject A: .* not finite"):
         fitted(tmp_path, detector_of(Unfinished))
     nobody = dataclasses.replace(VOLUMES["A"], lesion=VOLUMES["A"].brain)
-    with pytest.raises(UserError, match="'plain': 0 healthy voxels in 1 validation subjects"):
+    with pytest.raises(UserError, match="'plain': 0 healthy voxels in 1 validation subject,"):
         fitted(tmp_path, detector_of(Plain), "A", volumes={"A": nobody})
     assert not (tmp_path / NAME).exists()
 

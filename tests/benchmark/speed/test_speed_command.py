@@ -148,7 +148,7 @@ def test_what_was_measured_is_kept_for_the_time_left(cli, tmp_path, monkeypatch)
     found = {**made, "scoring": pace, "training": pace, "machine": about, **rest}
     monkeypatch.setattr(measure.Measurer, "measured", lambda self: found)
     assert cli("speed -m dae --preset quick").code == 0
-    assert "| 2 | 1 | 1, 1 | a, 1 threads, torch 2 |" in cli("speed -m dae --preset quick").out
+    assert "| 2 | 1 | 1, 1 | a, 1 thread, torch 2 |" in cli("speed -m dae --preset quick").out
     from andi_bench.workspace import Workspace
     from benchmark.run.time_left import Planned, TimeLeft, speeds_of
 

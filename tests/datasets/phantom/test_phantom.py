@@ -176,7 +176,7 @@ def test_a_phantom_that_cannot_rank_says_so(tmp_path):
     counts = {"counts": {"test": 1}, "lesion_free": {}, "spacing": 4.0}
     small = PhantomAdapter("small", tmp_path, {**counts, "ranks": False})
     small.prepare(workers=1)
-    assert any("1 test subjects" in n and "cannot rank" in n for n in small.notes())
+    assert any("1 test subject shows" in n and "cannot rank" in n for n in small.notes())
     ranking = PhantomAdapter("small", tmp_path, counts)
     assert not any("rank" in note for note in ranking.notes())
 

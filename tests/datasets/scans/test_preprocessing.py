@@ -340,5 +340,5 @@ def test_a_brain_without_a_voxel_on_the_working_grid_is_refused_by_name(tmp_path
     affine = np.diag([-4.0, -4.0, 4.0, 1.0])
     nib.save(nib.Nifti1Image(image, affine), folder / "P1_flair.nii.gz")
     config = PreprocessingConfig(size=16, modalities=("flair",))
-    with pytest.raises(UserError, match=r"subject P1: its brain of 1 voxels has none .*16x16x4"):
+    with pytest.raises(UserError, match=r"subject P1: its brain of 1 voxel has none .*16x16x4"):
         read_volume(subject(folder), config)

@@ -378,7 +378,7 @@ def test_training_needs_masks_and_healthy_slices(tmp_path: Path) -> None:
     healthy = FolderAdapter("folder", tmp_path / "data", {"missing_mask": "healthy"})
     assert len(build(healthy, tmp_path / "s")) > 0
     write(tmp_path / "data" / "a" / "a_seg.nii.gz", np.ones((24, 24, 10), np.uint8))
-    with pytest.raises(UserError, match="none of 1 subjects has a healthy slice"):
+    with pytest.raises(UserError, match="none of 1 subject has a healthy slice"):
         build(FolderAdapter("folder", tmp_path / "data"), tmp_path / "s")
     with pytest.raises(UserError, match="no subject in 'train'"):
         SliceStore.build(tmp_path / "s", adapter, [], CONFIG)

@@ -42,7 +42,7 @@ def test_a_run_is_shown_whole_within_100_columns(cli, records):
         "300 s",
         "torch 2.13.0",
         str(folder.name),
-        "1 subjects, for compare --html",
+        "1 subject, for compare --html",
     ):
         assert text in answer.out
     table = [line.split() for line in answer.out.splitlines() if line.startswith("a-subject")]

@@ -37,7 +37,7 @@ def test_every_figure_is_there_as_svg_and_png_under_a_plain_name(drawn):
         assert path.stat().st_size > 10_000
 
 
-QUICK = ("groups", "rank-blobs")  # the ones drawn from sets, and from resamples
+QUICK = ("groups", "rank-blobs", "examples")  # drawn from sets, from resamples, in many panels
 
 
 @pytest.mark.parametrize(

@@ -196,7 +196,7 @@ def test_shares_of_the_ranks_fill_a_method_s_line(scene):
 
 def test_groups_stand_beside_the_names_best_first_with_the_means_of_the_table(scene):
     family = scene.statistics.family
-    (axis,) = groups_diagram(scene).axes
+    axis, _ = groups_diagram(scene).axes
     order = sorted(range(3), key=lambda k: family.rankings[0].ranks[k])
     names = [label.get_text() for label in axis.get_yticklabels()]
     assert names == [f"{scene.name(family.keys[k][0])}  {family.letters[k]}" for k in order]

@@ -7,7 +7,9 @@ import pytest
 from scipy import stats
 
 from andi_bench.metrics.resampling import draws_of
-from leaderboard.statistics.pair_tests import mean_pair_tests
+from leaderboard.compare import compare
+from leaderboard.statistics.pair_tests import mean_pair_tests, pooled_pair_tests
+from leaderboard.statistics.pooled_swaps import STEPS
 
 KEYS = (("a", "raw"), ("b", "raw"))
 
@@ -64,3 +66,28 @@ def test_equivalence_of_rows_that_nothing_sets_apart_or_by_the_margin_itself():
     # far within: not 0, which no p-value of a t test is
     close = np.random.default_rng(0).normal(0, 1e-3, (40, 1))
     assert 0 < pair_of(same[:1] + close, same[:1] + 0 * close, margin=0.1).equivalent < 1e-30
+
+
+def test_no_interval_of_a_difference_of_shares_reaches_where_none_can_lie(make_run, records_dir):
+    make_run("a", {"raw": [0.95, 0.9, 0.85, 0.1]}, protocol={"chains": ("raw",)})
+    make_run("b", {"raw": [0.0, 0.05, 0.0, 0.02]}, protocol={"chains": ("raw",)})
+    comparison = compare(records_dir)
+    (table,) = comparison.tables
+    family = comparison.statistics_of(table).family
+    (test,) = family.tests
+    assert sorted(map(abs, (test.low, test.high)))[-1] == 1.0
+    assert -1 <= test.low < test.difference < test.high <= 1
+    values = [np.array([[0.95], [0.9], [0.85], [0.1]]), np.array([[0.0], [0.05], [0.0], [0.02]])]
+    draws = draws_of(4, 1000)
+    amounts = mean_pair_tests(KEYS, values, 1, [(0, 1)], draws)[0][0]  # of millilitres, say
+    assert max(abs(amounts.low), abs(amounts.high)) > 1
+
+
+def test_no_interval_of_a_difference_in_pooled_average_precision_reaches_beyond_1():
+    rng = np.random.default_rng(0)
+    tables = [
+        np.abs(rng.normal(size=(3, 2, STEPS))).astype(np.float32).cumsum(axis=2) for _ in KEYS
+    ]
+    pseudo = [np.array([[2.5], [-0.4], [0.8]]), np.array([[0.1], [0.05], [0.0]])]
+    (test,) = pooled_pair_tests(KEYS, [0.95, 0.05], tables, pseudo, [(0, 1)], 2.0)
+    assert (test.low, test.high) == (-1.0, 1.0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from andi_bench.config import EvaluationConfig
+from andi_bench.config import EvaluationConfig, RunConfig
+from andi_bench.records.settings import LATER_OPTIONS
 from leaderboard.compare import compare
 
 
@@ -43,3 +44,12 @@ def test_a_setting_that_a_record_leaves_out_is_not_named(make_run, records_dir):
     make_run("a", 0.6, config={"detector": {"bins": 256}})
     (table,) = compare(records_dir).tables
     assert {row.label for row in table.rows} == {"a (published_order=true)", "a"}
+
+
+def test_a_seed_of_before_and_one_whose_record_says_every_field_are_one_row(make_run, records_dir):
+    old = {**RunConfig().model_dump(mode="json"), "detector": {"bins": 256}}
+    new = RunConfig().described({"bins": 256, "published_order": False})
+    make_run("a", 0.5, seed=0, config=old)
+    make_run("a", 0.6, seed=1, config=new, provenance={LATER_OPTIONS: ["published_order"]})
+    (table,) = compare(records_dir).tables
+    assert [(row.label, row.seeds) for row in table.rows] == [("a", (0, 1))]

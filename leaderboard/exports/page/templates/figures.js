@@ -120,7 +120,7 @@
         });
         const most = Math.max(0, ...known.flatMap(({ row }) => [row.estimates[`dice@${RANKING}`][0], row.estimates[`dice@${RANKING}`][2], row.estimates[`dice@${BOUND}`][0]]));
         const n = bench.table().lesion_ml.filter((ml) => ml > 0).length;
-        const note = `${n ? `Dice of n = ${n} subjects with a lesion; thresholds` : "Thresholds"} frozen on n = ${bench.table().validation} validation subjects.`;
+        const note = `${n ? `Dice of n = ${bench.counted(n, "subject")} with a lesion; thresholds` : "Thresholds"} frozen on n = ${bench.counted(bench.table().validation, "validation subject")}.`;
         return { traces: [...bands, ...traces], note, empty: bench.table().validation ? "No run has both thresholds." : "No threshold was frozen: there are no validation subjects.", layout: { height: tall(known, 24, 240), xaxis: { title: "mean Dice", range: [0, 1.04 * most || 1] }, yaxis: rowAxis(known) } };
       },
     },

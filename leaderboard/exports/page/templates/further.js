@@ -36,7 +36,7 @@
       const annotations = few ? kit.onCurves(curves, [kit.narrow() ? 280 : 430, 300], (curve, x) => foundAt(curve, 10 ** across(x))).map((one) => ({ ...one, x: across(one.x) })) : [];
       const counts = known.flatMap(({ row }) => row.froc.counts);
       const [lesions, ill, scans] = [0, 1, 2].map((k) => span(Math.min(...counts.map((one) => one[k])), Math.max(...counts.map((one) => one[k]))));
-      const note = [known.length ? `n = ${lesions} lesions of ${ill} subjects, in ${scans} scans.` : "", without.length ? `No curve is recorded of ${names(without)}.` : ""];
+      const note = [known.length ? `n = ${bench.counted(lesions, "lesion")} of ${bench.counted(ill, "subject")}, in ${bench.counted(scans, "scan")}.` : "", without.length ? `No curve is recorded of ${names(without)}.` : ""];
       return {
         traces, note: note.filter(Boolean).join(" "), empty: "These records hold no FROC curves: older ones have none, nor do those without a lesion.",
         layout: {

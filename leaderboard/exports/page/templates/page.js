@@ -10,6 +10,7 @@ for (const table of bench.content.tables) {
   Object.assign(table, shared, { every: rows, rows: table.rows.map((row) => ({ ...rows[row.of], ...row })) });
 }
 
+bench.counted = (number, noun) => `${number} ${noun}${number === 1 ? "" : "s"}`;
 bench.byId = (id) => document.getElementById(id);
 
 // a name from a record may be "__proto__": only a mapping's own keys count

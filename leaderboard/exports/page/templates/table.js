@@ -134,7 +134,7 @@
     const { dataset } = bench.table();
     runs.forEach((run) => { run.hidden = run.dataset.dataset !== dataset; });
     const shown = runs.filter((run) => !run.hidden).length;
-    bench.byId("runs-count").textContent = shown === runs.length ? `${shown} runs` : `${shown} of ${runs.length} runs: those on ${dataset}`;
+    bench.byId("runs-count").textContent = shown === runs.length ? bench.counted(shown, "run") : `${shown} of ${runs.length} runs: those on ${dataset}`;
   }
 
   // --- subjects -----------------------------------------------------------------------------------------------

@@ -55,7 +55,7 @@
     const rows = bench.shownRows();
     const cards = rows.map(card);
     const parts = [bench.make("div", { class: "gallery" }, ...cards.slice(0, AT_ONCE))];
-    if (cards.length > AT_ONCE) parts.push(bench.make("details", {}, bench.make("summary", {}, `The other ${cards.length - AT_ONCE} methods`), bench.make("div", { class: "gallery" }, ...cards.slice(AT_ONCE))));
+    if (cards.length > AT_ONCE) parts.push(bench.make("details", {}, bench.make("summary", {}, cards.length === AT_ONCE + 1 ? "The other method" : `The other ${cards.length - AT_ONCE} methods`), bench.make("div", { class: "gallery" }, ...cards.slice(AT_ONCE))));
     place.replaceChildren(...(rows.length ? parts : [bench.make("p", {}, bench.nobody())]));
   }
 

@@ -149,7 +149,7 @@
     const body = bench.make("tbody", {}, ...lines.map((line) => bench.make("tr", {}, ...line.map((one, k) => cell(one, k === 0)))));
     const buttons = body.querySelector("button") ? " A button opens what its point in the figure opens; arrow keys go from one to the next." : "";
     const table = bench.make("table", { class: "values" },
-      bench.make("caption", {}, `${title}: ${lines.length} lines.${buttons}`),
+      bench.make("caption", {}, `${title}: ${bench.counted(lines.length, "line")}.${buttons}`),
       bench.make("thead", {}, bench.make("tr", {}, ...heads.map((head, k) => bench.make("th", { scope: "col", class: k ? "number" : "text" }, ...bench.whole(head))))), body);
     steps(table);
     return table;

@@ -73,7 +73,7 @@ def test_a_mask_that_is_not_understood_is_named_and_can_be_said(prepare, tmp_pat
     answer = prepare(bids)
     assert "sub-01_label-X_mask.nii.gz: looks like a lesion mask and is not used" in answer.err
     assert "--modality KIND=NAME" in answer.err
-    assert "1 rows fit no subject that is prepared: sub-09" in answer.err
+    assert "1 row fits no subject that is prepared: sub-09" in answer.err
     assert prepare(bids, "--modality", "mask=label-X_mask").code == 0
     (found,) = sidecars(tmp_path / "out").values()
     assert "mask" in found["files"]

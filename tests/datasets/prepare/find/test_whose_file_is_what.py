@@ -141,7 +141,7 @@ def test_a_pattern_says_subject_modality_session_and_columns(folder, tmp_path):
     assert [s.person for s in found.subjects] == ["P1", "P2"]
     assert [s.attributes["site"] for s in found.subjects] == ["north", "south"]
     assert found.notes == [
-        "'junk' is no modality: 1 files passed over (--modality KIND=junk names it)"
+        "'junk' is no modality: 1 file passed over (--modality KIND=junk names it)"
     ]
 
 

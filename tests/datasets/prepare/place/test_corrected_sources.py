@@ -113,7 +113,7 @@ def test_files_that_were_only_touched_are_known_by_their_bytes(cli, source):
 def test_a_subject_that_left_the_sources_is_named(cli, source):
     prepared(cli, source)
     answer, found = prepared(cli, source, without=("S07",))
-    assert "1 subjects prepared earlier are not in these sources, and stay: S07" in answer.err
+    assert "not in these sources, and kept: 1 subject prepared earlier: S07" in answer.err
     assert "S07" in found["test"]
 
 

@@ -107,7 +107,7 @@ def test_subjects_say_their_part_themselves(tmp_path):
         "test": ["B"],
     }
     assert split.train[0].attributes == {"age": "3"}
-    assert notes == ["1 subjects name no split and are in none: C"]
+    assert notes == ["1 subject names no split and is in none: C"]
     with pytest.raises(UserError, match=r"A \(train\) and B \(test\) are scans of one person"):
         make_split("folder", [prepared("A", "P", "train"), prepared("B", "P", "test")])
 

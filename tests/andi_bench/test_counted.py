@@ -1,0 +1,38 @@
+"""Things are counted as people do: one subject, two subjects."""
+
+import pytest
+
+from andi_bench.names import counted, in_number
+from andi_bench.records.schema import Costs, GuardResult, RecordedThreshold
+
+
+def test_one_thing_is_told_as_one():
+    assert [counted(n, "subject") for n in (0, 1, 2)] == ["0 subjects", "1 subject", "2 subjects"]
+    assert counted(1, "scan is", "scans are") == "1 scan is"
+    assert counted(3, "scan is", "scans are") == "3 scans are"
+    assert counted(1200, "step", form=",") == "1,200 steps"
+    assert counted(1.0, "call", form="g") == "1 call"
+    assert counted(1.5, "call", form="g") == "1.5 calls"
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("cpu, 1 threads", "cpu, 1 thread"),
+        (
+            "Dice of 1 validation subjects with a lesion",
+            "Dice of 1 validation subject with a lesion",
+        ),
+        ("1 persons, 1 scans, no person", "1 person, 1 scan, no person"),
+        ("cpu, 11 threads; 0.1 voxels; 1,1 scans; T1 scans; 1 lesion", None),
+        ("1 of 2 subjects, 21 subjects", None),
+    ],
+)
+def test_texts_of_earlier_records_are_read_in_the_right_number(text, wanted):
+    assert in_number(text) == (wanted or text)
+
+
+def test_a_record_is_read_in_the_right_number():
+    assert Costs(device="cpu, 1 threads").device == "cpu, 1 thread"
+    assert RecordedThreshold(how="of 1 validation subjects").how == "of 1 validation subject"
+    assert GuardResult(name="a", passed=True, detail="1 persons").detail == "1 person"
