@@ -102,15 +102,20 @@ def _apart(
         save_tensors(learnt.state(), folder / "state.safetensors", {})
     path = folder / "request.json"
     path.write_text(json.dumps(request), encoding="utf-8")
+    # Before the two start: the phantom's files are written by the first who wants them.
+    own = {
+        volume.subject: candidate.score(learnt, volume)
+        for volume in candidate.phantom.volumes(run.preprocessing)
+    }
     _launch(path, 2)
     return max(
         require_equal_maps(
-            candidate.score(learnt, volume),
-            np.load(folder / f"{volume.subject}.npy"),
-            f"subject {volume.subject}, one process and two",
+            scores,
+            np.load(folder / f"{subject}.npy"),
+            f"subject {subject}, one process and two",
             wanted,
         )
-        for volume in candidate.phantom.volumes(run.preprocessing)
+        for subject, scores in own.items()
     )
 
 
