@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from andi_bench.config import method_entry
-from andi_bench.errors import UserError
+from andi_bench.errors import UserError, reason
 from andi_bench.files import write_atomically
 from andi_bench.metrics.compared import compared
 from andi_bench.records.schema import RunRecord
@@ -178,7 +178,7 @@ def _failures(folder: Path) -> dict[str, str]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
+        raise UserError(f"{path}: cannot be read ({reason(error)})") from error
     if not isinstance(found, dict):
         raise UserError(f"{path}: runs and reasons wanted, {type(found).__name__} found")
     return {str(run): str(reason) for run, reason in found.items()}

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from andi_bench.errors import UserError
+from andi_bench.errors import UserError, reason
 from andi_bench.files import write_atomically
 from andi_bench.locks import exclusive
 
@@ -60,7 +60,7 @@ def _read(path: Path) -> dict[str, str]:
             head, *lines = csv.reader(file)
         known = dict(lines)
     except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
+        raise UserError(f"{path}: cannot be read ({reason(error)})") from error
     if head != _HEAD or len(set(known.values())) != len(lines):
         raise UserError(f"{path}: columns subject and pseudonym wanted, each name once")
     return known

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from andi_bench.errors import UserError
+from andi_bench.errors import UserError, reason
 from andi_bench.metrics.metric import MetricAt
 from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import GRID, KEYS, RunRecord
@@ -174,7 +174,7 @@ def read_subject_table(folder: Path, grid: str) -> SubjectTable:
                 place = (cells[chain], cells[point])
                 lines.setdefault(place, []).append((cells[subject], cells))
     except (OSError, ValueError, csv.Error) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
+        raise UserError(f"{path}: cannot be read ({reason(error)})") from error
     return SubjectTable(lines, columns)
 
 
