@@ -6,6 +6,7 @@ import torch
 from support.small_volumes import CPU
 from torch import nn
 
+from andi_bench.names import counted
 from benchmark.scoring.costs import (
     CallCounter,
     device_name,
@@ -63,4 +64,4 @@ def test_the_peak_holds_what_was_allocated_and_freed():
 
 
 def test_a_cpu_is_named_with_its_threads():
-    assert device_name(CPU) == f"cpu, {torch.get_num_threads()} threads"
+    assert device_name(CPU) == f"cpu, {counted(torch.get_num_threads(), 'thread')}"
