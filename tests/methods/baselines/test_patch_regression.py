@@ -72,7 +72,7 @@ def test_seamless_patches_differ_from_pasted_ones(monkeypatch):
 
 
 @pytest.mark.slow
-def test_training_lowers_the_loss_and_a_foreign_blob_then_stands_out():
+def test_training_lowers_the_loss_and_a_foreign_patch_then_stands_out():
     found = detector(FPI)
     optimizer = torch.optim.Adam(found.net.parameters(), 1e-3)
     found.net.train()
@@ -85,15 +85,18 @@ def test_training_lowers_the_loss_and_a_foreign_blob_then_stands_out():
         losses.append(loss.item())
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
     found.net.eval()
-    sick = slices(4, seed=1000)
-    brain = sick.sum(dim=1) > 0.01
-    sick[:, :, 9:13, 10:14] *= 1.6
+    # What it learns to find is tissue of somebody else; a bright spot of one's own it need not (docs/your-scans.md).
+    healthy, other = slices(16, seed=1000), slices(16, seed=2000)
+    sick = healthy.clone()
+    sick[..., 9:14, 10:15] = 0.2 * healthy[..., 9:14, 10:15] + 0.8 * other[..., 9:14, 10:15]
     with torch.inference_mode():
-        scores = found.score_slices(sick, streams(4))[:, 0]
-    assert scores.min() >= 0
-    assert scores.max() <= 1
-    for k in range(4):
-        assert scores[k, 9:13, 10:14].median() > 3 * scores[k][brain[k]].median()
+        before, after = (found.score_slices(x, streams(16))[:, 0] for x in (healthy, sick))
+    assert min(before.min(), after.min()) >= 0
+    assert max(before.max(), after.max()) <= 1
+    brain = healthy.sum(dim=1) > 0.01
+    inside = after[:, 9:14, 10:15].mean()
+    assert inside > 10 * before[:, 9:14, 10:15].mean()
+    assert inside > 3 * after[brain].mean()
 
 
 def test_partners_are_never_part_of_what_is_saved():
