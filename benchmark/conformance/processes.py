@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import nn
 
 from andi_bench.config import RunConfig
@@ -34,10 +35,8 @@ Two processes add the same numbers in another order. Where an activation of a le
 rounding of 0, they may see it on different sides; Adam divides small gradients by their own size, and after four steps
 maps differ by 2e-3. Of five seeds of `ae` that happened to one. What does depend on the processes does so for every seed.
 """
-
-
 SAME_TRAINING = 1e-3
-"""How far two trainings of the same weights may come apart, as a share of the way that they went; 4e-6 to 1e-4 by rounding."""
+"""How far two trainings of the same weights may come apart, as a share of the way that they went; 2.4e-6 of `vae`, by rounding."""
 
 
 def two_processes(candidate: Candidate) -> str:
@@ -53,15 +52,21 @@ def two_processes(candidate: Candidate) -> str:
     unlike: list[str] = []
     for seed in range(SEED, SEED + attempts):
         learnt = candidate.learn(run, seed=seed)
+        # Before the two start: the phantom's files are written by the first who wants them.
+        own = {
+            volume.subject: candidate.score(learnt, volume)
+            for volume in candidate.phantom.volumes(run.preprocessing)
+        }
         folder = Path(tempfile.mkdtemp(dir=candidate.folder))
-        wanted = math.inf if attempts > 1 else TOLERANCE
-        largest = _apart(candidate, run, learnt, seed, folder, wanted, given=bool(cut))
+        _score_in_two(candidate, run, seed, folder, learnt if cut else None)
+        largest = _apart(own, folder, math.inf if attempts > 1 else TOLERANCE)
         if largest <= TOLERANCE:
             break
         if (gap := _weights_apart(candidate.build(run, seed), learnt, folder)) <= SAME_TRAINING:
             within = folder / "given"
             within.mkdir()
-            same = _apart(candidate, run, learnt, seed, within, TOLERANCE, given=True)
+            _score_in_two(candidate, run, seed, within, learnt)
+            same = _apart(own, within, TOLERANCE)
             return (
                 f"trained: weights differ by {gap:.2g} of their way; scored with the same weights: maps differ by {same:.2g} of "
                 f"the largest score (with those of both trainings by {largest:.2g}: they enlarge rounding)"
@@ -77,17 +82,10 @@ def two_processes(candidate: Candidate) -> str:
     return f"{how}; {found}{before}"
 
 
-def _apart(
-    candidate: Candidate,
-    run: RunConfig,
-    learnt: AnomalyDetector,
-    seed: int,
-    folder: Path,
-    wanted: float,
-    *,
-    given: bool,
-) -> float:
-    """Return the largest difference between this process's maps and those of two, which train anew or are ``given`` the weights."""
+def _score_in_two(
+    candidate: Candidate, run: RunConfig, seed: int, folder: Path, given: AnomalyDetector | None
+) -> None:
+    """Have two processes leave their maps in a folder; they train, or are ``given`` what another has learnt."""
     request = {
         "method": candidate.method,
         "plugins": [str(path) for path in candidate.plugins],
@@ -97,17 +95,16 @@ def _apart(
         "seed": seed,
         "state": "",
     }
-    if given:
+    if given is not None:
         request["state"] = str(folder / "state.safetensors")
-        save_tensors(learnt.state(), folder / "state.safetensors", {})
+        save_tensors(given.state(), folder / "state.safetensors", {})
     path = folder / "request.json"
     path.write_text(json.dumps(request), encoding="utf-8")
-    # Before the two start: the phantom's files are written by the first who wants them.
-    own = {
-        volume.subject: candidate.score(learnt, volume)
-        for volume in candidate.phantom.volumes(run.preprocessing)
-    }
     _launch(path, 2)
+
+
+def _apart(own: dict[str, NDArray[np.float32]], folder: Path, wanted: float) -> float:
+    """Return the largest difference between one process's maps, by subject, and those that two left in a folder."""
     return max(
         require_equal_maps(
             scores,

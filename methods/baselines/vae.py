@@ -103,20 +103,25 @@ class VAE(AutoencoderDetector):
         divergence = kl_divergence(mean, log_variance)
         return self.distance(image, reconstruction) + self.config.kl_weight * divergence
 
-    def restoration_objective(self, restored: torch.Tensor, image: torch.Tensor) -> torch.Tensor:
+    def restoration_objective(
+        self, restored: torch.Tensor, image: torch.Tensor, weights: dict[str, torch.Tensor]
+    ) -> torch.Tensor:
         """Return |x_res - x| + restoration_weight (-ELBO(x_res)), (N,), what :meth:`restore` lowers.
 
-        Computed in the precision of the slices, with the weights in the same.
+        Computed in the precision of the slices and of ``weights`` (:meth:`weights_in`).
         """
         c = self.config
-        weights = {**dict(self.net.named_parameters()), **dict(self.net.named_buffers())}
-        same = {k: w.to(image.dtype) for k, w in weights.items() if w.is_floating_point()}
-        reconstruction, mean, log_variance = functional_call(self.net, same, (restored, None))
+        reconstruction, mean, log_variance = functional_call(self.net, weights, (restored, None))
         error = reconstruction - restored
         error = self._smoothed(error) if c.distance == "l1" else error.square()
         divergence = c.kl_weight * kl_divergence(mean, log_variance)
         moved = self._smoothed(restored - image).flatten(1).sum(dim=1)
         return moved + c.restoration_weight * (error.flatten(1).sum(dim=1) + divergence)
+
+    def weights_in(self, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+        """Return the network's parameters and buffers by name, in a precision of floating-point numbers."""
+        tensors = (*self.net.named_parameters(), *self.net.named_buffers())
+        return {k: w.detach().to(dtype) for k, w in tensors if w.is_floating_point()}
 
     def _smoothed(self, difference: torch.Tensor) -> torch.Tensor:
         """Return |d|, or what stands for it while a slice is restored: its slope goes through 0 without a jump."""
@@ -141,10 +146,10 @@ class VAE(AutoencoderDetector):
             torch.autocast(image.device.type, enabled=False),
         ):
             start = image.clone().double()
-            restored = start.clone()
+            restored, weights = start.clone(), self.weights_in(start.dtype)
             for _ in range(c.restoration_steps):
                 restored.requires_grad_()
-                objective = self.restoration_objective(restored, start).sum()
+                objective = self.restoration_objective(restored, start, weights).sum()
                 (gradient,) = torch.autograd.grad(objective, restored)
                 restored = restored.detach() - c.restoration_rate * gradient
         return restored.float()

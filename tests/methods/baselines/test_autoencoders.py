@@ -199,8 +199,9 @@ def test_restoration_lowers_its_objective_though_scoring_runs_in_inference_mode(
         inner = sick.clone()  # an inference tensor, as the engine's may be
         scores = restoring.score_slices(inner, streams(4))
         restored = restoring.restore(inner)
-        before = restoring.restoration_objective(sick, sick)
-        after = restoring.restoration_objective(restored, sick)
+        weights = restoring.weights_in(sick.dtype)
+        before = restoring.restoration_objective(sick, sick, weights)
+        after = restoring.restoration_objective(restored, sick, weights)
     assert (after < 0.9 * before).all()
     assert torch.equal(inner, sick)
     assert torch.equal(scores, sick - restored)
