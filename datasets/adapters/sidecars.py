@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from andi_bench.config import validated
-from andi_bench.errors import UserError
+from andi_bench.errors import UserError, reason
 from datasets.scans.lesion_mask import LesionRule
 
 NAMES = ("preparation.json", "prepared.json")
@@ -54,15 +54,15 @@ def read_said(folder: Path) -> Said:
         try:
             content: Any = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise _damaged(path, str(error).splitlines()[0]) from error
+            raise _damaged(path, reason(error)) from error
         if not isinstance(content, dict) or "files" not in content:
             continue  # of a former version, which names no files; or not ours
         return _checked(content, path)
     return Said()
 
 
-def _damaged(path: Path, reason: str) -> UserError:
-    return UserError(f"{path}: damaged ({reason}): prepare {path.parent.name} again, or delete it")
+def _damaged(path: Path, what: str) -> UserError:
+    return UserError(f"{path}: damaged ({what}): prepare {path.parent.name} again, or delete it")
 
 
 def _checked(content: dict[str, Any], path: Path) -> Said:
