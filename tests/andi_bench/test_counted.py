@@ -2,7 +2,7 @@
 
 import pytest
 
-from andi_bench.names import counted, in_number
+from andi_bench.names import counted, in_number, part_of
 from andi_bench.records.schema import Costs, GuardResult, RecordedThreshold
 
 
@@ -13,6 +13,17 @@ def test_one_thing_is_told_as_one():
     assert counted(1200, "step", form=",") == "1,200 steps"
     assert counted(1.0, "call", form="g") == "1 call"
     assert counted(1.5, "call", form="g") == "1.5 calls"
+
+
+def test_the_number_before_of_decides_what_the_verb_is():
+    def said(part, whole):
+        return part_of(part, whole, "subject", "lacks", "lack")
+
+    assert said(0, 2) == "0 of 2 subjects lack"
+    assert said(1, 4) == "1 of 4 subjects lacks"
+    assert said(3, 4) == "3 of 4 subjects lack"
+    assert said(1, 1) == "1 of 1 subject lacks"
+    assert part_of(1, 1, "run") == "1 of 1 run"
 
 
 @pytest.mark.parametrize(
