@@ -11,6 +11,7 @@ _ALERT = re.compile(r"^> \[!(\w+)\]\n((?:^>.*\n?)+)", re.M)
 _FENCE = re.compile(r"^(```|~~~)")
 _INFO = re.compile(r"^(```\w+) (?:\w+=)?(\S+)$", re.M)
 """A fence that says, for tests, which file its code belongs to."""
+_ROLE = re.compile(r":(?:attr|class|data|func|meth|mod):<code>(~?)\.?([\w.]+)</code>")
 
 
 def for_site(text: str, source: str, placed: Callable[[str], str | None], at: str) -> str:
@@ -32,6 +33,17 @@ def for_site(text: str, source: str, placed: Callable[[str], str | None], at: st
         text, lambda part: _LINK.sub(lambda m: _linked(m, source, placed, at), part)
     )
     return _outside_code(text, _lists_apart)
+
+
+def with_references(html: str) -> str:
+    """Return a page with the references of its docstrings as code, which becomes a link where the name has a place in the site."""
+
+    def linked(found: re.Match[str]) -> str:
+        short, name = found.groups()
+        shown = name.rpartition(".")[2] if short else name
+        return f'<autoref identifier="{name}" optional><code>{shown}</code></autoref>'
+
+    return _ROLE.sub(linked, html)
 
 
 def _linked(found: re.Match[str], source: str, placed: Callable[[str], str | None], at: str) -> str:
