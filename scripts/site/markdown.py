@@ -15,7 +15,7 @@ _ROLE = re.compile(r":(?:attr|class|data|func|meth|mod):<code>(~?)\.?([\w.]+)</c
 
 
 def for_site(text: str, source: str, placed: Callable[[str], str | None], at: str) -> str:
-    """Return a document's text with links that lead to pages of the site, alerts as boxes, and lists that stand alone.
+    """Return a document's text with links that lead to pages of the site, alerts as boxes, what is folded away as Markdown, and lists that stand alone.
 
     Parameters
     ----------
@@ -28,6 +28,7 @@ def for_site(text: str, source: str, placed: Callable[[str], str | None], at: st
     at : str
         The page's place in the site.
     """
+    text = text.replace("<details>", '<details markdown="1">')
     text = _INFO.sub(r'\1 title="\2"', _ALERT.sub(_box, text))
     text = _outside_code(
         text, lambda part: _LINK.sub(lambda m: _linked(m, source, placed, at), part)

@@ -105,6 +105,13 @@ def test_every_picture_is_there(site):
     assert missing == []
 
 
+def test_tables_that_are_folded_away_are_tables(site):
+    page = (site / "leaderboard" / "phantom-details.html").read_text(encoding="utf-8")
+    folded = re.findall(r"<details.*?</details>", page, re.S)
+    assert folded
+    assert [one for one in folded if "<table" not in one or "| --" in one] == []
+
+
 def test_docstrings_became_words(site):
     text = Path(site / "reference" / "api" / "detectors.html").read_text(encoding="utf-8")
     assert "score_slices" in text
