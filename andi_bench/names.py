@@ -8,6 +8,7 @@ _ONE = re.compile(
     r"(?<![\d.,/-])\b1 ((?:brain |lesion |lesion-free |training |validation |test )*)"
     r"(lesion|person|scan|split|subject|thread|voxel)s\b"
 )
+_ONE_OF = re.compile(r"(?<![\d.,/-])\b1 of (\d+ lesions?) have\b")
 
 
 def slug(name: str, keep: str = "") -> str:
@@ -62,5 +63,5 @@ def part_of(part: int, whole: int, noun: str, one: str = "", several: str = "") 
 
 
 def in_number(text: str) -> str:
-    """Return a text of a record with ``1 threads`` and its like mended, which earlier versions wrote."""
-    return _ONE.sub(r"1 \1\2", text)
+    """Return a text of a record with ``1 threads``, ``1 of 4 lesions have`` and their like mended, which earlier versions wrote."""
+    return _ONE_OF.sub(r"1 of \1 has", _ONE.sub(r"1 \1\2", text))

@@ -37,6 +37,9 @@ def test_the_number_before_of_decides_what_the_verb_is():
         ("1 persons, 1 scans, no person", "1 person, 1 scan, no person"),
         ("cpu, 11 threads; 0.1 voxels; 1,1 scans; T1 scans; 1 lesion", None),
         ("1 of 2 subjects, 21 subjects", None),
+        ("1 of 4 lesions have no voxel", "1 of 4 lesions has no voxel"),
+        ("1 of 1 lesions have no voxel", "1 of 1 lesion has no voxel"),
+        ("21 of 40 lesions have no voxel; 0.1 of 2 lesions have", None),
     ],
 )
 def test_texts_of_earlier_records_are_read_in_the_right_number(text, wanted):
