@@ -1,6 +1,6 @@
 # ANDi Bench in a container: docs/containers.md.
 #   docker build --tag andi-bench .
-#   docker build --tag andi-bench:cuda --build-arg BASE=nvidia/cuda:12.8.1-runtime-ubuntu24.04 .
+#   docker build --tag andi-bench:ubuntu --build-arg BASE=ubuntu:24.04 .
 # BASE: any Debian or Ubuntu with Python 3.11 or newer. TORCH_INDEX: where torch is taken from, if not from PyPI.
 ARG BASE=debian:bookworm-slim
 
