@@ -8,6 +8,7 @@ _ONE = re.compile(
     r"(?<![\d.,/-])\b1 ((?:brain |lesion |lesion-free |training |validation |test )*)"
     r"(lesion|person|scan|split|subject|thread|voxel)s\b"
 )
+_ONE_OF = re.compile(r"(?<![\d.,/-])\b1 of (\d+ lesions?) have\b")
 
 
 def slug(name: str, keep: str = "") -> str:
@@ -45,6 +46,22 @@ def counted(number: float, noun: str, plural: str = "", form: str = "") -> str:
     return f"{number:{form}} {noun if number == 1 else plural or noun + 's'}"
 
 
+def part_of(part: int, whole: int, noun: str, one: str = "", several: str = "") -> str:
+    """Return how many of some things in words: ``1 of 4 subjects lacks``, ``2 of 4 subjects lack``.
+
+    Parameters
+    ----------
+    part, whole : int
+        How many, and of how many.
+    noun : str
+        Of one of them.
+    one, several : str
+        What is said of one, and of none or several: the number before *of* decides.
+    """
+    said = one if part == 1 else several
+    return f"{part} of {counted(whole, noun)}{said and ' '}{said}"
+
+
 def in_number(text: str) -> str:
-    """Return a text of a record with ``1 threads`` and its like mended, which earlier versions wrote."""
-    return _ONE.sub(r"1 \1\2", text)
+    """Return a text of a record with ``1 threads``, ``1 of 4 lesions have`` and their like mended, which earlier versions wrote."""
+    return _ONE_OF.sub(r"1 of \1 has", _ONE.sub(r"1 \1\2", text))

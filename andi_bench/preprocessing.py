@@ -13,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from andi_bench.names import counted
 from andi_bench.section import EVERY_FIELD, Section
 
 Normalisation = Literal["p99", "p99-off-lesion", "robust", "landmarks", "white-matter"]
@@ -120,7 +121,7 @@ class PreprocessingConfig(Section):
             return self
         if len(self.landmarks) != len(self.modalities):
             raise ValueError(
-                f"landmarks of {len(self.landmarks)} modalities: those of {', '.join(self.modalities)} wanted"
+                f"landmarks of {counted(len(self.landmarks), 'modality', 'modalities')}: those of {', '.join(self.modalities)} wanted"
             )
         for name, values in zip(self.modalities, self.landmarks, strict=True):
             if len(values) != len(LANDMARKS) or sorted(set(values)) != list(values):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 from datasets.tables import SUBJECT_WORDS, Table, is_header_word, plain_word, shape_of
 
 PARTS: tuple[str, ...] = ("train", "val", "test")
@@ -135,7 +136,7 @@ def _rows_of(
             raise UserError(f"{path}, line {number}: {what} is empty: a subject id wanted")
         if any(cells[len(header) :]):
             raise UserError(
-                f"{path}, line {number}: {len(cells)} columns, {len(header)} wanted (as in the header)"
+                f"{path}, line {number}: {counted(len(cells), 'column')}, {len(header)} wanted (as in the header)"
             )
         if id_ in seen:
             raise UserError(f"{path}, line {number}: subject {id_} stands there twice, once wanted")

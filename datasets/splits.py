@@ -13,7 +13,7 @@ from pathlib import Path
 
 from andi_bench.errors import UserError, unknown_name
 from andi_bench.files import write_atomically
-from andi_bench.names import counted
+from andi_bench.names import counted, part_of
 from andi_bench.place import package_data
 from datasets.prepared_root import require_written, unfinished
 from datasets.split_lists import PARTS, Lists, SplitRow, files_beside
@@ -117,7 +117,7 @@ class Split:
                 listed = len(self.ids(name))
                 raise UserError(
                     f"split ({self.source}), scans_{name}.csv: subject {missing[0]} is not in the data "
-                    f"({len(missing)} of {listed} are missing, 0 wanted)"
+                    f"({part_of(len(missing), listed, 'subject', 'is', 'are')} missing, 0 wanted)"
                 )
 
 
@@ -328,7 +328,7 @@ def packaged_split(dataset: str, ids: Collection[str]) -> tuple[Split | None, li
     if not found:
         return None, []
     return None, [
-        f"{len(found)} of the {len(listed)} subjects of the published lists (splits/{dataset}) are here, so they are "
+        f"of the {counted(len(listed), 'subject')} of the published lists (splits/{dataset}) {counted(len(found), 'is', 'are')} here, so they are "
         f"not used: 'prepare {dataset} --splits {dataset}' splits these subjects as they say"
     ]
 
@@ -343,7 +343,7 @@ def restricted(split: Split, ids: Collection[str]) -> Split:
     notes = list(split.notes)
     if gone:
         notes.append(
-            f"{len(gone)} of {len(listed)} subjects of {split.source} are not here and left out of the split: "
+            f"of {counted(len(listed), 'subject')} of {split.source} {counted(len(gone), 'is', 'are')} not here and left out of the split: "
             f"{named(gone)}"
         )
     if extra:

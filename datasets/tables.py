@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 
 SUBJECT_WORDS = ("subject", "subject_id", "id", "participant_id", "case")
 """What the column of subjects is called in a table of scans."""
@@ -66,7 +67,7 @@ class Table:
         for number, cells in self.rows[1:]:
             if any(cells[len(header) :]):
                 raise UserError(
-                    f"{self.path}, line {number}: {len(cells)} columns, {len(header)} wanted (as in the header)"
+                    f"{self.path}, line {number}: {counted(len(cells), 'column')}, {len(header)} wanted (as in the header)"
                 )
             cells = cells[: len(header)]
             out.append((number, cells + [""] * (len(header) - len(cells))))

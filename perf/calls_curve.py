@@ -174,6 +174,8 @@ def draw(curves: dict[str, dict[str, Any]], path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
+    from leaderboard.figures.style import plain_numbers
+
     plt.rcParams.update({"svg.hashsalt": "andi-bench", "svg.fonttype": "none", "font.size": 9})
     columns = 3
     lines = -(-len(curves) // columns)
@@ -189,6 +191,7 @@ def draw(curves: dict[str, dict[str, Any]], path: Path) -> None:
             axis.fill_between(calls, low, high, color=colour, alpha=0.15, linewidth=0)
             axis.plot(calls, means, "o-", color=colour, markersize=3, linewidth=1, label=chain)
         axis.set_xscale("log")
+        plain_numbers(axis.xaxis)
         axis.set_title(f"{name} (n = {curve['subjects']})", fontsize=9)
         axis.set_xlabel("network calls a slice")
         axis.grid(alpha=0.3)

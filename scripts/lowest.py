@@ -1,6 +1,8 @@
 """The lowest versions that pyproject.toml allows, installed and tested: ``make lowest``, or ``python -m scripts.lowest FOLDER [TEST...]``.
 
 The environment in FOLDER is kept; the same command goes on with it. What fails here is mended by raising a bound.
+torch is the largest part: on Linux PyPI's build has CUDA, and the environment takes 6 GB. pip prefers a build for CPU, ``+cpu``, where its own settings
+name a place that has one (``PIP_EXTRA_INDEX_URL``, ``PIP_FIND_LINKS``).
 """
 
 from __future__ import annotations

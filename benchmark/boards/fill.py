@@ -92,7 +92,7 @@ def fill(name: str, board: Board, place: Place, console: Console) -> int:
     speeds = speeds_of(place.workspace, place.device) if planned else []
     left, failed = TimeLeft(planned, stand, board.preset, speeds=speeds), 0
     _require_data(board, wanted, place)
-    drawn = _Drawn(name, board, place)
+    drawn = _Drawn(name, board, place, console)
     for run in wanted:
         console.note(f"next          {named(run)} ({left.in_words()})")
         begun = time.monotonic()
@@ -117,15 +117,15 @@ def named(run: Expected) -> str:
 class _Drawn:
     """The leaderboard's files, which are written again as runs are added."""
 
-    def __init__(self, name: str, board: Board, place: Place) -> None:
-        self._name, self._board, self._place = name, board, place
+    def __init__(self, name: str, board: Board, place: Place, console: Console) -> None:
+        self._name, self._board, self._place, self._console = name, board, place, console
         self._next = 0.0
 
     def again(self, *, at_once: bool = False) -> None:
         """Rebuild, unless that would take too much of the time."""
         begun = time.monotonic()
         if PartialState().is_main_process and (at_once or begun >= self._next):
-            rebuild(self._name, self._board, self._place.leaderboards)
+            rebuild(self._name, self._board, self._place.leaderboards, self._console)
             ended = time.monotonic()
             self._next = ended + (ended - begun) / _SHARE
 

@@ -51,7 +51,7 @@ def leaderboard(
     failed = 0
     for name, found in boards.items():
         if tables:
-            page = rebuild(name, found, to)
+            page = rebuild(name, found, to, console)
             console.note(f"written       {page}" if page else f"{name}: no run is published")
         elif dry_run:
             runs = published_runs(found, to)

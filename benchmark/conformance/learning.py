@@ -13,6 +13,7 @@ import torch
 from pydantic import ValidationError
 
 from andi_bench.console import Advance, Console
+from andi_bench.names import counted, part_of
 from andi_bench.randomness import SliceGenerator, derive_seed
 from benchmark.conformance.candidate import SEED, STEPS, Candidate, settle
 from benchmark.conformance.outcome import Failed, NotApplicable, require_equal_maps
@@ -109,9 +110,9 @@ def state_is_whole(candidate: Candidate) -> str:
     require_equal_maps(
         candidate.score(candidate.trained, volume),
         candidate.score(other, volume),
-        f"state of {len(state)} tensors, saved and loaded",
+        f"state of {counted(len(state), 'tensor')}, saved and loaded",
     )
-    return f"{len(state)} tensors, saved and loaded: the same map"
+    return f"{counted(len(state), 'tensor')}, saved and loaded: the same map"
 
 
 class _Stopping(Console):
@@ -155,7 +156,7 @@ def resumes_exactly(candidate: Candidate) -> str:
     if other:
         gap = max(float((whole[k].double() - again[k].double()).abs().max()) for k in other)
         raise Failed(
-            f"{how}: {len(other)} of {len(whole)} tensors differ, by up to {gap:.2g} "
+            f"{how}: {part_of(len(other), len(whole), 'tensor', 'differs', 'differ')}, by up to {gap:.2g} "
             f"(first: {other[0]}); sums in float64 and randomness from the given streams alone do not differ"
         )
-    return f"{how}: {len(whole)} tensors, all identical"
+    return f"{how}: {counted(len(whole), 'tensor')}, all identical"

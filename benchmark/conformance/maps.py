@@ -60,7 +60,7 @@ def zero_outside(candidate: Candidate) -> str:
     ):
         changed = int(np.count_nonzero(mine != theirs))
         if changed:
-            raise Failed(f"score() changed {changed} values of the volume's {name}")
+            raise Failed(f"score() changed {counted(changed, 'value')} of the volume's {name}")
     return f"{counted(int(np.count_nonzero(~volume.brain)), 'voxel')} outside, all 0"
 
 

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 
 from andi_bench.console import Console
+from andi_bench.names import part_of
 from benchmark.conformance.comparison import Comparison
 from benchmark.conformance.golden_values import against_golden_values
 from benchmark.conformance.metric_references import against_references
@@ -59,7 +60,11 @@ def show_metrics(comparisons: Sequence[Comparison], *, as_json: bool) -> None:
     from rich.table import Table
 
     failed = sum(not one.passed for one in comparisons)
-    said = f"{failed} of {len(comparisons)} differ" if failed else "all agree"
+    said = (
+        part_of(failed, len(comparisons), "comparison", "differs", "differ")
+        if failed
+        else "all agree"
+    )
     table = Table(title=f"metrics: {said}", caption=", ".join(map(" ".join, versions().items())))
     for name in ("metric", "against", "cases", "largest difference", "allowed", "result", "note"):
         numeric = name in ("cases", "largest difference", "allowed")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from andi_bench.metrics.histograms.histogram import ScoreHistogram
-from andi_bench.names import counted
+from andi_bench.names import counted, part_of
 from andi_bench.records.schema import Lesions, LostLesion
 from benchmark.evaluation.measurement import Measured
 from datasets.scans.brain import stripping_notes
@@ -35,13 +35,19 @@ def notes_of(measured: Sequence[Measured], merged: ScoreHistogram) -> list[str]:
     if outside:
         total = sum(m.lesion_voxels for m in measured)
         notes.append(
-            f"{outside} of {total} lesion voxels lie outside the brain mask and do not count"
+            part_of(
+                outside,
+                total,
+                "lesion voxel",
+                "lies outside the brain mask and does not count",
+                "lie outside the brain mask and do not count",
+            )
         )
     ignored = [m.ignored for m in measured if m.ignored]
     if ignored:
+        whose = f"of {counted(len(ignored), 'subject')}"
         notes.append(
-            f"{counted(sum(ignored), 'brain voxel')} of {counted(len(ignored), 'subject')} are ignored, as their masks say: they count neither "
-            "as lesion nor as healthy"
+            f"{counted(sum(ignored), f'brain voxel {whose} is', f'brain voxels {whose} are')} ignored, as their masks say: neither lesion nor healthy"
         )
     notes += stripping_notes({m.subject: m.brain_ml for m in measured})
     notes += _of_files(measured)
@@ -50,7 +56,7 @@ def notes_of(measured: Sequence[Measured], merged: ScoreHistogram) -> list[str]:
         named = [f"{lesion.subject} {lesion.ml:.2g} ml" for lesion in lesions.lost[:_NAMED]]
         more = ", ..." if len(lesions.lost) > _NAMED else ""
         notes.append(
-            f"{len(lesions.lost)} of {lesions.total} lesions have no voxel on the working grid "
+            f"{part_of(len(lesions.lost), lesions.total, 'lesion', 'has', 'have')} no voxel on the working grid "
             f"({', '.join(named)}{more})"
         )
     return notes

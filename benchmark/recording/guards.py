@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 from datasets.persons import is_public, person_of, require_persons_apart
 from datasets.scans.nifti import read_nifti
 from datasets.scans.scan import has_few_values
@@ -98,7 +99,8 @@ def each_scan_once(dataset: str, groups: Mapping[str, Mapping[str, str]]) -> Gua
                 raise UserError(
                     f"{name}: {other} and {subject} (both {part}) are the same scan under two names: one of them wanted"
                 )
-    return Guard(name, True, f"{sum(map(len, groups.values()))} subjects, {len(groups)} splits")
+    subjects = counted(sum(map(len, groups.values())), "subject")
+    return Guard(name, True, f"{subjects}, {counted(len(groups), 'split')}")
 
 
 def no_image_of_two(
@@ -174,7 +176,8 @@ def persons_apart(
         return Guard(name, None, "; ".join(notes)), tuple(notes)
     ids = [id_ for part in PARTS for id_ in split.ids(part)]
     count = len({persons.get(id_, id_) for id_ in ids})
-    return Guard(name, True, f"{count} persons, {len(ids)} scans, no person in two splits"), ()
+    whose = f"{counted(count, 'person')}, {counted(len(ids), 'scan')}"
+    return Guard(name, True, f"{whose}, no person in two splits"), ()
 
 
 def other_persons(
@@ -204,7 +207,7 @@ def other_persons(
     return Guard(
         "training data and evaluated data disjoint by person",
         True,
-        f"{len(set(training.values()))} persons in {names[0]}, {len(set(evaluated.values()))} in {names[1]}, "
+        f"{counted(len(set(training.values())), 'person')} in {names[0]}, {len(set(evaluated.values()))} in {names[1]}, "
         "none known to be in both",
     )
 
@@ -256,4 +259,4 @@ def unseen_in_training(
             raise UserError(f"{name}: {pairs[0]} ({len(pairs)} in all, 0 wanted)")
         if pairs:
             return Guard(name, None, f"by the published lists: {'; '.join(pairs)}")
-    return Guard(name, True, f"{len(seen)} training subjects")
+    return Guard(name, True, counted(len(seen), "training subject"))

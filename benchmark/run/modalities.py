@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from andi_bench.config import RunConfig
 from andi_bench.errors import UserError
+from andi_bench.names import part_of
 from benchmark.scoring.engine import does_not_reduce
 from datasets.subject import Subject
 from datasets.volume import MODALITIES
@@ -53,8 +54,9 @@ def require_modalities(
             continue
         missing = ", ".join(name for name in modalities if name not in lacking[0].paths)
         raise UserError(
-            f"data set '{dataset}': subject {lacking[0].id} lacks {missing} ({len(lacking)} of {len(subjects)} "
-            f"subjects lack one of {', '.join(modalities)}): {_remedy(common, method, needs)}"
+            f"data set '{dataset}': subject {lacking[0].id} lacks {missing} "
+            f"({part_of(len(lacking), len(subjects), 'subject', 'lacks', 'lack')} one of {', '.join(modalities)}): "
+            f"{_remedy(common, method, needs)}"
         )
 
 

@@ -72,7 +72,7 @@ class _Listener(ScoreEngine):
             z = np.arange(depth)
         else:
             raise UserError(
-                f"{self.where}: reduce() is given {rows} slices, {len(self.waiting)} were asked for"
+                f"{self.where}: reduce() is given {counted(rows, 'slice')}, {len(self.waiting)} asked for"
             )
         channels = len(self.modalities)
         if tuple(scores.shape[1:]) != (channels, width, height):

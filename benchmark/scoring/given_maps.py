@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
-from andi_bench.names import counted
+from andi_bench.names import counted, part_of
 from benchmark.scoring.score_scale import ScoreScale
 from datasets.scans import grid
 from datasets.scans.nifti import NiftiScan, read_nifti, same_place, turned_along
@@ -57,7 +57,7 @@ def map_files(folder: Path, subjects: Sequence[str]) -> dict[str, Path]:
             missing.append(subject)
     if missing:
         raise UserError(
-            f"{folder}: no map of subject {missing[0]} ({len(missing)} of {len(subjects)} are missing, 0 wanted; "
+            f"{folder}: no map of subject {missing[0]} ({part_of(len(missing), len(subjects), 'map', 'is', 'are')} missing, 0 wanted; "
             f"{missing[0]}.nii.gz wanted)"
         )
     return found

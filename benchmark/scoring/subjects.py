@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from andi_bench.config import PreprocessingConfig
 from andi_bench.console import Console
 from andi_bench.errors import UserError
+from andi_bench.names import part_of
 from andi_bench.records.store import identity
 from benchmark.scoring.costs import peak_memory_mb, reset_peak_memory
 from benchmark.scoring.engine import ScoreEngine, score_volume
@@ -119,7 +120,7 @@ class SubjectScorer:
         name = self.detector.name
         unscored = sum(s not in self.maps and not self.maps.scored_before(s) for s in share)
         if rank == 0 and unscored:
-            self.console.note(f"scoring {unscored} of {len(subjects)} subjects with {name}")
+            self.console.note(f"scoring {part_of(unscored, len(subjects), 'subject')} with {name}")
         with self.console.progress(f"scoring ({name})", len(share)) as advance:
             volumes = read_ahead(self.adapter, list(share.values()), self.preprocessing)
             with ThreadPoolExecutor(1) as pool:  # writes while the next volume is scored

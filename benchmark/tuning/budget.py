@@ -6,6 +6,8 @@ import statistics
 import time
 from dataclasses import dataclass, field
 
+from andi_bench.names import counted
+
 
 @dataclass
 class Budget:
@@ -34,7 +36,7 @@ class Budget:
             Seconds of those that came to a figure: a trial that by their median would end too late is not started.
         """
         if self.trials is not None and tried >= self.trials:
-            return f"{tried} trials are done"
+            return f"{counted(tried, 'trial is', 'trials are')} done"
         if self.seconds is None:
             return None
         used = time.monotonic() - self._started

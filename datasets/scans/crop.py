@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.geometry import bounding_box
+from andi_bench.names import part_of
 from datasets.volume import BeforeResizing, Volume
 
 VERSION = 1
@@ -116,7 +117,7 @@ def with_crop_note(volume: Volume, box: PlaneBox | None) -> Volume:
     whole = int(np.count_nonzero(volume.brain))
     (left, right), (front, back) = box
     note = (
-        f"subject {volume.subject}: {count} of {whole} brain voxels lie outside of the box that is scored "
-        f"({left}:{right}, {front}:{back}): they have the lowest score of its brain"
+        f"subject {volume.subject}: {part_of(count, whole, 'brain voxel', 'lies', 'lie')} outside of the box that is scored "
+        f"({left}:{right}, {front}:{back}): there the map has the lowest score of its brain"
     )
     return replace(volume, notes=(*volume.notes, note))

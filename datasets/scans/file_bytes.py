@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 
 _GZIP = b"\x1f\x8b"
 _MEMBER = b"\x1f\x8b\x08"  # how another member would begin
@@ -77,7 +78,8 @@ def _decompressed(raw: bytes) -> tuple[bytes, tuple[str, ...]]:
         rest = stream.unused_data
     notes: tuple[str, ...] = ()
     if rest.strip(b"\0"):  # zeros may pad a gzip file
-        notes = (f"{len(rest)} bytes behind the end of the gzip stream were passed over",)
+        behind = "behind the end of the gzip stream"
+        notes = (f"{counted(len(rest), f'byte {behind} was', f'bytes {behind} were')} passed over",)
     return b"".join(parts), notes
 
 

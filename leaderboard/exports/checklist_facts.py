@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from andi_bench.metrics.compared import title_of
 from andi_bench.metrics.points import RANKING, RANKING_POINT
-from andi_bench.names import counted
+from andi_bench.names import counted, part_of
 from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
 from leaderboard.statistics.family import TableStatistics
@@ -134,7 +134,7 @@ def _guards(seen: Seen, *words: str) -> str:
                 by_name.setdefault(guard.name, []).append(guard.passed)
                 details.setdefault(guard.name, guard.detail)
     lines = [
-        f"{plain(name)}: checked by machine, passed by {sum(one is True for one in passed)} of {len(passed)} runs ({plain(details[name])})"
+        f"{plain(name)}: checked by machine, passed by {part_of(sum(one is True for one in passed), len(passed), 'run')} ({plain(details[name])})"
         for name, passed in by_name.items()
     ]
     return _sentence("; ".join(lines))
@@ -289,9 +289,8 @@ def lesion_sizes(seen: Seen) -> str:
     text = f"Lesion volume a subject: median {stats.median(volumes):.3g} ml, {volumes[0]:.3g} to {volumes[-1]:.3g} ml."
     lesions = next((run.lesions for run in seen.runs if run.lesions is not None), None)
     if lesions is not None:
-        text += (
-            f" Of {lesions.total} lesions {len(lesions.lost)} have no voxel on the working grid."
-        )
+        lost = part_of(len(lesions.lost), lesions.total, "lesion", "has", "have")
+        text += f" {lost} no voxel on the working grid."
     return text
 
 

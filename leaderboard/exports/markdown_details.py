@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
-from andi_bench.names import counted
+from andi_bench.names import counted, part_of
 from andi_bench.records.store import RunRecord
 from leaderboard.compare import Comparison
 from leaderboard.exports.markdown_cells import aligned, escaped, listed, opened, plain_table
@@ -200,7 +200,7 @@ def _guards(table: Table) -> str:
     lines = []
     for name, results in by_name.items():
         passed = sum(result is True for _, result, _ in results)
-        line = f"{name}: passed by {passed} of {len(results)} runs"
+        line = f"{name}: passed by {part_of(passed, len(results), 'run')}"
         if len(results) < len(table.runs):
             line += f" that it applies to (of {len(table.runs)})"
         for run, result, detail in results:

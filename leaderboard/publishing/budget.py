@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from andi_bench.console import in_words
+from andi_bench.names import counted
 from andi_bench.records.schema import RunRecord
 from leaderboard.publishing.boards import Board
 from leaderboard.tables.cells import DASH, significant
@@ -83,7 +84,7 @@ def seconds_of(records: Iterable[RunRecord]) -> dict[str, float]:
 def budget_sentences(board: Board, records: Sequence[RunRecord]) -> list[str]:
     """Say what all runs took together; and, where the data sets are parts of larger ones, what those would take."""
     lines = [
-        f"The {len(records)} runs together: {in_words(seconds)} of training and scoring on {device}."
+        f"The {counted(len(records), 'run')} together: {in_words(seconds)} of training and scoring on {device}."
         for device, seconds in seconds_of(records).items()
     ]
     for data in board.data:

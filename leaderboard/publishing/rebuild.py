@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from andi_bench.console import Console
 from andi_bench.errors import UserError
-from andi_bench.files import whole_folder, write_atomically
+from andi_bench.files import sweep, whole_folder, write_atomically
+from andi_bench.locks import exclusive
 from andi_bench.records.schema import RunRecord
 from andi_bench.records.search import find_records, verify_records
 from leaderboard.compare import Comparison, compare
@@ -96,7 +98,9 @@ def published_runs(board: Board, leaderboards: Path) -> PublishedRuns:
     return PublishedRuns(folders, records, expected_runs(board, records, results))
 
 
-def rebuild(name: str, board: Board, leaderboards: Path) -> Path | None:
+def rebuild(
+    name: str, board: Board, leaderboards: Path, console: Console | None = None
+) -> Path | None:
     """Write a leaderboard, its details beside it, and the figures that they show, from its published runs.
 
     Parameters
@@ -107,6 +111,8 @@ def rebuild(name: str, board: Board, leaderboards: Path) -> Path | None:
         What stands in it.
     leaderboards : Path
         Folder of the leaderboards, with the results in it.
+    console : Console or None
+        Told when another process draws there, which is waited for.
 
     Returns
     -------
@@ -123,10 +129,7 @@ def rebuild(name: str, board: Board, leaderboards: Path) -> Path | None:
         return None
     comparison = _in_order(board, compare(runs.folders), leaderboards)
     page = leaderboards / f"{name}.md"
-    drawn = leaderboards / RESULTS / FIGURES / name
-    with whole_folder(drawn) as partial:
-        written = write_figures(comparison, partial, kinds=("svg",))
-    stored = [drawn / path.name for path in written]
+    stored = _drawn(comparison, leaderboards / RESULTS / FIGURES / name, console)
     links = figure_links(comparison, stored, page)
     across = crossed_links(comparison, stored, page)
     tables = tuple(
@@ -143,6 +146,15 @@ def rebuild(name: str, board: Board, leaderboards: Path) -> Path | None:
     )
     write_atomically(page, "\n\n".join([text.rstrip("\n"), *_below(name, board, runs)]) + "\n")
     return page
+
+
+def _drawn(comparison: Comparison, target: Path, console: Console | None) -> list[Path]:
+    """Draw the figures into a folder, one process at a time; what a killed one left half-drawn beside it goes."""
+    with exclusive(target.parent, console):
+        sweep(target.parent)
+        with whole_folder(target) as partial:
+            written = write_figures(comparison, partial, kinds=("svg",))
+    return [target / path.name for path in written]
 
 
 def _in_order(board: Board, comparison: Comparison, leaderboards: Path) -> Comparison:

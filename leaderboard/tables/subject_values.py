@@ -11,6 +11,7 @@ from pathlib import Path
 
 from andi_bench.errors import UserError, reason
 from andi_bench.metrics.metric import MetricAt
+from andi_bench.names import counted
 from andi_bench.records.schema import LESION_ML
 from andi_bench.records.store import GRID, KEYS, RunRecord
 from andi_bench.records.table_file import opened_table, table_path
@@ -167,7 +168,7 @@ def read_subject_table(folder: Path, grid: str) -> SubjectTable:
             for cells in reader:
                 if len(cells) != len(columns):
                     raise UserError(
-                        f"{path}: line {reader.line_num} has {len(cells)} cells, {len(columns)} wanted"
+                        f"{path}: line {reader.line_num} has {counted(len(cells), 'cell')}, {len(columns)} wanted"
                     )
                 if GRID in columns and cells[columns[GRID]] != grid:
                     continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from andi_bench.metrics.compared import metric_at, title_of
-from andi_bench.names import counted
+from andi_bench.names import counted, part_of
 from leaderboard.statistics.family import Agreement, Family, TableStatistics
 from leaderboard.statistics.pair_tests import Key
 from leaderboard.statistics.power import Need, Power
@@ -47,7 +47,7 @@ def _of_discordance(family: Family) -> list[str]:
         if test.discordant is not None
     )
     return [
-        f"In {len(found)} of {len(family.tests)} pairs Wilcoxon's signed ranks call another row better than the mean "
+        f"In {part_of(len(found), len(family.tests), 'pair')} Wilcoxon's signed ranks call another row better than the mean "
         f"does: {pairs}. The mean ranks and is what is tested."
     ]
 
@@ -58,7 +58,9 @@ def _of_pooled(family: Family) -> list[str]:
     how = "all swaps" if family.pooled[0].how.endswith("all") else "random swaps"
     found = sum(test.better is not None for test in family.pooled)
     title = title_of("pooled_ap")
-    return [f"{title}: {found} of {len(family.pooled)} differences significant at 5 % ({how})."]
+    return [
+        f"{title}: {part_of(found, len(family.pooled), 'difference')} significant at 5 % ({how})."
+    ]
 
 
 def _of_equivalence(family: Family) -> list[str]:
@@ -66,7 +68,7 @@ def _of_equivalence(family: Family) -> list[str]:
     if not asked:
         return []
     found = sum((test.equivalent or 0.0) < ALPHA for test in asked)
-    return [f"Equivalent within the margin asked for: {found} of {len(asked)} pairs."]
+    return [f"Equivalent within the margin asked for: {part_of(found, len(asked), 'pair')}."]
 
 
 def power_sentences(family: Family) -> list[str]:

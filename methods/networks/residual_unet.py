@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 
 GROUP_WIDTH = 4
 """Least channels of a group; a layer has 32 groups at most, as in DDPM."""
@@ -149,7 +150,7 @@ class UNetShape:
         levels = len(self.multipliers)
         if len(self.counts) != levels:
             raise UserError(
-                f"blocks for {len(self.counts)} levels found: {levels} wanted, one for each multiplier"
+                f"blocks for {counted(len(self.counts), 'level')} found: {levels} wanted, one for each multiplier"
             )
         known = [2**k for k in range(levels)]
         unknown = sorted(set(self.attention) - set(known))

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from andi_bench.errors import UserError
+from andi_bench.names import counted
 
 ATTENTION_LEVELS = (4, 8, 16)
 """Reductions of the image edge at which the published network attends."""
@@ -263,7 +264,7 @@ def load_published(
     unknown = [name for name in found if name not in wanted]
     if unknown:
         raise UserError(
-            f"{source}: {len(unknown)} tensors that the network does not have, the first is '{unknown[0]}' "
+            f"{source}: {counted(len(unknown), 'tensor')} that the network does not have, the first is '{unknown[0]}' "
             "(detector.attention decides which layers there are)"
         )
     net.load_state_dict(cast("Mapping[str, torch.Tensor]", found))

@@ -10,6 +10,7 @@ from andi_bench.config import dataset_entry, method_entry, names_in
 from datasets.adapters.catalogue import adapter_class
 from leaderboard.words.citing.citations import cited
 from methods.catalogue import detector_class
+from scripts.site.docstrings import said
 from scripts.site.tables import code, field_rows, table
 
 
@@ -36,7 +37,7 @@ def _method(name: str) -> list[str]:
     entry = method_entry(name)
     assert entry is not None
     cls = detector_class(name)
-    parts = [f"## {name}", "", f"{entry.title}. {' '.join((cls.__doc__ or '').split())}", ""]
+    parts = [f"## {name}", "", f"{entry.title}. {said(cls)}", ""]
     parts += _publications(entry.publications)
     if cls.requires:
         parts += [f"Needs: {', '.join(cls.requires)}.", ""]

@@ -16,7 +16,7 @@ if str(ROOT) not in sys.path:
 
 from scripts.site import catalogues, commands, notebooks, settings  # noqa: E402
 from scripts.site.api import api_pages  # noqa: E402
-from scripts.site.markdown import for_site  # noqa: E402
+from scripts.site.markdown import for_site, with_references  # noqa: E402
 
 GENERATED: dict[str, Callable[[], str]] = {
     "reference/command-line.md": commands.command_line,
@@ -110,6 +110,11 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     if source.endswith(".ipynb"):
         return for_site(markdown, source, lambda path: placed(path) or placed_picture(path), at)
     return for_site(markdown, source, placed, at)
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Turn references of docstrings, such as ``:func:`name```, into links, where what they name has a place in the site."""
+    return with_references(html)
 
 
 def placed_picture(path: str) -> str | None:

@@ -11,10 +11,11 @@ _ALERT = re.compile(r"^> \[!(\w+)\]\n((?:^>.*\n?)+)", re.M)
 _FENCE = re.compile(r"^(```|~~~)")
 _INFO = re.compile(r"^(```\w+) (?:\w+=)?(\S+)$", re.M)
 """A fence that says, for tests, which file its code belongs to."""
+_ROLE = re.compile(r":(?:attr|class|data|func|meth|mod):<code>(~?)\.?([\w.]+)</code>")
 
 
 def for_site(text: str, source: str, placed: Callable[[str], str | None], at: str) -> str:
-    """Return a document's text with links that lead to pages of the site, alerts as boxes, and lists that stand alone.
+    """Return a document's text with links that lead to pages of the site, alerts as boxes, what is folded away as Markdown, and lists that stand alone.
 
     Parameters
     ----------
@@ -27,11 +28,23 @@ def for_site(text: str, source: str, placed: Callable[[str], str | None], at: st
     at : str
         The page's place in the site.
     """
+    text = text.replace("<details>", '<details markdown="1">')
     text = _INFO.sub(r'\1 title="\2"', _ALERT.sub(_box, text))
     text = _outside_code(
         text, lambda part: _LINK.sub(lambda m: _linked(m, source, placed, at), part)
     )
     return _outside_code(text, _lists_apart)
+
+
+def with_references(html: str) -> str:
+    """Return a page with the references of its docstrings as code, which becomes a link where the name has a place in the site."""
+
+    def linked(found: re.Match[str]) -> str:
+        short, name = found.groups()
+        shown = name.rpartition(".")[2] if short else name
+        return f'<autoref identifier="{name}" optional><code>{shown}</code></autoref>'
+
+    return _ROLE.sub(linked, html)
 
 
 def _linked(found: re.Match[str], source: str, placed: Callable[[str], str | None], at: str) -> str:

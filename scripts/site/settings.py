@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from typing import Any, get_args
 
 from pydantic import BaseModel
 
 from andi_bench.config import RunConfig
 from andi_bench.records.schema import READABLE, SCHEMA, RunRecord
+from scripts.site.docstrings import said
 from scripts.site.tables import code, default, field_rows, kind, table
 
 _HEADS = ["field", "value", "default", "meaning"]
@@ -27,7 +26,7 @@ def configuration() -> str:
     for name, field in RunConfig.model_fields.items():
         model = field.annotation
         if isinstance(model, type) and issubclass(model, BaseModel):
-            parts += [f"## {name}", "", _said(model), "", table(_HEADS, _deep(model, f"{name}."))]
+            parts += [f"## {name}", "", said(model), "", table(_HEADS, _deep(model, f"{name}."))]
     return "\n".join(parts)
 
 
@@ -53,7 +52,7 @@ def record() -> str:
         "",
         f"Made from the models that write and read it; version {SCHEMA} of the schema. Versions {READABLE[0]} to {READABLE[-1]} are read.",
         "",
-        _said(store),
+        said(store),
         "",
         "## record.json",
         "",
@@ -67,7 +66,7 @@ def record() -> str:
         if model in seen:
             continue
         seen.append(model)
-        parts += [f"### {model.__name__}", "", _said(model), ""]
+        parts += [f"### {model.__name__}", "", said(model), ""]
         parts += [table(["field", "value", "default"], _plain_rows(model)), ""]
         for field in model.model_fields.values():
             todo += _models(field.annotation)
@@ -86,11 +85,3 @@ def _models(annotation: Any) -> list[type[BaseModel]]:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for inner in get_args(annotation) for model in _models(inner)]
-
-
-def _said(thing: Any) -> str:
-    """Return a docstring with its references to code as plain code."""
-    text = inspect.getdoc(thing) or ""
-    text = re.sub(r"^``([^`\n]+)``\n    (?=\S)", r"\n`\1`\n:   ", text, flags=re.M)
-    text = re.sub(r":\w+:`~?\.?([^`]*)`", r"`\1`", text).replace("``", "`")
-    return re.sub(r"^(Parameters|Notes|References)\n-+$", r"**\1**\n", text, flags=re.M)

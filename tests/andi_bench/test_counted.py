@@ -2,7 +2,7 @@
 
 import pytest
 
-from andi_bench.names import counted, in_number
+from andi_bench.names import counted, in_number, part_of
 from andi_bench.records.schema import Costs, GuardResult, RecordedThreshold
 
 
@@ -13,6 +13,17 @@ def test_one_thing_is_told_as_one():
     assert counted(1200, "step", form=",") == "1,200 steps"
     assert counted(1.0, "call", form="g") == "1 call"
     assert counted(1.5, "call", form="g") == "1.5 calls"
+
+
+def test_the_number_before_of_decides_what_the_verb_is():
+    def said(part, whole):
+        return part_of(part, whole, "subject", "lacks", "lack")
+
+    assert said(0, 2) == "0 of 2 subjects lack"
+    assert said(1, 4) == "1 of 4 subjects lacks"
+    assert said(3, 4) == "3 of 4 subjects lack"
+    assert said(1, 1) == "1 of 1 subject lacks"
+    assert part_of(1, 1, "run") == "1 of 1 run"
 
 
 @pytest.mark.parametrize(
@@ -26,6 +37,9 @@ def test_one_thing_is_told_as_one():
         ("1 persons, 1 scans, no person", "1 person, 1 scan, no person"),
         ("cpu, 11 threads; 0.1 voxels; 1,1 scans; T1 scans; 1 lesion", None),
         ("1 of 2 subjects, 21 subjects", None),
+        ("1 of 4 lesions have no voxel", "1 of 4 lesions has no voxel"),
+        ("1 of 1 lesions have no voxel", "1 of 1 lesion has no voxel"),
+        ("21 of 40 lesions have no voxel; 0.1 of 2 lesions have", None),
     ],
 )
 def test_texts_of_earlier_records_are_read_in_the_right_number(text, wanted):

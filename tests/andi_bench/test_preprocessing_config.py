@@ -85,7 +85,7 @@ def test_a_former_record_is_understood() -> None:
             "ceiling = 0.01: more than floor = 0.02 wanted",
         ),
         ({"landmarks": [[0.0] * 11] * 4}, "landmarks of flair"),
-        ({"landmarks": [[0.1 * k for k in range(11)]]}, "landmarks of 1 modalities"),
+        ({"landmarks": [[0.1 * k for k in range(11)]]}, "landmarks of 1 modality: those of"),
         ({"bias": "n3"}, "preprocessing.bias = 'n3'"),
     ],
 )

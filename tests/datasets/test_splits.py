@@ -90,7 +90,9 @@ def test_a_bad_csv_is_refused_naming_file_and_line(
 
 def test_subjects_that_the_data_lacks_are_named_and_counted(tmp_path: Path) -> None:
     folder = csv_files(tmp_path, test="id\na\nzeta\neta\n")
-    with pytest.raises(UserError, match=r"scans_test.csv: subject zeta .* \(2 of 3 are missing"):
+    with pytest.raises(
+        UserError, match=r"scans_test.csv: subject zeta .* \(2 of 3 subjects are missing"
+    ):
         find_split("folder", NAMES, tmp_path, folder)
 
 

@@ -104,7 +104,8 @@ def test_a_lesion_that_the_working_grid_loses_is_counted_and_named(cli, scans, t
     assert {lesion.subject for lesion in record.lesions.lost} == {"S06"}
     assert all(lesion.ml == pytest.approx(0.064) for lesion in record.lesions.lost)
     (note,) = [note for note in record.notes if "no voxel on the working grid" in note]
-    assert note.startswith(f"{len(record.lesions.lost)} of {total} lesions")
+    lost = len(record.lesions.lost)
+    assert note.startswith(f"{lost} of {total} lesions {'has' if lost == 1 else 'have'} no voxel")
     assert "S06 0.064 ml" in note
     assert any("frozen on 2 validation subjects" in note for note in record.notes)
 

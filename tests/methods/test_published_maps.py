@@ -97,9 +97,12 @@ class Plain:
 SINGLE, DOUBLE = Plain(torch.float32), Plain(torch.float64)
 
 
-def assert_equal_maps(found: torch.Tensor, wanted: torch.Tensor) -> None:
+def assert_equal_maps(found: torch.Tensor, wanted: torch.Tensor, few: float = 0.0) -> None:
+    """Equal but for rounding: within 1e-4 of the largest value; a share ``few`` of the voxels within 2e-3."""
     assert wanted.std() > 0.02 * wanted.max() > 0
-    assert float((found - wanted).abs().max() / wanted.max()) < 1e-4
+    gaps = ((found - wanted).abs() / wanted.max()).flatten()
+    assert float(gaps.quantile(1 - few)) < 1e-4
+    assert float(gaps.max()) < (2e-3 if few else 1e-4)
 
 
 def test_andi():
@@ -112,7 +115,10 @@ def test_andi():
             predicted = detector.net(x, torch.full((3,), t))
             difference = SINGLE.mean_of_noise(x, t, noise) - SINGLE.mean_of_noise(x, t, predicted)
             logs.append((difference**2).log())
-    assert_equal_maps(found, torch.stack(logs).mean(dim=0).exp())
+    # A difference that is nearly 0 in one step is rounding for the most part, and its logarithm keeps it: this plain computation,
+    # a slice at a time and three at once, differs from itself by up to 7e-4 with torch 2.4, by less than 2e-5 in 999 of 1000
+    # voxels. With tables of the schedule in float64 these differ by 1.6e-4.
+    assert_equal_maps(found, torch.stack(logs).mean(dim=0).exp(), few=0.001)
 
 
 def test_the_zeros_of_andi_are_the_published_ones_voxel_by_voxel():

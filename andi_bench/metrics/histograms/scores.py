@@ -14,6 +14,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from andi_bench.names import part_of
+
 Region = Literal["brain", "all"]
 """``brain``: the voxels of the brain mask. ``all``: every voxel of the grid."""
 
@@ -34,7 +36,9 @@ class NonFiniteScores(ValueError):
     """
 
     def __init__(self, count: int, total: int) -> None:
-        super().__init__(f"{count} of {total} scores are not finite (NaN or infinite)")
+        super().__init__(
+            f"{part_of(count, total, 'score', 'is', 'are')} not finite (NaN or infinite)"
+        )
         self.count = count
         self.total = total
 

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure, each
-from andi_bench.names import counted
+from andi_bench.names import counted, part_of
 from datasets.adapters.base import DatasetAdapter, Progress
 from datasets.prepare.sidecar import MaskFile, Reference, ReferenceFile
 from datasets.scans.fingerprints import file_hash
@@ -198,7 +198,7 @@ def _candidates(adapter: DatasetAdapter, subject: str | None) -> tuple[list[Subj
         some = sorted(train, key=lambda s: s.id)[::step]
         return (
             some,
-            f"nearest to the median histogram of {len(some)} of {len(train)} training subjects",
+            f"nearest to the median histogram of {part_of(len(some), len(train), 'training subject')}",
         )
     named = [s for s in train if s.id == subject]
     if not named:

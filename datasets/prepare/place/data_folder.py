@@ -12,7 +12,7 @@ from typing import Any
 from andi_bench.errors import UserError
 from andi_bench.executor import Failure, default_workers, each
 from andi_bench.files import links_work, sweep
-from andi_bench.names import counted
+from andi_bench.names import counted, part_of
 from datasets.adapters.base import Progress
 from datasets.prepare.found import Gathered, Incoming
 from datasets.prepare.place.currency import is_done, reads_as_then, refreshed
@@ -224,8 +224,8 @@ def _place_all(
             placed = Placed(task.id, (placed.reason,))
         if placed.full:
             raise UserError(
-                f"{output}: no space left ({placed.problems[0]}); {done - 1 - len(failed)} of "
-                f"{total} subjects are prepared and kept: make room and run again"
+                f"{output}: no space left ({placed.problems[0]}); "
+                f"{part_of(done - 1 - len(failed), total, 'subject', 'is', 'are')} prepared and kept: make room and run again"
             )
         if placed.problems:
             failed[placed.id] = placed.problems

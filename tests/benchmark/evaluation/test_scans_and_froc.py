@@ -1,5 +1,7 @@
 """Scores of scans, FROC and references of a run's maps: as counted from the maps themselves."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from support.mixed_records import CONFIG as SMALL
@@ -69,3 +71,23 @@ def test_small_detections_leave_the_froc_too(found):
     # a false positive of one voxel is gone, so the same rate buys at least as much
     raw = found.summary["raw"].froc
     assert cleaned.at[1].sensitivity >= raw.at[1].sensitivity
+
+
+@pytest.mark.parametrize(
+    ("voxels", "said"),
+    [
+        (1, "1 of {} lesion voxels lies outside the brain mask and does not count"),
+        (2, "2 of {} lesion voxels lie outside the brain mask and do not count"),
+    ],
+)
+def test_a_note_counts_the_lesion_voxels_outside_the_brain(voxels, said):
+    def with_lesion_outside(name):
+        case = load(name)
+        lesion = case.lesion.copy()
+        if name == SUBJECTS[0]:
+            lesion[0, 0, :voxels] = True
+        return replace(case, lesion=lesion)
+
+    notes = evaluate(with_lesion_outside, VAL, SUBJECTS, SMALL, workers=1).notes
+    total = sum(int(with_lesion_outside(name).lesion.sum()) for name in SUBJECTS)
+    assert said.format(total) in notes

@@ -52,7 +52,9 @@ def test_weights_from_elsewhere_are_not_known_to_be_clean():
 def test_one_scan_under_two_names_in_one_part_is_refused() -> None:
     with pytest.raises(UserError, match=r"a and b \(both test\) are the same scan under two names"):
         each_scan_once("d", {"train": {"c": "1"}, "test": {"a": "2", "b": "2"}})
-    assert each_scan_once("d", {"train": {"c": "1"}, "test": {"a": "2"}}).passed
+    guard = each_scan_once("d", {"train": {"c": "1"}, "test": {"a": "2"}})
+    assert (guard.passed, guard.detail) == (True, "2 subjects, 2 splits")
+    assert each_scan_once("d", {"test": {"a": "2"}}).detail == "1 subject, 1 split"
 
 
 def test_a_person_of_another_data_set_is_refused_where_the_name_means_the_same_everywhere() -> None:
@@ -68,7 +70,8 @@ def test_no_other_scan_of_an_evaluated_person_is_trained_on() -> None:
     persons = {"s1": "p", "s2": "p", "s3": "q"}
     with pytest.raises(UserError, match=r"s1 \(training\) and s2 are scans of one person"):
         unseen_in_training(["s1"], ["s2", "s3"], True, persons)
-    assert unseen_in_training(["s1"], ["s3"], True, persons).passed
+    guard = unseen_in_training(["s1"], ["s3"], True, persons)
+    assert (guard.passed, guard.detail) == (True, "1 training subject")
 
 
 def test_the_published_lists_are_named_and_not_refused() -> None:

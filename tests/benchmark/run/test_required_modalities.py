@@ -30,8 +30,12 @@ def test_who_lacks_what_and_which_subset_would_do_is_said():
         "there": [person("C", *MODALITIES)],
     }
     text = refusal(("flair", "t1", "t2"), groups, "dae")
-    assert "data set 'here': subject A lacks t2 (1 of 2 subjects lack one of flair, t1, t2)" in text
+    said = "data set 'here': subject A lacks t2 (1 of 2 subjects lacks one of flair, t1, t2)"
+    assert said in text
     assert "--set preprocessing.modalities=[flair,t1] uses what is there for all" in text
+
+    both = {"here": [person("A", "flair"), person("B", "t1", "t2")]}
+    assert "(2 of 2 subjects lack one of flair, t1, t2)" in refusal(("flair", "t1", "t2"), both)
 
 
 def test_a_method_must_find_what_it_needs_in_the_configuration_and_in_the_scans():

@@ -116,10 +116,11 @@ def test_each_subjects_map_is_found_with_either_ending(tmp_path):
     [
         ([], "A", "no map in it"),
         (["A.nii", "A.nii.gz"], "A", "A.nii.gz and A.nii are both there: one wanted"),
+        (["A.nii"], "AB", r"no map of subject B \(1 of 2 maps is missing"),
         (
             ["A.nii"],
             "ABC",
-            r"no map of subject B \(2 of 3 are missing, 0 wanted; B.nii.gz wanted\)",
+            r"no map of subject B \(2 of 3 maps are missing, 0 wanted; B.nii.gz wanted\)",
         ),
     ],
 )

@@ -106,3 +106,4 @@ def test_no_trial_is_started_that_would_end_too_late():
     assert "a trial takes some 120 s" in budget.spent(1, [120.0])
     assert Budget(None, 3).spent(2, [120.0]) is None
     assert Budget(None, 3).spent(3, []) == "3 trials are done"
+    assert Budget(None, 1).spent(1, []) == "1 trial is done"

@@ -139,6 +139,9 @@ def test_bytes_behind_a_gzip_stream_are_passed_over_with_a_note(tmp_path: Path) 
     found = read_nifti(path)
     np.testing.assert_array_equal(found.values, image().get_fdata())
     assert found.notes == ("7 bytes behind the end of the gzip stream were passed over",)
+    path.write_bytes(gzip.compress(raw) + b"r")
+    one = "1 byte behind the end of the gzip stream was passed over"
+    assert read_nifti(path).notes == (one,)
     path.write_bytes(gzip.compress(raw) + bytes(512))  # padding
     assert read_nifti(path).notes == ()
     half = len(raw) // 2

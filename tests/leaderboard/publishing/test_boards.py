@@ -5,13 +5,15 @@ from __future__ import annotations
 import filecmp
 import json
 import shutil
+import threading
 
 import pytest
 from support.places import ROOT
 
 from andi_bench.config import load_run_config, method_entry, names_in
-from andi_bench.console import in_words
+from andi_bench.console import Console, in_words
 from andi_bench.errors import UserError
+from andi_bench.locks import exclusive
 from andi_bench.records.schema import Costs
 from andi_bench.records.store import read_record
 from leaderboard.publishing.boards import Board, board_names, read_board
@@ -159,6 +161,38 @@ def test_the_same_runs_give_the_same_bytes_wherever_they_lie(board, put, tmp_pat
     both = text + details
     shown = [part.split(")")[0] for part in both.split("](results/figures/own/")[1:]]
     assert sorted(shown) == sorted(same.common)
+
+
+def test_what_a_killed_process_drew_goes_and_one_that_still_draws_is_waited_for(
+    board, put, tmp_path
+):
+    put()
+    figures = tmp_path / "board" / "results" / "figures"
+    with exclusive(figures):
+        half_drawn = figures / ".partial-own-of-another"
+        half_drawn.mkdir()
+        (half_drawn / "phantom-cost.svg").write_text("half")
+        console = Waiting(quiet=True)
+        done = threading.Thread(target=rebuild, args=("own", board, tmp_path / "board", console))
+        done.start()
+        assert console.told.wait(60)
+        assert half_drawn.is_dir()
+        assert not (figures / "own").exists()
+    done.join(60)
+    assert {path.name for path in figures.iterdir()} == {".lock", "own"}
+    assert list((figures / "own").glob("*.svg"))
+
+
+class Waiting(Console):
+    """Notes that somebody is waited for."""
+
+    def __init__(self, **how):
+        super().__init__(**how)
+        self.told = threading.Event()
+
+    def note(self, text):
+        if "in use by another run" in text:
+            self.told.set()
 
 
 def test_without_a_published_run_nothing_is_written(board, tmp_path):

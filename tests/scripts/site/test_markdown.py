@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.site.markdown import for_site
+from scripts.site.markdown import for_site, with_references
 
 PLACES = {
     "docs/a.md": "a.md",
@@ -58,3 +58,11 @@ def test_a_fence_that_names_its_file_shows_the_name():
         '```python title="methods/x.py"\ncode\n```\n'
     )
     assert page("```python\ncode\n```\n") == "```python\ncode\n```\n"
+
+
+def test_references_of_docstrings_become_code_that_may_be_a_link():
+    html = "<p>See :func:<code>a.b.c</code>, :class:<code>~a.b.D</code>; <code>x:y</code>.</p>"
+    assert with_references(html) == (
+        '<p>See <autoref identifier="a.b.c" optional><code>a.b.c</code></autoref>, '
+        '<autoref identifier="a.b.D" optional><code>D</code></autoref>; <code>x:y</code>.</p>'
+    )

@@ -1,4 +1,4 @@
-"""The site, built strictly: no dead link, nothing from elsewhere, every page in the navigation."""
+"""The site, built strictly: no dead link, nothing from elsewhere, every page in the navigation; searched from disk."""
 
 import os
 import re
@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from support.browser import CHROMIUM, QUIET, needs_browser
 from support.places import ROOT
 
 pytestmark = pytest.mark.slow
@@ -104,7 +105,40 @@ def test_every_picture_is_there(site):
     assert missing == []
 
 
+def test_tables_that_are_folded_away_are_tables(site):
+    page = (site / "leaderboard" / "phantom-details.html").read_text(encoding="utf-8")
+    folded = re.findall(r"<details.*?</details>", page, re.S)
+    assert folded
+    assert [one for one in folded if "<table" not in one or "| --" in one] == []
+
+
 def test_docstrings_became_words(site):
     text = Path(site / "reference" / "api" / "detectors.html").read_text(encoding="utf-8")
     assert "score_slices" in text
     assert "PARAMETER" in text or "Parameters" in text
+    roles = {
+        page.name: re.findall(r":\w+:<code>", page.read_text(encoding="utf-8"))
+        for page in site.rglob("*.html")
+    }
+    assert {name: found for name, found in roles.items() if found} == {}
+    named = "methods.corruptions.coarse_noise.coarse_noise"
+    assert f"api/detectors.html#{named}" in read(site / "reference" / "methods.html").links
+
+
+@needs_browser
+def test_a_site_that_is_opened_from_disk_is_searched_without_a_server(site):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    asked, troubles = [], []
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(QUIET))
+        page = browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
+        page.goto((site / "reference" / "api" / "metrics.html").as_uri())
+        page.focus(".md-search__input")
+        page.keyboard.type("modality dropout")
+        found = page.wait_for_selector(".md-search-result__link", timeout=120_000)
+        assert found.get_attribute("href").startswith(site.as_uri())
+        browser.close()
+    assert troubles == []
+    assert [url for url in asked if not url.startswith("file:")] == []
