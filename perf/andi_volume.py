@@ -19,48 +19,25 @@ from pathlib import Path
 import numpy as np
 import torch
 
-SIZE, DEPTH, FILLED = 128, 155, 138
-"""Grid of the publication; slices of a BraTS21 scan, and how many of them hold brain."""
+SIZE = 128
+"""Grid of the publication."""
 PUBLISHED_CALLS = 125
 """Network calls a slice."""
 
 
-def volume():
-    """Return a volume of BraTS21's shape: a round brain in noise."""
-    from datasets.scans.grid import plan
-    from datasets.volume import MODALITIES, Volume
-
-    rng = np.random.default_rng(0)
-    shape = (SIZE, SIZE, DEPTH)
-    axis = np.linspace(-1, 1, SIZE, dtype=np.float32)
-    inside = axis[:, None] ** 2 / 0.34 + axis**2 / 0.5 < 1
-    brain = np.zeros(shape, dtype=bool)
-    brain[..., 6 : 6 + FILLED] = inside[..., None]
-    image = rng.uniform(0.2, 0.7, (4, *shape)).astype(np.float32) * brain
-    native, affine = plan(shape, np.diag([-1.9, -1.9, 1.0, 1.0]), SIZE)
-    return Volume(
-        subject="A",
-        image=image,
-        brain=brain,
-        lesion=None,
-        affine=affine,
-        native=native,
-        modalities=MODALITIES,
-    )
-
-
 def score(how: str, steps: int, folder: Path) -> None:
     """Score the volume one way in this process (plain, ours, or ours in the brain's box); print processor and wall seconds a time step."""
-    from andi_bench.config import ScoringConfig
+    from andi_bench.config import PreprocessingConfig, ScoringConfig
     from andi_bench.randomness import SliceGenerator, derive_seed
     from benchmark.run.allocator import keep_freed_memory
     from benchmark.scoring.engine import ScoreEngine, score_volume
     from benchmark.speed.plain_loops import PlainLoop
+    from benchmark.speed.synthetic_brain import DEPTH, synthetic_volume
     from datasets.scans.crop import box_around, cropped
     from methods.base import ImageSpec
     from methods.catalogue import build_detector, detector_class
 
-    scan, cpu = volume(), torch.device("cpu")
+    scan, cpu = synthetic_volume(PreprocessingConfig(size=SIZE)), torch.device("cpu")
     values = {"t_low": 200 - steps, "t_high": 200}
     if how == "box":
         scan = cropped(scan, box_around([scan.brain], SIZE))
@@ -75,7 +52,7 @@ def score(how: str, steps: int, folder: Path) -> None:
         found = score_volume(detector, scan, engine).map
     else:
         loop = PlainLoop(detector, DEPTH, cpu)
-        seeds = [derive_seed(0, "A", z, "score") for z in range(DEPTH)]
+        seeds = [derive_seed(0, scan.subject, z, "score") for z in range(DEPTH)]
         times = iter(range(199, 199 - steps, -1))
 
         def noise(image: torch.Tensor) -> torch.Tensor:

@@ -42,8 +42,17 @@ VARIANTS: dict[str, list[tuple[str, ...]]] = {
         *[(f"stride={n}", "resampling=1") for n in (38, 24, 16, 12, 8)],
         *[(f"stride={n}",) for n in (24, 16, 12, 8, 4, 2, 1)],
     ],
+    "andi-v2": [(f"calls={n}",) for n in (2, 3, 4, 7, 13, 25, 50, 100)],
+    "disyre": [
+        (f"grades={grades}",)
+        for grades in ("[49]", "[74,24]", "[99,74,49,24]", "[99,87,74,62,49,37,24,12]")
+    ],
+    "itermask": [(f"iterations={n}",) for n in (1, 2, 3, 5, 10, 20)],
+    "mddpm": [(f"draws={n}",) for n in (2, 3, 5, 10, 20)],
+    # Strides that meet all of quick's time steps at which a slice is looked at or harmonised: multiples of 24.
+    "thor": [(f"stride={n}",) for n in (24, 12, 8, 4, 2, 1)],
 }
-"""Settings of the detector, beside those of the preset; others by their whole keys. The last takes every time step."""
+"""Settings of the detector, beside those of the preset; others by their whole keys. The last takes the most calls."""
 
 
 def run_variant(asked: argparse.Namespace, settings: tuple[str, ...]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from andi_bench.records.schema import RunRecord
 from leaderboard.publishing.boards import Board
 from leaderboard.tables.cells import DASH, significant
 from leaderboard.tables.references import is_reference
+from leaderboard.tables.seeds import shortest
 
 BUDGET_HEADS = (
     "Method",
@@ -28,7 +29,8 @@ BUDGET_HEADS = (
 )
 BUDGET_NUMBERS = BUDGET_HEADS[4:]
 BUDGET_NOTE = (
-    "Means over the runs, of memory the highest. Training: wall-clock seconds and optimiser steps, and the peak of the process or "
+    "Of several runs the shortest times, for other work on a machine only adds to them, and the highest memory; otherwise means. Training: "
+    "wall-clock seconds and optimiser steps, and the peak of the process or "
     f"the accelerator. s/volume: scoring alone, without reading, bias field, filter and measuring. {DASH}: nothing is learnt, or the record does not "
     "say. A training that several data sets share is made once. No device told what energy it took."
 )
@@ -45,10 +47,10 @@ def budget_cells(records: Iterable[RunRecord]) -> list[list[str]]:
         [
             *key,
             str(len(runs)),
-            _mean([run.costs.training_seconds for run in runs]),
+            _least([run.costs.training_seconds for run in runs]),
             _mean([run.costs.training_steps for run in runs]),
             _most([training_memory(run) for run in runs]),
-            _mean([run.costs.seconds_per_volume for run in runs], significant),
+            _least([run.costs.seconds_per_volume for run in runs], significant),
             _most([run.costs.peak_memory_mb for run in runs]),
             _mean([run.costs.network_calls_per_slice for run in runs], significant),
         ]
@@ -105,13 +107,20 @@ def budget_sentences(board: Board, records: Sequence[RunRecord]) -> list[str]:
     return lines
 
 
-def _mean(
-    values: Iterable[float | None], form: Callable[[float], str] = lambda value: f"{value:,.0f}"
-) -> str:
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _least(values: Iterable[float | None], form: Callable[[float], str] = _whole) -> str:
+    known = shortest(values)
+    return DASH if known is None else form(known)
+
+
+def _mean(values: Iterable[float | None], form: Callable[[float], str] = _whole) -> str:
     known = [value for value in values if value is not None]
     return form(statistics.fmean(known)) if known else DASH
 
 
 def _most(values: Iterable[float | None]) -> str:
     known = [value for value in values if value is not None]
-    return f"{max(known):,.0f}" if known else DASH
+    return _whole(max(known)) if known else DASH

@@ -298,7 +298,7 @@ def _whole(value: float) -> str:
 _OF_COSTS: tuple[Column, ...] = (
     Column(
         "s/volume",
-        "Seconds to score one volume, without reading and post-processing.",
+        "Seconds to score one volume, without reading and post-processing; of several seeds the shortest.",
         _cost("seconds_per_volume", significant),
         3,
         narrow="s/\nvolume",
@@ -325,7 +325,7 @@ _OF_COSTS: tuple[Column, ...] = (
     ),
     Column(
         "Training (s / steps)",
-        "Wall-clock seconds and optimiser steps of the training.",
+        "Wall-clock seconds and optimiser steps of the training; of several seeds the shortest.",
         _training,
         11,
         narrow="Training\n(s / steps)",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -55,6 +55,11 @@ def over_seeds(values: Sequence[float | None]) -> Estimate:
         return Estimate()
     spread = statistics.stdev(known) if len(known) > 1 else None
     return Estimate(statistics.fmean(known), seed_sd=spread)
+
+
+def shortest(times: Iterable[float | None]) -> float | None:
+    """Return the shortest of the seeds' times: other work on a machine makes a run take longer, never shorter; None where none is known."""
+    return min((time for time in times if time is not None), default=None)
 
 
 def pooled_estimate(seeds: Sequence[Pooled], name: str) -> Estimate:

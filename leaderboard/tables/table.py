@@ -43,17 +43,13 @@ from leaderboard.tables.seeds import (
     counted_estimate,
     over_seeds,
     pooled_estimate,
+    shortest,
     subject_estimates,
 )
 from leaderboard.tables.subject_values import SubjectTable, over_the_seeds, subject_tables
 
-_MEAN_COSTS = (
-    "seconds_per_volume",
-    "network_calls_per_slice",
-    "parameters",
-    "training_seconds",
-    "training_steps",
-)
+_TIMES = ("seconds_per_volume", "training_seconds")
+_MEAN_COSTS = ("network_calls_per_slice", "parameters", "training_steps")
 
 
 @dataclass(frozen=True)
@@ -339,13 +335,15 @@ def _figures(
 
 
 def _costs(runs: Sequence[RunRecord]) -> dict[str, Any]:
-    """Return what the seeds of a method cost: means, the largest memory, and words."""
+    """Return what the seeds of a method cost: the shortest times, means, the largest memory, and words."""
     costs = [run.costs for run in runs]
     memory = [cost.peak_memory_mb for cost in costs]
     known = [value for value in memory if value is not None]
     out: dict[str, Any] = {
         name: _shared_or_mean([getattr(cost, name) for cost in costs]) for name in _MEAN_COSTS
     }
+    for name in _TIMES:
+        out[name] = shortest(getattr(cost, name) for cost in costs)
     out["peak_memory_mb"] = max(known) if len(known) == len(memory) else None
     out["device"] = _joined(cost.device for cost in costs)
     out["healthy_source"] = _joined(run.data.healthy_source for run in runs)

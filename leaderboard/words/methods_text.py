@@ -164,7 +164,9 @@ def _seconds(table: Table) -> list[str]:
     if not any(row.costs.get("seconds_per_volume") is not None for row in table.rows):
         return []
     on = f" on {'; '.join(devices)}" if devices else ""
-    return [f"s/volume: seconds to score one volume{on}, without reading and post-processing."]
+    several = any(len(row.seeds) > 1 for row in table.rows)
+    of = "; of several seeds the shortest" if several else ""
+    return [f"s/volume: seconds to score one volume{on}, without reading and post-processing{of}."]
 
 
 def _millimetres(sizes: tuple[float, ...]) -> str:
