@@ -8,7 +8,7 @@ import re
 import yaml
 from support.places import ROOT
 
-from scripts.readme_table import COLUMNS, README, parts, table
+from scripts.readme_table import COLUMNS, LEADERBOARD, README, parts, table
 
 
 def test_the_table_is_cut_out_of_the_leaderboard():
@@ -25,11 +25,19 @@ def test_it_has_the_methods_and_no_reference():
     assert "(reference)" not in table()
 
 
+def test_the_number_of_seeds_is_that_of_the_leaderboard():
+    seeds = re.compile(r"\b\d+(?: to \d+)? seeds?\b")
+    (said,) = seeds.findall(README.read_text("utf-8"))
+    headline = re.search(r"^\*\*n = .*", LEADERBOARD.read_text("utf-8"), re.M)
+    assert headline is not None
+    assert said == seeds.findall(headline[0])[0]
+
+
 def test_what_is_said_of_the_picture_is_what_the_published_run_has():
     said = re.search(
-        r"\(Dice ([\d.]+); its mean over (\d+) subjects is ([\d.]+)\)", README.read_text("utf-8")
+        r"\(Dice ([\d.]+); the mean of this training over (\d+) subjects is ([\d.]+)\)", README.read_text("utf-8")
     )
-    (run,) = (ROOT / "leaderboard" / "results" / "phantom").glob("andi__*")
+    (run,) = (ROOT / "leaderboard" / "results" / "phantom").glob("andi__phantom__seed0__*")
     text = lzma.decompress((run / "subjects.csv.xz").read_bytes()).decode()
     dice = {
         row["subject"]: float(row["dice"])
