@@ -328,7 +328,7 @@ def packaged_split(dataset: str, ids: Collection[str]) -> tuple[Split | None, li
     if not found:
         return None, []
     return None, [
-        f"of the {counted(len(listed), 'subject')} of the published lists (splits/{dataset}) {counted(len(found), 'is', 'are')} here, so they are "
+        f"{len(found)} of the {counted(len(listed), 'subject')} of the published lists (splits/{dataset}) {'is' if len(found) == 1 else 'are'} here, so they are "
         f"not used: 'prepare {dataset} --splits {dataset}' splits these subjects as they say"
     ]
 
@@ -343,7 +343,7 @@ def restricted(split: Split, ids: Collection[str]) -> Split:
     notes = list(split.notes)
     if gone:
         notes.append(
-            f"of {counted(len(listed), 'subject')} of {split.source} {counted(len(gone), 'is', 'are')} not here and left out of the split: "
+            f"{part_of(len(gone), len(listed), 'subject')} of {split.source} {'is' if len(gone) == 1 else 'are'} not here and left out of the split: "
             f"{named(gone)}"
         )
     if extra:

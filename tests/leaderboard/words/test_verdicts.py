@@ -36,7 +36,7 @@ def test_another_winner_is_named_in_the_row_and_in_a_sentence_and_nobody_is_bold
     (cells,) = pair_cells(family)
     assert dict(zip(pair_heads(family), cells, strict=True))["Better"] == "Wilcoxon names steady"
     text = " ".join(sentences(family))
-    assert "In 1 of 1 pairs Wilcoxon's signed ranks call another row better" in text
+    assert "In 1 of 1 pair Wilcoxon's signed ranks call another row better" in text
     assert "steady, though the mean favours lucky" in text
     assert family.significantly_best is None
     assert [line[2] for line in rank_cells(family)] == ["a", "a"]
@@ -51,7 +51,7 @@ def test_further_schemes_and_equivalence_come_on_demand(discordant, records_dir)
     assert [line[4] for line in rank_cells(asked)] == ["2", "1"]
     (cells,) = pair_cells(asked)
     assert dict(zip(pair_heads(asked), cells, strict=True))["p equivalent (Holm)"] == "<.001"
-    assert "Equivalent within the margin asked for: 1 of 1 pairs." in sentences(asked)
+    assert "Equivalent within the margin asked for: 1 of 1 pair." in sentences(asked)
 
 
 def test_no_difference_above_1_is_promised_to_be_found(make_run, records_dir):

@@ -118,6 +118,7 @@ def test_the_users_own_files_decide(tmp_path):
     assert [list(split.ids(part)) for part in PARTS] == [["A"], [], ["B"]]
     assert split.train[0].attributes == {"sex": "F"}
     assert notes[0].startswith("1 of 3 subjects of")
+    assert "is not here and left out of the split" in notes[0]
     assert notes[0].endswith("left out of the split: X")
     assert notes[1].endswith(": C")
 
