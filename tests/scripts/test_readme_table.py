@@ -35,7 +35,8 @@ def test_the_number_of_seeds_is_that_of_the_leaderboard():
 
 def test_what_is_said_of_the_picture_is_what_the_published_run_has():
     said = re.search(
-        r"\(Dice ([\d.]+); the mean of this training over (\d+) subjects is ([\d.]+)\)", README.read_text("utf-8")
+        r"\(Dice ([\d.]+); the mean of this training over (\d+) subjects is ([\d.]+)\)",
+        README.read_text("utf-8"),
     )
     (run,) = (ROOT / "leaderboard" / "results" / "phantom").glob("andi__phantom__seed0__*")
     text = lzma.decompress((run / "subjects.csv.xz").read_bytes()).decode()
