@@ -49,8 +49,8 @@ lowest: install
 	$(BIN)/python -m scripts.lowest .venv-lowest
 
 coverage: install
-	$(BIN)/python -m pip install --quiet coverage
-	$(BIN)/python -m coverage run -m pytest -q -n 0 -m 'not slow'
+	$(BIN)/python -m pip install --quiet pytest-cov
+	$(BIN)/python -m pytest -m 'not slow' -n auto --maxprocesses 4 --dist worksteal --cov --cov-report=
 	$(BIN)/python -m coverage report | tee coverage.txt
 
 wheel: install
