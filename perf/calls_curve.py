@@ -155,7 +155,7 @@ def table(name: str, curve: dict[str, Any]) -> str:
     ]
     rows = curve["rows"]
     for row in rows:
-        cells = [f"{row['calls']:g}", ", ".join(row["settings"])]
+        cells = [f"{row['calls']:.3g}", ", ".join(row["settings"])]
         for chain in ("raw", "filtered"):
             mean, low, high = row[chain]["ap"]
             cells.append(f"{mean:.3f} [{low:.2f}, {high:.2f}]")
