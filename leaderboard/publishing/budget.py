@@ -10,7 +10,7 @@ from andi_bench.console import in_words
 from andi_bench.names import counted
 from andi_bench.records.schema import RunRecord
 from leaderboard.publishing.boards import Board
-from leaderboard.tables.cells import DASH, significant
+from leaderboard.tables.cells import DASH, significant, whole
 from leaderboard.tables.references import is_reference
 from leaderboard.tables.seeds import shortest
 
@@ -47,8 +47,8 @@ def budget_cells(records: Iterable[RunRecord]) -> list[list[str]]:
         [
             *key,
             str(len(runs)),
-            _least([run.costs.training_seconds for run in runs]),
-            _mean([run.costs.training_steps for run in runs]),
+            _least([run.costs.training_seconds for run in runs], whole),
+            _mean([run.costs.training_steps for run in runs], whole),
             _most([training_memory(run) for run in runs]),
             _least([run.costs.seconds_per_volume for run in runs], significant),
             _most([run.costs.peak_memory_mb for run in runs]),
@@ -107,20 +107,16 @@ def budget_sentences(board: Board, records: Sequence[RunRecord]) -> list[str]:
     return lines
 
 
-def _whole(value: float) -> str:
-    return f"{value:,.0f}"
-
-
-def _least(values: Iterable[float | None], form: Callable[[float], str] = _whole) -> str:
+def _least(values: Iterable[float | None], form: Callable[[float], str]) -> str:
     known = shortest(values)
     return DASH if known is None else form(known)
 
 
-def _mean(values: Iterable[float | None], form: Callable[[float], str] = _whole) -> str:
+def _mean(values: Iterable[float | None], form: Callable[[float], str]) -> str:
     known = [value for value in values if value is not None]
     return form(statistics.fmean(known)) if known else DASH
 
 
 def _most(values: Iterable[float | None]) -> str:
     known = [value for value in values if value is not None]
-    return _whole(max(known)) if known else DASH
+    return whole(max(known)) if known else DASH

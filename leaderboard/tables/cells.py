@@ -101,11 +101,16 @@ def number(value: float | None, form: str = ".3f") -> str:
     return DASH if value is None else format(value, form)
 
 
+def whole(value: float) -> str:
+    """Return a number without decimals: 1,234."""
+    return f"{value:,.0f}"
+
+
 def significant(value: float) -> str:
     """Return a number to three digits or as a whole number: 4.56, 1,234; what is tiny as <0.01."""
     if 0 < value < 0.01:
         return "<0.01"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return whole(value) if abs(value) >= 100 else f"{value:.3g}"
 
 
 def signed(value: float, digits: int = 3) -> str:

@@ -19,6 +19,7 @@ from leaderboard.tables.cells import (
     number,
     signed,
     significant,
+    whole,
     with_interval,
 )
 from leaderboard.tables.references import FAMILY
@@ -291,10 +292,6 @@ def _training(row: Row) -> Cell:
     return Cell(f"{number(seconds, ',.0f')} / {number(steps, ',.0f')}", seconds)
 
 
-def _whole(value: float) -> str:
-    return f"{value:,.0f}"
-
-
 _OF_COSTS: tuple[Column, ...] = (
     Column(
         "s/volume",
@@ -306,7 +303,7 @@ _OF_COSTS: tuple[Column, ...] = (
     Column(
         "Memory (MiB)",
         "Peak memory while scoring, of the accelerator or else of the process.",
-        _cost("peak_memory_mb", _whole),
+        _cost("peak_memory_mb", whole),
         10,
         narrow="Memory\n(MiB)",
     ),
@@ -320,7 +317,7 @@ _OF_COSTS: tuple[Column, ...] = (
     Column(
         "Parameters",
         "Learnt parameters of the network; 0 without one.",
-        _cost("parameters", _whole),
+        _cost("parameters", whole),
         10,
     ),
     Column(

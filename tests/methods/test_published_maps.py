@@ -11,6 +11,7 @@ import types
 import pytest
 import torch
 import torch.nn.functional as F
+from packaging.version import Version
 from torch import nn
 
 from andi_bench.randomness import SliceGenerator
@@ -118,7 +119,8 @@ def test_andi():
     # A difference that is nearly 0 in one step is rounding for the most part, and its logarithm keeps it: this plain computation,
     # a slice at a time and three at once, differs from itself by up to 7e-4 with torch 2.4, by less than 2e-5 in 999 of 1000
     # voxels. With tables of the schedule in float64 these differ by 1.6e-4.
-    assert_equal_maps(found, torch.stack(logs).mean(dim=0).exp(), few=0.001)
+    few = 0.001 if Version(torch.__version__) < Version("2.5") else 0.0
+    assert_equal_maps(found, torch.stack(logs).mean(dim=0).exp(), few)
 
 
 def test_the_zeros_of_andi_are_the_published_ones_voxel_by_voxel():
