@@ -174,6 +174,11 @@ class AnomalyDetector:
     inputs_at_once: int = 1
     """Set by the engine: inputs that the network may be given at once. Of interest where a slice gives several."""
 
+    @property
+    def joins_volumes(self) -> bool:
+        """Whether slices of several volumes may share a batch. Not where :meth:`score` looks at a volume as a whole."""
+        return False
+
     config: Any  # each subclass narrows it to its own Config
     calibration: dict[str, float]
     """What :meth:`calibrate` returned; empty before, and for detectors that need none."""
@@ -368,6 +373,11 @@ class SliceDetector(AnomalyDetector):
                 return None
             found.append(images.permute(1, 2, 3, 0).float().cpu().numpy())
         return np.concatenate(found, axis=3) if found else None
+
+    @property
+    def joins_volumes(self) -> bool:
+        """Whether slices of several volumes may share a batch: where a subclass has no :meth:`score` of its own."""
+        return type(self).score is SliceDetector.score
 
     @torch.inference_mode()
     def score(self, volume: Volume, context: ScoreContext) -> NDArray[np.float32]:

@@ -11,7 +11,7 @@ from andi_bench.names import counted
 from benchmark.conformance.candidate import Candidate
 from benchmark.conformance.outcome import Failed, NotApplicable, require_equal_maps
 from benchmark.conformance.tiny_phantom import copied
-from benchmark.scoring.engine import score_volume
+from benchmark.scoring.engine import score_volume, score_volumes
 from datasets.volume import Volume
 
 TOLERANCE = 1e-4
@@ -94,18 +94,23 @@ def batch_size(candidate: Candidate) -> str:
 
 
 def subject_order(candidate: Candidate) -> str:
-    """Check that a map does not depend on which subjects were scored before."""
-    first, second = candidate.phantom.volumes(candidate.run.preprocessing)
+    """Check that a map does not depend on which subjects were scored before, or in the same batches."""
+    volumes = candidate.phantom.volumes(candidate.run.preprocessing)
     detector = candidate.trained
-    forth = {v.subject: candidate.score(detector, v) for v in (first, second)}
-    back = {v.subject: candidate.score(detector, v) for v in (second, first)}
+    forth = [candidate.score(detector, v) for v in volumes]
+    back = [candidate.score(detector, v) for v in volumes[::-1]][::-1]
+    ways = {"scored first and last": back}
+    if detector.joins_volumes:
+        lent = [copied(v) for v in volumes]
+        found = score_volumes(detector, lent, candidate.engine())
+        ways["scored alone and with another"] = [scored.map for scored in found]
     gaps = [
-        require_equal_maps(
-            forth[name], back[name], f"subject {name} scored first and last", TOLERANCE
-        )
-        for name in forth
+        require_equal_maps(one, other, f"subject {volume.subject} {how}", TOLERANCE)
+        for how, maps in ways.items()
+        for volume, one, other in zip(volumes, forth, maps, strict=True)
     ]
-    return f"{counted(len(gaps), 'subject')} in both orders: maps differ by {max(gaps):.2g}"
+    how = "in both orders" + (" and in shared batches" if len(ways) > 1 else "")
+    return f"{counted(len(volumes), 'subject')} {how}: maps differ by {max(gaps):.2g}"
 
 
 def sees_lesion(candidate: Candidate) -> str:

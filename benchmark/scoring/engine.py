@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import numpy as np
@@ -25,6 +25,9 @@ T = TypeVar("T")
 
 VERSION = 1
 """Raised when the same scores of slices would give another map: what was scored before is then not found again."""
+
+MOST_VOLUMES = 8
+"""Volumes whose slices share batches, at most: as many are in memory, and are scored again where a run is stopped."""
 
 
 @dataclass(frozen=True)
@@ -102,12 +105,23 @@ class ScoreEngine:
         count = -(-len(filled) // self.batch_size)
         for z in np.array_split(filled, count) if count else ():
             images = np.ascontiguousarray(volume.image[..., z].transpose(3, 0, 1, 2))
-            seeds = [derive_seed(self.seed, volume.subject, int(k), "score") for k in z]
+            seeds = [self.slice_seed(volume, int(k)) for k in z]
             yield (
                 z,
                 torch.from_numpy(images).to(self.device),
                 SliceGenerator(seeds, self.device),
             )
+
+    def slice_seed(self, volume: Volume, z: int) -> int:
+        """Return what seeds the random stream of a volume's slice."""
+        return derive_seed(self.seed, volume.subject, z, "score")
+
+    def volumes_at_once(self, detector: AnomalyDetector, volume: Volume) -> int:
+        """Return how many volumes like this one fill the device together, 1 to :data:`MOST_VOLUMES`."""
+        slices = len(self.scored_slices(volume))
+        if not detector.joins_volumes or not slices:
+            return 1
+        return min(MOST_VOLUMES, -(-self.batch_size // slices))
 
     def scored_slices(self, volume: Volume) -> NDArray[np.int64]:
         """Return the numbers of the slices that are scored, (N,), rising."""
@@ -152,10 +166,21 @@ class ScoreEngine:
 
 
 @dataclass(frozen=True)
-class _Watched(ScoreEngine):
-    """A scoring engine that notes whether it was asked to reduce."""
+class _Lent(ScoreEngine):
+    """The engine as a detector sees it: notes whether it was asked to reduce, and knows which volumes lie one upon another.
 
+    Each slice of theirs has the random stream that it has where its volume is scored alone.
+    """
+
+    parts: tuple[Volume, ...] = ()
     asked: list[bool] = field(default_factory=list)
+
+    def slice_seed(self, volume: Volume, z: int) -> int:
+        for part in self.parts:
+            if z < part.shape[2]:
+                break
+            z -= part.shape[2]
+        return super().slice_seed(part, z)
 
     def reduce(self, scores: torch.Tensor) -> torch.Tensor:
         self.asked.append(True)
@@ -171,9 +196,9 @@ class ScoredVolume:
     map : float32 (X, Y, Z)
         Higher = more anomalous, finite; 0 outside the brain, unless ``scoring.published_outside``.
     seconds : float
-        Wall-clock time of the scoring.
+        Wall-clock time of the scoring; of volumes that shared batches, the share of its slices.
     network_calls : int
-        Slices given to the network, each pass counted.
+        Slices given to the network, each pass counted; of volumes that shared batches, the share of its slices.
     slices : int
         Slices of the volume that were scored: the non-empty ones, as a rule.
     """
@@ -185,43 +210,104 @@ class ScoredVolume:
 
 
 def score_volume(detector: AnomalyDetector, volume: Volume, engine: ScoreEngine) -> ScoredVolume:
-    """Score one volume and check what the detector returns.
+    """Score one volume and check what the detector returns; see :func:`score_volumes`."""
+    (found,) = score_volumes(detector, [volume], engine)
+    return found
+
+
+def score_volumes(
+    detector: AnomalyDetector, volumes: Sequence[Volume], engine: ScoreEngine
+) -> Iterator[ScoredVolume]:
+    """Score volumes in batches that they share, and check what the detector returns.
+
+    Parameters
+    ----------
+    detector : AnomalyDetector
+        Of more than one volume: one that ``joins_volumes``.
+    volumes : sequence of Volume
+        One, or several whose slices have one size (:meth:`ScoreEngine.volumes_at_once`).
+    engine : ScoreEngine
+        What the detector is lent.
+
+    Yields
+    ------
+    ScoredVolume
+        One for each volume, in order. What is wrong with a map is raised in its turn, so that those before are not lost.
 
     Raises
     ------
     UserError
-        When the map has another shape than the volume, or non-finite values in the brain; names the method, the
+        When a map has another shape than its volume, or non-finite values in the brain; names the method, the
         subject and the count; when a single modality is asked for and the detector does not reduce over modalities.
     """
+    joined = _joined(volumes)
     counter, memory = CallCounter(), MemoryWatch(engine.device)
-    asked = engine.config.reduction in MODALITIES
-    watched = _Watched(**vars(engine)) if asked else engine
+    lent = _Lent(**vars(engine), parts=tuple(volumes))
     started = time.perf_counter()
-    whose = f"method '{detector.name}', subject {volume.subject}"
+    whose = f"method '{detector.name}', {subjects_named(volumes)}"
 
     def attempt() -> NDArray[np.float32]:
         counter.slices = 0
-        return np.asarray(detector.score(volume, watched))
+        return np.asarray(detector.score(joined, lent))
 
     with counter.counting(getattr(detector, "net", None)):
         scores = engine.fitted(detector, whose, attempt)
     memory.tell(engine.limit, counter.largest)
-    if isinstance(watched, _Watched) and volume.brain.any() and not watched.asked:
+    if engine.config.reduction in MODALITIES and joined.brain.any() and not lent.asked:
         raise does_not_reduce(detector.name, f"scoring.reduction = {engine.config.reduction}")
     if engine.device.type == "cuda":
         torch.cuda.synchronize(engine.device)
     seconds = time.perf_counter() - started
-    if scores.shape != volume.shape:
-        raise UserError(f"{whose}: map of shape {scores.shape}, {volume.shape} wanted")
-    everywhere = engine.config.published_outside
-    kept = scores if everywhere else np.where(volume.brain, scores, 0)
-    out = kept.astype(np.float32)
+    if scores.shape != joined.shape:
+        raise UserError(f"{whose}: map of shape {scores.shape}, {joined.shape} wanted")
+    counts = [len(engine.scored_slices(v)) for v in volumes]
+    total = max(1, sum(counts))
+    below = 0
+    for volume, slices in zip(volumes, counts, strict=True):
+        own = scores[:, :, below : below + volume.shape[2]]
+        below += volume.shape[2]
+        share = slices / total if len(volumes) > 1 else 1.0
+        yield ScoredVolume(
+            _checked(own, volume, engine.config.published_outside, detector.name),
+            seconds * share,
+            round(counter.slices * share),
+            slices,
+        )
+
+
+def subjects_named(volumes: Sequence[Volume]) -> str:
+    """Return what an error calls the volumes."""
+    return f"subject{'s' * (len(volumes) > 1)} {', '.join(v.subject for v in volumes)}"
+
+
+def _joined(volumes: Sequence[Volume]) -> Volume:
+    """Return volumes laid one upon another; a single one as it is."""
+    first = volumes[0]
+    if len(volumes) == 1:
+        return first
+    return replace(
+        first,
+        subject=", ".join(v.subject for v in volumes),
+        image=np.concatenate([v.image for v in volumes], axis=3),
+        brain=np.concatenate([v.brain for v in volumes], axis=2),
+        lesion=None,
+        ignore=None,
+        before_resizing=None,
+    )
+
+
+def _checked(
+    scores: NDArray[np.float32], volume: Volume, everywhere: bool, method: str
+) -> NDArray[np.float32]:
+    """Return a map, 0 outside the brain unless it counts everywhere, all finite."""
+    out = (scores if everywhere else np.where(volume.brain, scores, 0)).astype(np.float32)
     bad = int(np.count_nonzero(~np.isfinite(out)))
     if bad:
         where = "" if everywhere else " in the brain"
-        raise UserError(f"{whose}: {bad} non-finite scores{where}, finite ones wanted")
-    slices = len(engine.scored_slices(volume))
-    return ScoredVolume(out, seconds, counter.slices, slices)
+        raise UserError(
+            f"method '{method}', subject {volume.subject}: {bad} non-finite scores{where}, finite ones wanted"
+        )
+    return out
 
 
 def scoring_notes(config: ScoringConfig) -> tuple[str, ...]:

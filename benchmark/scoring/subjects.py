@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from andi_bench.errors import UserError
 from andi_bench.names import part_of
 from andi_bench.records.store import identity
 from benchmark.scoring.costs import peak_memory_mb, reset_peak_memory
-from benchmark.scoring.engine import ScoreEngine, score_volume
+from benchmark.scoring.engine import ScoreEngine, score_volumes
 from benchmark.scoring.export_folder import ExportFolder
 from benchmark.scoring.map_store import MapStore, ScoredSubject
 from benchmark.scoring.scan_views import ViewStore
@@ -46,18 +48,36 @@ def stamp(
 
 
 def read_ahead(
-    adapter: DatasetAdapter, subjects: Sequence[Subject], config: PreprocessingConfig
+    adapter: DatasetAdapter,
+    subjects: Sequence[Subject],
+    config: PreprocessingConfig,
+    ahead: Callable[[Volume], int] = lambda _: 1,
 ) -> Iterator[Volume]:
-    """Read volumes in order, the next one while the last one is worked on: two in memory at most."""
+    """Read volumes in order, the next ones while the last one is worked on.
+
+    Parameters
+    ----------
+    adapter : DatasetAdapter
+        Reads the scans.
+    subjects : sequence of Subject
+        Whom to read.
+    config : PreprocessingConfig
+        Working grid, modalities, normalisation.
+    ahead : callable
+        How many to read ahead while a volume is worked on, 1 at least: so many and this one are in memory.
+    """
+    waiting, pending = iter(subjects), deque[Future[Volume]]()
     with ThreadPoolExecutor(1) as pool:
-        pending = None
-        for subject in subjects:
-            following = pool.submit(adapter.read, subject, config)
-            if pending is not None:
-                yield pending.result()
-            pending = following
-        if pending is not None:
-            yield pending.result()
+
+        def read(count: int) -> None:
+            for subject in islice(waiting, max(0, count - len(pending))):
+                pending.append(pool.submit(adapter.read, subject, config))
+
+        read(1)
+        while pending:
+            volume = pending.popleft().result()
+            read(max(1, ahead(volume)))
+            yield volume
 
 
 @dataclass(frozen=True)
@@ -121,19 +141,19 @@ class SubjectScorer:
         unscored = sum(s not in self.maps and not self.maps.scored_before(s) for s in share)
         if rank == 0 and unscored:
             self.console.note(f"scoring {part_of(unscored, len(subjects), 'subject')} with {name}")
-        with self.console.progress(f"scoring ({name})", len(share)) as advance:
-            volumes = read_ahead(self.adapter, list(share.values()), self.preprocessing)
-            with ThreadPoolExecutor(1) as pool:  # writes while the next volume is scored
-                written: Future[None] | None = None
-                for volume in volumes:
-                    scored = self._scored(volume)
-                    if written is not None:
-                        written.result()
-                    subject = share[volume.subject]
-                    written = pool.submit(self._write, scored, volume, subject, reported)
-                    advance(1, volume.subject)
-                if written is not None:
-                    written.result()
+        with (
+            self.console.progress(f"scoring ({name})", len(share)) as advance,
+            ThreadPoolExecutor(1) as pool,  # writes while the next volumes are scored
+        ):
+            written = deque[Future[None]]()
+            for volume, scored in self._all_scored(list(share.values())):
+                while len(written) >= self.engine.volumes_at_once(self.detector, volume):
+                    written.popleft().result()
+                subject = share[volume.subject]
+                written.append(pool.submit(self._write, scored, volume, subject, reported))
+                advance(1, volume.subject)
+            for future in written:
+                future.result()
 
     def _write(
         self, scored: ScoredSubject, volume: Volume, subject: Subject, reported: bool
@@ -174,24 +194,50 @@ class SubjectScorer:
                 write = partial(save_on_original, scored.map, volume.affine, prepared)
                 export.put(name, stamp, write)
 
-    def _scored(self, volume: Volume) -> ScoredSubject:
+    def _all_scored(self, subjects: Sequence[Subject]) -> Iterator[tuple[Volume, ScoredSubject]]:
+        """Read and score subjects, as many at once as fill the device; those of whom there is a map are not scored again."""
+        at_once = partial(self.engine.volumes_at_once, self.detector)
+        together: list[Volume] = []
+        for volume in read_ahead(self.adapter, subjects, self.preprocessing, at_once):
+            known = self._known(volume)
+            if known is not None:
+                yield volume, known
+                continue
+            together.append(volume)
+            if len(together) >= at_once(together[0]):
+                yield from self._scored(together)
+                together = []
+        if together:
+            yield from self._scored(together)
+
+    def _known(self, volume: Volume) -> ScoredSubject | None:
+        """Return what is there of a subject; None where it is to be scored."""
         if volume.subject in self.maps:
             return self.maps.load(volume.subject)
-        box = self.preprocessing.crop_box
-        volume = with_crop_note(volume, box)
         before = self.maps.of_the_images(volume.subject)
-        if before is not None:  # the mask was corrected, the images are the same: so is the map
-            return scored_subject(volume, before.map, before.costs)
+        if before is None:
+            return None
+        # The mask was corrected, the images are the same: so is the map.
+        return scored_subject(self._noted(volume), before.map, before.costs)
+
+    def _noted(self, volume: Volume) -> Volume:
+        return with_crop_note(volume, self.preprocessing.crop_box)
+
+    def _scored(self, volumes: Sequence[Volume]) -> Iterator[tuple[Volume, ScoredSubject]]:
+        box = self.preprocessing.crop_box
         reset_peak_memory(self.engine.device)
-        result = score_volume(self.detector, cropped(volume, box), self.engine)
-        scores = result.map if box is None else map_on_grid(result.map, volume, box)
-        costs: dict[str, Any] = {
-            "seconds": result.seconds,
-            "network_calls": result.network_calls,
-            "slices": result.slices,
-            "peak_memory_mb": peak_memory_mb(self.engine.device),
-        }
-        return scored_subject(volume, scores, costs)
+        noted = [self._noted(v) for v in volumes]
+        boxed = [cropped(v, box) for v in noted]
+        results = score_volumes(self.detector, boxed, self.engine)
+        for volume, told, result in zip(volumes, noted, results, strict=True):
+            scores = result.map if box is None else map_on_grid(result.map, volume, box)
+            costs: dict[str, Any] = {
+                "seconds": result.seconds,
+                "network_calls": result.network_calls,
+                "slices": result.slices,
+                "peak_memory_mb": peak_memory_mb(self.engine.device),
+            }
+            yield volume, scored_subject(told, scores, costs)
 
 
 def scored_subject(

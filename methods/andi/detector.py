@@ -91,6 +91,11 @@ class ANDi(DDPMDetector):
         c = self.config
         return single_precision(c.diffusion_steps, c.beta_start, c.beta_end)
 
+    @property
+    def joins_volumes(self) -> bool:
+        """Whether slices of several volumes share a batch: no, one volume fills any device with its time steps."""
+        return False
+
     def time_steps(self) -> range:
         """Time steps scored, from the highest down: T_u - 1, T_u - 1 - stride, ..., T_l at the least."""
         return range(self.config.t_high - 1, self.config.t_low - 1, -self.config.stride)

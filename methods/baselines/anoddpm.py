@@ -59,6 +59,11 @@ class AnoDDPM(DDPMDetector):
     recipe = 1
     signed = True
 
+    @property
+    def joins_volumes(self) -> bool:
+        """Whether slices of several volumes may share a batch: not with ``published_batch_noise``, where it makes the noise."""
+        return super().joins_volumes and not self.config.published_batch_noise
+
     def score_slices(self, batch: torch.Tensor, generator: SliceGenerator) -> torch.Tensor:
         """Return the residual (N, C, H, W) with its sign, for slices of about [0, 1]."""
         residual = batch - self.reconstruct(batch, generator)

@@ -11,7 +11,7 @@ from andi_bench.config import names_in
 from andi_bench.console import Console
 from benchmark.conformance.candidate import SEED, Candidate
 from benchmark.scoring import network_form
-from benchmark.scoring.engine import ScoreEngine, score_volume
+from benchmark.scoring.engine import ScoreEngine, score_volume, score_volumes
 from benchmark.scoring.network_form import shape_network
 from benchmark.training.state import load_tensors, save_tensors
 from benchmark.training.trainer import Trainer
@@ -72,6 +72,22 @@ def test_a_method_that_learnt_on_the_device_scores_there_as_on_the_cpu(
     np.testing.assert_allclose(there, here, rtol=0, atol=1e-4 * np.abs(here).max())
     again = scored(candidate, detector, device)
     np.testing.assert_allclose(again, there, rtol=0, atol=1e-5 * np.abs(there).max())
+
+
+@pytest.mark.parametrize("name", names_in("methods"))
+def test_volumes_that_share_batches_on_the_device_have_the_maps_they_have_alone(
+    name, device, phantom, tmp_path
+):
+    candidate = Candidate(name, phantom, tmp_path)
+    detector = on(device, learnt(candidate, device, tmp_path))
+    volumes = candidate.phantom.volumes(candidate.run.preprocessing)
+    if not detector.joins_volumes:
+        assert engine(candidate, device).volumes_at_once(detector, volumes[0]) == 1
+        return
+    alone = [score_volume(detector, v, engine(candidate, device)).map for v in volumes]
+    joined = [s.map for s in score_volumes(detector, volumes, engine(candidate, device))]
+    for one, other in zip(alone, joined, strict=True):
+        np.testing.assert_allclose(other, one, rtol=0, atol=1e-4 * np.abs(one).max())
 
 
 @pytest.mark.parametrize("name", ["andi", "dae", "vae"])
