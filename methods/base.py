@@ -220,11 +220,8 @@ class AnomalyDetector:
 
     def training_config(self) -> dict[str, Any]:
         """Return the hyper-parameters that a training depends on (see :func:`scoring_field`)."""
-        return {
-            key: value
-            for key, value in self.config.model_dump(mode="json").items()
-            if read_by_training(type(self.config), key)
-        }
+        fields = self.config.model_dump(mode="json").items()
+        return {key: value for key, value in fields if read_by_training(type(self.config), key)}
 
     def label(self) -> str:
         """Return the method's name in tables; a component that matters may be added to it."""
@@ -391,10 +388,8 @@ class SliceDetector(AnomalyDetector):
 
     def state(self) -> dict[str, torch.Tensor]:
         """Return tensor attributes, and the network's state under ``net.``."""
-        state = super().state()
-        if self.has_network():
-            state |= {f"net.{key}": value for key, value in self.net.state_dict().items()}
-        return state
+        net = self.net.state_dict() if self.has_network() else {}
+        return super().state() | {f"net.{key}": value for key, value in net.items()}
 
     def load(self, state: dict[str, torch.Tensor]) -> None:
         """Take what :meth:`state` returned."""
