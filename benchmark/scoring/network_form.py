@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any, Literal
@@ -55,7 +57,7 @@ def require_compiler(setting: str, device: torch.device, how: Compilation = True
     Raises
     ------
     UserError
-        Where torch.compile finds no C++ compiler, or for a GPU no Triton; for graphs where there is no GPU.
+        Where torch.compile finds no C++ compiler, or for a GPU no Triton or no C compiler; for graphs where there is no GPU.
     """
     setting = f"{setting} = {str(how).lower()}"
     if how == "reduce-overhead" and device.type != "cuda":
@@ -67,6 +69,11 @@ def require_compiler(setting: str, device: torch.device, how: Compilation = True
 
         if not has_triton():
             raise UserError(f"{setting}: torch.compile needs Triton for a GPU: 'false' wanted")
+        # Triton compiles what starts its kernels with this, when the network is first called.
+        if not any(map(shutil.which, (os.environ.get("CC") or "cc", "gcc", "clang"))):
+            raise UserError(
+                f"{setting}: Triton finds no C compiler (gcc or clang) for a GPU: 'false' wanted"
+            )
         return
     try:
         _find_compiler()

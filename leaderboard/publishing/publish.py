@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from andi_bench.errors import UserError
-from andi_bench.files import whole_folder
+from andi_bench.files import sweep, whole_folder
+from andi_bench.locks import exclusive
 from andi_bench.records.schema import RunInfo, RunRecord
 from andi_bench.records.search import find_records
 from andi_bench.records.slim import read_lines, write_slim
@@ -46,6 +47,8 @@ class Published:
 def publish(source: Path, results: Path, wish: Wish, *, replace: bool = False) -> Published:
     """Write the slim copy of a run's record, whole or not at all; a copy that is there already is left alone.
 
+    One process at a time writes in a folder; what a killed one left half-written there goes.
+
     Parameters
     ----------
     source : Path
@@ -69,9 +72,18 @@ def publish(source: Path, results: Path, wish: Wish, *, replace: bool = False) -
             f"{source}: of the validation split, on which its thresholds were found; a run of the test split wanted"
         )
     told = published(record, wish)
+    with exclusive(results):
+        sweep(results)
+        return _put(record, told, results, wish, replace)
+
+
+def _put(
+    record: RunRecord, told: dict[str, Any], results: Path, wish: Wish, replace: bool
+) -> Published:
+    """Write the copy into a folder that no other process writes in."""
     info = RunInfo.model_validate(told["run"])
     target = results / info.folder_name
-    there = find_records(results).records if results.is_dir() else []
+    there = find_records(results).records
     _named_alike(RunRecord.model_validate(told), there, results)
     beside = tuple(
         other.folder.name

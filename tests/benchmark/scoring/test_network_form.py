@@ -1,5 +1,7 @@
 """In which form a network is run: what the machine cannot do is said before any work, what it did is written down."""
 
+import contextlib
+
 import pytest
 import torch
 from support.small_volumes import CPU, MODALITIES, detector_of
@@ -122,3 +124,21 @@ def test_what_was_computed_in_is_said_in_words(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
     said = arithmetic(with_network(), plain, torch.device("cuda"))
     assert said == "bf16, TF32 on for convolutions, off for matrices"
+
+
+@pytest.mark.parametrize(
+    ("triton", "compiler", "wanted"),
+    [(False, True, "needs Triton"), (True, False, "no C compiler"), (True, True, None)],
+)
+def test_for_a_gpu_triton_and_its_compiler_are_looked_for_before_any_work(
+    triton, compiler, wanted, monkeypatch, tmp_path
+):
+    monkeypatch.setattr("torch.utils._triton.has_triton", lambda: triton)
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    if compiler:
+        (tmp_path / "gcc").write_text("#!/bin/sh\n")
+        (tmp_path / "gcc").chmod(0o755)
+    refused = pytest.raises(UserError, match=f"scoring.compile = true: .*{wanted}")
+    with refused if wanted else contextlib.nullcontext():
+        require_compiler("scoring.compile", torch.device("cuda"))

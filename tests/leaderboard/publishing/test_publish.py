@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import lzma
 import shutil
+import threading
 
 import pytest
 from support.mixed_records import mixed_record
 from support.page_records import write_run
 
+from andi_bench.locks import exclusive
 from andi_bench.records.schema import RunRecord
 from andi_bench.records.store import read_record
 from leaderboard.compare import compare
@@ -31,6 +33,11 @@ def records(tmp_path_factory):
     return folder
 
 
+def runs_in(folder):
+    """Return the published runs of a folder, beside which a lock may lie."""
+    return sorted(path for path in folder.iterdir() if path.name != ".lock")
+
+
 def everything(folder):
     """Return all that a published record says, unpacked."""
     packed = lzma.decompress((folder / "subjects.csv.xz").read_bytes()).decode()
@@ -48,6 +55,21 @@ def rewritten(folder, **changes):
     (folder / "record.json").write_text(json.dumps(content))
     write_digests(folder, names)
     return folder
+
+
+def test_what_a_killed_publish_left_goes_and_one_at_work_is_waited_for(records, tmp_path):
+    source, to = min(records.iterdir()), tmp_path / "results"
+    with exclusive(to):
+        half = to / f".partial-{source.name}-xyz"
+        half.mkdir()
+        (half / "record.json").write_text("{")
+        other = threading.Thread(target=publish, args=(source, to, Wish()))
+        other.start()
+        other.join(0.5)
+        assert runs_in(to) == [half]
+    other.join(60)
+    (done,) = runs_in(to)
+    assert read_record(done).run.method == "a"
 
 
 def test_tables_of_published_runs_are_those_of_the_runs_byte_for_byte(cli, records, tmp_path):
@@ -82,7 +104,7 @@ def test_a_published_run_holds_no_image_no_path_and_no_column(cli, records, tmp_
     answer = cli("publish", source, "--to", tmp_path / "out")
     assert answer.code == 0
     assert "no image, no path, no column of the split" in answer.err
-    (folder,) = (tmp_path / "out").iterdir()
+    (folder,) = runs_in(tmp_path / "out")
     names = {path.name for path in folder.iterdir()}
     assert names == {"SHA256SUMS", "record.json", "subjects.csv.xz", "pooled.npz"}
     text = everything(folder)
@@ -112,7 +134,7 @@ def test_publishing_twice_does_nothing_and_other_content_is_put_there_only_when_
     assert "published already, with other content" in answer.err
     assert cli("publish", source, "--to", to, "--by", "age", "--replace").code == 0
     assert set(read_record(folder).groups) == {"lesion-size", "age"}
-    assert [path.name for path in to.iterdir()] == [source.name]
+    assert [path.name for path in runs_in(to)] == [source.name]
 
 
 def test_another_run_of_a_method_stands_beside_the_first_until_it_is_to_give_way(
@@ -124,9 +146,9 @@ def test_another_run_of_a_method_stands_beside_the_first_until_it_is_to_give_way
     cli("publish", first, "--to", to)
     answer = cli("publish", later, "--to", to)
     assert f"stands beside {first.name}" in answer.err
-    assert len(list(to.iterdir())) == 2
+    assert len(runs_in(to)) == 2
     assert cli("publish", later, "--to", to, "--replace").code == 0
-    assert [path.name for path in to.iterdir()] == [later.name]
+    assert [path.name for path in runs_in(to)] == [later.name]
 
 
 @pytest.mark.parametrize("kind", ["no record", "cut", "no figures"])
@@ -166,7 +188,7 @@ def test_pseudonyms_are_the_same_in_all_runs_and_tests_still_pair_subjects(cli, 
     table = tmp_path / "workspace" / "pseudonyms" / "mixed.csv"
     names = pseudonyms_for(table, [])
     assert table.stat().st_mode & 0o077 == 0
-    text = "".join(everything(folder) for folder in to.iterdir())
+    text = "".join(everything(folder) for folder in runs_in(to))
     for name in [f"t{k}" for k in range(12)]:
         assert f'"{name}"' not in text
         assert f"\n{name}," not in text
@@ -178,7 +200,7 @@ def test_pseudonyms_are_the_same_in_all_runs_and_tests_still_pair_subjects(cli, 
             other.figures["dice@val-dice"].value, abs=1e-12
         )
     # half of them under their own names would be other subjects
-    assert not any(read_record(folder).run.asked for folder in to.iterdir())
+    assert not any(read_record(folder).run.asked for folder in runs_in(to))
     answer = cli("publish", source[1], "--to", to)
     assert answer.code == 2
     assert "under other names of subjects" in answer.err
