@@ -91,20 +91,28 @@ def budget_sentences(board: Board, records: Sequence[RunRecord]) -> list[str]:
         own = [run for run in records if run.run.dataset == data.shown]
         if data.whole is None or not own:
             continue
-        first_seed = [
-            run for run in own if run.run.seed == board.seeds[0] and not is_reference(run)
-        ]
-        seconds = sum(
-            (run.costs.training_seconds or 0.0) + data.whole * (run.costs.seconds_per_volume or 0.0)
-            for run in first_seed
+        methods: dict[str, list[RunRecord]] = {}
+        for run in own:
+            if not is_reference(run):
+                methods.setdefault(run.run.label, []).append(run)
+        seconds = sum(_one_seed(runs, data.whole) for runs in methods.values())
+        devices = ", ".join(
+            dict.fromkeys(r.costs.device for runs in methods.values() for r in runs)
         )
-        devices = ", ".join(dict.fromkeys(run.costs.device for run in first_seed))
         lines.append(
             f"With the whole data set in place of these patients ({data.shown}, {data.whole:,} volumes to score), the same methods with one "
             f"seed would take some {in_words(seconds)} on the same device ({devices}), three seeds three times as long: trainings take the "
             "same number of steps, whatever the data, and each volume as long as above. Reading, bias field and measuring come on top."
         )
     return lines
+
+
+def _one_seed(runs: Sequence[RunRecord], volumes: int) -> float:
+    """Return the seconds that one training of a method and so many volumes take: the shortest times, as in the table."""
+    training = shortest(run.costs.training_seconds for run in runs)
+    return (training or 0.0) + volumes * (
+        shortest(run.costs.seconds_per_volume for run in runs) or 0.0
+    )
 
 
 def _least(values: Iterable[float | None], form: Callable[[float], str]) -> str:
