@@ -12,6 +12,7 @@ from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs
 
 from andi_bench.config import RunConfig
+from andi_bench.denormals import start_threads
 from andi_bench.errors import UserError
 from benchmark.run.allocator import keep_freed_memory
 from benchmark.scoring.network_form import precision_on, require_compiler
@@ -83,6 +84,7 @@ def make_accelerator(device: str, precision: str, tracker: str | None, folder: P
     on_cpu = _on_cpu(device)
     if on_cpu:
         keep_freed_memory()
+        start_threads()
     if precision == "auto":
         chosen = "bf16" if not on_cpu and torch.cuda.is_bf16_supported() else "no"
     else:

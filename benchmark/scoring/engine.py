@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from andi_bench.config import ScoringConfig
+from andi_bench.denormals import denormals_as_zero
 from andi_bench.errors import UserError
 from andi_bench.names import counted
 from andi_bench.randomness import SliceGenerator, derive_seed
@@ -87,7 +88,8 @@ class ScoreEngine:
         while True:
             detector.inputs_at_once = self.limit.value
             try:
-                return work()
+                with denormals_as_zero():
+                    return work()
             except (torch.OutOfMemoryError, MemoryError):
                 pass  # left before the next attempt, so that the failed one's tensors are free
             self.limit.halve(whose)

@@ -24,6 +24,7 @@ from accelerate import Accelerator
 
 from andi_bench.config import TrainingConfig
 from andi_bench.console import Console
+from andi_bench.denormals import denormals_as_zero
 from andi_bench.errors import UserError
 from andi_bench.randomness import SliceGenerator
 from benchmark.scoring.network_form import compile_network
@@ -154,7 +155,8 @@ class Trainer:
         detector.net = prepared
         prepared.train()
         try:
-            self._loop(detector, slices, optimizer, average, network)
+            with denormals_as_zero():
+                self._loop(detector, slices, optimizer, average, network)
         finally:
             # accelerate's autocast stays on the network itself, and would be on for scoring too.
             self.accelerator.unwrap_model(prepared, keep_fp32_wrapper=False)
