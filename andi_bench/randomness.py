@@ -2,7 +2,7 @@
 
 Every slice has streams of its own, keyed by a hash of (run seed, subject, slice) and by what the numbers are for. A map is
 therefore the same whatever the batch size, the number of processes or the order of the subjects. A number is a function of
-its key, the draw and its place in it (:mod:`andi_bench.generators.philox`), so that a batch is one computation.
+its key, the draw and its place in it (:mod:`andi_bench.arithmetic.philox`), so that a batch is one computation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from andi_bench.generators.philox import numpy_words, tensor_words
+from andi_bench.arithmetic.philox import numpy_words, tensor_words
 
 VERSION = 2
 """Raised when the same seeds would give other numbers: trainings and maps that draw are then not found again. Version 1 had

@@ -11,8 +11,8 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.utils import InitProcessGroupKwargs
 
+from andi_bench.arithmetic.denormals import start_threads
 from andi_bench.config import RunConfig
-from andi_bench.denormals import start_threads
 from andi_bench.errors import UserError
 from benchmark.run.allocator import keep_freed_memory
 from benchmark.scoring.network_form import precision_on, require_compiler

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from andi_bench.arithmetic.denormals import denormals_as_zero
 from andi_bench.config import ScoringConfig
-from andi_bench.denormals import denormals_as_zero
 from andi_bench.errors import UserError
 from andi_bench.names import counted
 from andi_bench.randomness import SliceGenerator, derive_seed

@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
+from andi_bench.arithmetic.denormals import denormals_as_zero
 from andi_bench.config import TrainingConfig
 from andi_bench.console import Console
-from andi_bench.denormals import denormals_as_zero
 from andi_bench.errors import UserError
 from andi_bench.randomness import SliceGenerator
 from benchmark.scoring.network_form import compile_network

@@ -7,8 +7,8 @@ import pytest
 import torch
 from support.small_volumes import CPU, Brightness, detector_of, small_volume
 
+from andi_bench.arithmetic.denormals import denormals_as_zero
 from andi_bench.config import ScoringConfig
-from andi_bench.denormals import denormals_as_zero
 from benchmark.scoring.engine import ScoreEngine, score_volume
 
 pytestmark = pytest.mark.skipif(
@@ -60,7 +60,7 @@ def test_a_detector_scores_without_them():
 IN_ALL_THREADS = """
 import sys, torch
 from pathlib import Path
-from andi_bench.denormals import denormals_as_zero
+from andi_bench.arithmetic.denormals import denormals_as_zero
 if sys.argv[1] == "started":
     from benchmark.run.accelerator import make_accelerator
     make_accelerator("cpu", "float32", None, Path("."))

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from andi_bench.generators.philox import numpy_words, philox_blocks, tensor_words
+from andi_bench.arithmetic.philox import numpy_words, philox_blocks, tensor_words
 from andi_bench.randomness import SliceGenerator
 
 PI = "243f6a8885a308d3 13198a2e03707344 a4093822299f31d0 082efa98ec4e6c89 452821e638d01377 be5466cf34e90c6c"

@@ -1,1 +1,0 @@
-"""Counter-based generators: random words as a function of key and place."""
