@@ -184,7 +184,8 @@ def _require_data(board: Board, missing: Sequence[Expected], place: Place) -> No
     for runs in first.values():
         for number, run in enumerate(runs, start=1):
             try:
-                DetectorSource(_request(run, board, place), Console(quiet=True))
+                source = DetectorSource(_request(run, board, place), Console(quiet=True))
+                source.data_sets.look()
                 break
             except UserError:
                 if number == len(runs):

@@ -88,6 +88,18 @@ class DataSets:
         source = open_dataset(name, request.train_root, root, None, option="--train-root")
         return cls(request, adapter, source, name)
 
+    def look(self) -> None:
+        """Find out before any work whether subjects are in the folders that the user names; what we make ourselves is left.
+
+        Raises
+        ------
+        UserError
+            As :meth:`datasets.adapters.base.DatasetAdapter.subjects`.
+        """
+        for adapter in filter(None, (self.adapter, self.source)):
+            if type(adapter).prepare is DatasetAdapter.prepare:
+                adapter.subjects()
+
     def open(
         self, console: Console, *, method: str, modalities: Sequence[str], needs: Sequence[str] = ()
     ) -> RunData:

@@ -161,6 +161,9 @@ def sources_of(
         As :class:`benchmark.run.detector_source.DetectorSource`, of runs that are required.
     """
     asked = [(DetectorSource(request, console, here=here), True) for request in _asked(plan)]
+    # Else the last data set of several would be found missing when those before are done.
+    for source in {source.request.dataset: source for source, _ in asked}.values():
+        source.data_sets.look()
     return [*asked, *((source, False) for source in _along(plan, console, here))]
 
 

@@ -93,6 +93,24 @@ def test_data_that_are_not_there_end_it_before_any_work(cli, board, tmp_path, mo
     assert not (tmp_path / "board").exists()
 
 
+def test_data_that_hold_no_subject_end_it_before_any_work(cli, board, scans, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    content = json.loads(board.read_text())
+    content["data"].append({"dataset": "folder", "name": "ward", "title": "Ward"})
+    board.write_text(json.dumps(content))
+    monkeypatch.setenv("ANDI_BENCH_FOLDER", str(tmp_path / "empty"))
+    answer = cli("leaderboard", board, "--to", tmp_path / "board")
+    assert answer.code == 2
+    assert str(tmp_path / "empty") in answer.err
+    assert answer.err.count("\n") == 1
+    assert not (tmp_path / "board").exists()
+    several = ("run --method thresholding --alone --dataset brats21 --dataset folder", "--json")
+    answer = cli(*several)
+    assert answer.code == 2
+    assert str(tmp_path / "empty") in answer.err
+    assert not list((tmp_path / "workspace").glob("records/*__*"))
+
+
 def test_two_wishes_at_once_are_refused(cli):
     answer = cli("leaderboard", "--tables", "--dry-run")
     assert answer.code == 2
