@@ -360,17 +360,21 @@ def _joined(words: Iterable[str]) -> str:
 
 
 def _reason(runs: list[RunRecord], chain: str) -> str | None:
-    """Return the first thing that keeps a row from being ranked."""
-    for run in runs:
-        found = run.unranked
-        failed = [guard for guard in run.guards if guard.passed is False]
-        if found is None and failed:
-            found = f"guard failed: {failed[0].name}"
-        if found is None and chain not in run.summary:
-            found = f"no results for {chain}"
-        if found is not None:
-            return f"seed {run.run.seed}: {found}" if len(runs) > 1 else found
-    return None
+    """Return the first thing that keeps a row from being ranked; with its seed, unless all seeds share it."""
+    found = [_reason_of(run, chain) for run in runs]
+    first = next((reason for reason in found if reason is not None), None)
+    if first is None or found.count(first) == len(runs):
+        return first
+    return f"seed {runs[found.index(first)].run.seed}: {first}"
+
+
+def _reason_of(run: RunRecord, chain: str) -> str | None:
+    failed = [guard for guard in run.guards if guard.passed is False]
+    if run.unranked is not None:
+        return run.unranked
+    if failed:
+        return f"guard failed: {failed[0].name}"
+    return f"no results for {chain}" if chain not in run.summary else None
 
 
 def _incomplete(run: RunRecord, chain: str) -> str | None:

@@ -214,6 +214,12 @@ def test_one_bad_seed_is_named(make_run, records_dir):
     assert rows(records_dir, pipeline="raw")[0].reason == "seed 1: stopped early"
 
 
+def test_a_reason_that_all_seeds_share_is_told_without_a_seed(make_run, records_dir):
+    for seed in (0, 1):
+        make_run("andi", 0.5, seed=seed, unranked="stopped early")
+    assert rows(records_dir, pipeline="raw")[0].reason == "stopped early"
+
+
 DIFFERENCES = [
     ({"protocol": {"region": "all"}}, "region: all instead of brain"),
     ({"protocol": {"grid": "native"}}, "grid: native instead of working"),
