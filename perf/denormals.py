@@ -11,17 +11,11 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-
-
-@contextmanager
-def _whatever_is_set() -> Iterator[None]:
-    yield
 
 
 def measure(method: str, steps: int, repeats: int) -> None:
@@ -61,7 +55,7 @@ def measure(method: str, steps: int, repeats: int) -> None:
                 found[as_zero].append(time.perf_counter() - begun)
             return loss
 
-    loop.denormals_as_zero = _whatever_is_set
+    loop.denormals_as_zero = nullcontext
     with tempfile.TemporaryDirectory() as folder:
         progress = Path(folder) / "progress.safetensors"
         detector.fit(seen, Timed(Accelerator(cpu=True), settings, 0, progress, Console(quiet=True)))

@@ -120,8 +120,8 @@ class ScoreEngine:
 
     def volumes_at_once(self, detector: AnomalyDetector, volume: Volume) -> int:
         """Return how many volumes like this one fill the device together, 1 to :data:`MOST_VOLUMES`."""
-        slices = len(self.scored_slices(volume))
-        if not detector.joins_volumes or not slices:
+        slices = len(self.scored_slices(volume)) if detector.joins_volumes else 0
+        if not slices:
             return 1
         return min(MOST_VOLUMES, -(-self.batch_size // slices))
 
@@ -246,7 +246,7 @@ def score_volumes(
     counter, memory = CallCounter(), MemoryWatch(engine.device)
     lent = _Lent(**vars(engine), parts=tuple(volumes))
     started = time.perf_counter()
-    whose = f"method '{detector.name}', {subjects_named(volumes)}"
+    whose = f"method '{detector.name}', {_named(volumes)}"
 
     def attempt() -> NDArray[np.float32]:
         counter.slices = 0
@@ -277,7 +277,7 @@ def score_volumes(
         )
 
 
-def subjects_named(volumes: Sequence[Volume]) -> str:
+def _named(volumes: Sequence[Volume]) -> str:
     """Return what an error calls the volumes."""
     return f"subject{'s' * (len(volumes) > 1)} {', '.join(v.subject for v in volumes)}"
 

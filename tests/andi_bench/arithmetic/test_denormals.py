@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+from support.small_scoring import denormals_are_kept
 from support.small_volumes import CPU, Brightness, detector_of, small_volume
 
 from andi_bench.arithmetic.denormals import denormals_as_zero
@@ -16,22 +17,17 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def kept() -> bool:
-    """Whether a sum of denormal numbers is above 0."""
-    return bool((torch.full((4,), 1e-40) * 0.5 + 1e-41).gt(0).all())
-
-
 def test_they_are_0_in_the_block_alone_and_also_after_an_error():
-    assert kept()
+    assert denormals_are_kept()
     with denormals_as_zero():
-        assert not kept()
+        assert not denormals_are_kept()
         with denormals_as_zero():
-            assert not kept()
-        assert not kept()
-    assert kept()
+            assert not denormals_are_kept()
+        assert not denormals_are_kept()
+    assert denormals_are_kept()
     with pytest.raises(KeyError), denormals_as_zero():
         raise KeyError
-    assert kept()
+    assert denormals_are_kept()
 
 
 def test_numbers_with_full_precision_stay_as_they_are():
@@ -46,7 +42,7 @@ class Asking(Brightness):
     recipe = 1
 
     def score_slices(self, batch, generator):
-        self.seen = kept()
+        self.seen = denormals_are_kept()
         return super().score_slices(batch, generator)
 
 
@@ -54,7 +50,7 @@ def test_a_detector_scores_without_them():
     detector = detector_of(Asking)
     score_volume(detector, small_volume(), ScoreEngine(0, CPU, ScoringConfig()))
     assert not detector.seen
-    assert kept()
+    assert denormals_are_kept()
 
 
 IN_ALL_THREADS = """

@@ -5,51 +5,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.small_volumes import CPU, MODALITIES, small_volume
-from torch import nn
+from support.small_networks import SETTINGS, Small, detector_with
+from support.small_volumes import CPU, small_volume
 
 from andi_bench.config import ScoringConfig
 from andi_bench.errors import UserError
 from benchmark.scoring import input_limit
 from benchmark.scoring.engine import ScoreEngine, score_volume
 from benchmark.scoring.input_limit import InputLimit
-from methods.base import ImageSpec
-from methods.catalogue import build_detector, detector_class
 
 VOLUME = small_volume()
-SETTINGS = {
-    "andi": {"t_low": 75, "t_high": 110, "stride": 5, "draws": 2},
-    "anoddpm": {"noise_steps": 6, "stride": 2},
-    "autoddpm": {
-        "noise_steps": 6,
-        "inpainting_steps": 5,
-        "stride": 2,
-        "resampling": 2,
-        "mask_threshold": 0.1,
-    },
-}
-
-
-class Small(nn.Module):
-    """A network of rows that do not see each other; it takes no more than ``most`` at once."""
-
-    def __init__(self, most: int | None = None) -> None:
-        super().__init__()
-        self.most = most
-        self.given: list[int] = []
-
-    def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        self.given.append(len(x))
-        if self.most is not None and len(x) > self.most:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return torch.tanh(x * (1 + t[:, None, None, None] / 500))
-
-
-def detector(name: str, net: nn.Module):
-    values = {"base_width": 2, "attention": [], **SETTINGS[name]}
-    made = build_detector(detector_class(name), values, ImageSpec(MODALITIES, (16, 16)), 0, CPU)
-    made.net = net
-    return made
 
 
 def engine(batch_size) -> ScoreEngine:
@@ -63,8 +28,8 @@ def test_a_map_does_not_depend_on_how_many_inputs_are_given_at_once(name, size):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(input_limit, "ON_CPU", 1000)
         small = Small()
-        found = score_volume(detector(name, small), VOLUME, engine(size)).map
-        whole = score_volume(detector(name, Small()), VOLUME, engine(1000)).map
+        found = score_volume(detector_with(small, name), VOLUME, engine(size)).map
+        whole = score_volume(detector_with(Small(), name), VOLUME, engine(1000)).map
     assert max(small.given) <= size
     np.testing.assert_allclose(found, whole, rtol=0, atol=1e-5 * whole.max())
 
@@ -72,7 +37,7 @@ def test_a_map_does_not_depend_on_how_many_inputs_are_given_at_once(name, size):
 def test_andi_fills_the_network_with_time_steps_where_slices_are_few(monkeypatch):
     monkeypatch.setattr(input_limit, "ON_CPU", 1000)
     net = Small()
-    score_volume(detector("andi", net), VOLUME, engine(35))
+    score_volume(detector_with(net, "andi"), VOLUME, engine(35))
     slices = int(VOLUME.brain.any(axis=(0, 1)).sum())
     assert max(net.given) == 35 // slices * slices > 35 / 2
     assert sum(net.given) == slices * 7 * 2
@@ -81,13 +46,13 @@ def test_andi_fills_the_network_with_time_steps_where_slices_are_few(monkeypatch
 @pytest.mark.parametrize("name", sorted(SETTINGS))
 def test_where_memory_runs_out_half_as_many_are_given_and_the_work_goes_on(name):
     net, scoring = Small(most=3), engine(16)
-    found = score_volume(detector(name, net), VOLUME, scoring)
-    whole = score_volume(detector(name, Small()), VOLUME, engine(16))
+    found = score_volume(detector_with(net, name), VOLUME, scoring)
+    whole = score_volume(detector_with(Small(), name), VOLUME, engine(16))
     np.testing.assert_allclose(found.map, whole.map, rtol=0, atol=1e-5 * whole.map.max())
     assert found.network_calls == whole.network_calls  # what was given up does not count
     assert scoring.limit.value in (2, 4)
     net.given.clear()
-    score_volume(detector(name, net), VOLUME, scoring)
+    score_volume(detector_with(net, name), VOLUME, scoring)
     assert max(net.given) <= 3  # the next volume begins with what was found to fit
 
 
@@ -95,7 +60,7 @@ def test_memory_for_less_than_one_input_is_said_in_one_line():
     with pytest.raises(
         UserError, match=r"'andi', subject A: memory does not suffice for one"
     ) as it:
-        score_volume(detector("andi", Small(most=0)), VOLUME, engine(16))
+        score_volume(detector_with(Small(most=0), "andi"), VOLUME, engine(16))
     assert "\n" not in str(it.value)
 
 

@@ -7,48 +7,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.small_networks import Small, detector_with
+from support.small_scoring import CONFIG, scorer
 from support.small_volumes import CPU, MODALITIES, Brightness, detector_of, small_volume
-from torch import nn
 
-from andi_bench.config import PreprocessingConfig, ScoringConfig
-from andi_bench.console import Console
+from andi_bench.config import ScoringConfig
 from andi_bench.errors import UserError
 from benchmark.scoring import input_limit
 from benchmark.scoring.engine import MOST_VOLUMES, ScoreEngine, score_volume, score_volumes
 from benchmark.scoring.map_store import MapStore
-from benchmark.scoring.scan_views import ViewStore
-from benchmark.scoring.subjects import SubjectScorer
-from methods.base import ImageSpec
-from methods.catalogue import build_detector, detector_class
+from methods.catalogue import detector_class
 
 DEPTHS = (8, 5, 9)
 VOLUMES = [small_volume(f"S{k}", k, (16, 16, depth)) for k, depth in enumerate(DEPTHS)]
-CONFIG = PreprocessingConfig(size=16)
-SETTINGS = {
-    "anoddpm": {"noise_steps": 6, "stride": 2},
-    "autoddpm": {
-        "noise_steps": 6,
-        "inpainting_steps": 5,
-        "stride": 2,
-        "resampling": 2,
-        "mask_threshold": 0.1,
-    },
-}
-
-
-class Small(nn.Module):
-    """A network whose rows do not see each other, that takes no more than ``most`` at once."""
-
-    def __init__(self, most: int = 1000) -> None:
-        super().__init__()
-        self.most = most
-        self.given: list[int] = []
-
-    def forward(self, x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
-        self.given.append(len(x))
-        if len(x) > self.most:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return torch.tanh(x * (1 + t[:, None, None, None] / 500))
+STEP_BY_STEP = ["anoddpm", "autoddpm"]
 
 
 @pytest.fixture(autouse=True)
@@ -58,13 +30,6 @@ def a_wide_device(monkeypatch):
 
 def engine(batch_size=1000, **changes):
     return ScoreEngine(0, CPU, ScoringConfig(batch_size=batch_size, **changes), MODALITIES)
-
-
-def detector(name, net=None, **changes):
-    values = {"base_width": 2, "attention": [], **SETTINGS.get(name, {}), **changes}
-    made = build_detector(detector_class(name), values, ImageSpec(MODALITIES, (16, 16)), 0, CPU)
-    made.net = net or Small()
-    return made
 
 
 @given(size=st.integers(1, 30), order=st.permutations(range(3)))
@@ -78,11 +43,11 @@ def test_in_whatever_order_and_batches_each_slice_has_the_noise_of_its_own_volum
         assert scored.slices == alone.slices
 
 
-@pytest.mark.parametrize("name", sorted(SETTINGS))
+@pytest.mark.parametrize("name", STEP_BY_STEP)
 def test_methods_that_go_step_by_step_fill_the_device_with_several_volumes(name):
-    alone = [score_volume(detector(name), volume, engine()) for volume in VOLUMES]
+    alone = [score_volume(detector_with(Small(), name), volume, engine()) for volume in VOLUMES]
     net = Small()
-    joined = list(score_volumes(detector(name, net), VOLUMES, engine()))
+    joined = list(score_volumes(detector_with(net, name), VOLUMES, engine()))
     assert set(net.given) == {sum(scored.slices for scored in alone)}
     for one, other in zip(alone, joined, strict=True):
         np.testing.assert_allclose(other.map, one.map, rtol=0, atol=1e-5 * one.map.max())
@@ -93,13 +58,13 @@ def test_methods_that_go_step_by_step_fill_the_device_with_several_volumes(name)
 
 def test_where_memory_runs_out_the_same_volumes_are_scored_in_smaller_batches():
     net, scoring = Small(most=5), engine()
-    joined = list(score_volumes(detector("anoddpm", net), VOLUMES, scoring))
+    joined = list(score_volumes(detector_with(net, "anoddpm"), VOLUMES, scoring))
     assert scoring.limit.value < 10
     for volume, scored in zip(VOLUMES, joined, strict=True):
-        alone = score_volume(detector("anoddpm"), volume, engine())
+        alone = score_volume(detector_with(Small(), "anoddpm"), volume, engine())
         np.testing.assert_allclose(scored.map, alone.map, rtol=0, atol=1e-5 * alone.map.max())
     with pytest.raises(UserError, match="'anoddpm', subjects S0, S1, S2: memory does not suffice"):
-        list(score_volumes(detector("anoddpm", Small(most=0)), VOLUMES, engine()))
+        list(score_volumes(detector_with(Small(most=0), "anoddpm"), VOLUMES, engine()))
 
 
 def test_as_many_volumes_are_joined_as_fill_the_device():
@@ -120,8 +85,10 @@ def test_as_many_volumes_are_joined_as_fill_the_device():
     ],
 )
 def test_a_method_says_whether_volumes_may_share_batches(name, changes, joins):
-    assert detector(name, **changes).joins_volumes == joins
-    assert (engine().volumes_at_once(detector(name, **changes), VOLUMES[0]) > 1) == joins
+    assert detector_with(Small(), name, **changes).joins_volumes == joins
+    assert (
+        engine().volumes_at_once(detector_with(Small(), name, **changes), VOLUMES[0]) > 1
+    ) == joins
 
 
 def test_a_method_that_looks_at_whole_volumes_is_given_one():
@@ -158,18 +125,6 @@ def test_a_bad_map_is_told_in_its_turn():
         next(found)
 
 
-def scorer(adapter, folder, made):
-    return SubjectScorer(
-        detector=made,
-        adapter=adapter,
-        preprocessing=CONFIG,
-        engine=ScoreEngine(0, CPU, ScoringConfig(batch_size=1000)),
-        maps=MapStore(folder / "maps"),
-        views=ViewStore(folder / "views"),
-        console=Console(quiet=True),
-    )
-
-
 class Counting(Brightness):
     """Notes how many slices it is given at once."""
 
@@ -184,11 +139,15 @@ class Counting(Brightness):
 def test_a_data_set_is_scored_in_shared_batches_to_the_same_maps(adapter, tmp_path, monkeypatch):
     subjects = adapter.subjects()
     together = detector_of(Counting, modalities=CONFIG.modalities)
-    scorer(adapter, tmp_path / "together", together).score(subjects, reported=True)
+    scorer(adapter, tmp_path / "together", detector=together, engine=engine()).score(
+        subjects, reported=True
+    )
     assert len(together.given) == 1
     monkeypatch.setattr(input_limit, "ON_CPU", 4)
     alone = detector_of(Counting, modalities=CONFIG.modalities)
-    scorer(adapter, tmp_path / "alone", alone).score(subjects, reported=True)
+    scorer(adapter, tmp_path / "alone", detector=alone, engine=engine()).score(
+        subjects, reported=True
+    )
     assert len(alone.given) > len(subjects)
     assert sum(alone.given) == sum(together.given)
     for subject in subjects:
@@ -206,11 +165,11 @@ def test_what_is_scored_before_a_bad_map_is_kept_and_not_scored_again(adapter, t
     odd = detector_of(Odd, modalities=CONFIG.modalities)
     odd.bound = max(brightest[name] for name in names)
     with pytest.raises(UserError, match=f"subject {subjects[-1].id}: "):
-        scorer(adapter, tmp_path, odd).score(subjects, reported=False)
+        scorer(adapter, tmp_path, detector=odd, engine=engine()).score(subjects, reported=False)
     maps = tmp_path / "maps"
     assert sorted(path.stem for path in maps.glob("*.npz")) == names
     before = {path: path.stat().st_mtime_ns for path in maps.glob("*.npz")}
     counting = detector_of(Counting, modalities=CONFIG.modalities)
-    scorer(adapter, tmp_path, counting).score(subjects, reported=False)
+    scorer(adapter, tmp_path, detector=counting, engine=engine()).score(subjects, reported=False)
     assert sum(counting.given) == MapStore(maps).load(subjects[-1].id).costs["slices"]
     assert all(path.stat().st_mtime_ns == when for path, when in before.items())

@@ -5,32 +5,13 @@ import shutil
 import nibabel as nib
 import numpy as np
 import pytest
-from support.small_volumes import CPU, detector_of
+from support.small_scoring import CONFIG, scorer
 
-from andi_bench.config import PreprocessingConfig, ScoringConfig
-from andi_bench.console import Console
 from andi_bench.errors import UserError
-from benchmark.scoring.engine import ScoreEngine
 from benchmark.scoring.export_folder import MANIFEST, ExportFolder
 from benchmark.scoring.map_store import MapStore
-from benchmark.scoring.scan_views import ViewStore
-from benchmark.scoring.subjects import SubjectScorer, read_ahead, scored_subject, stamp
+from benchmark.scoring.subjects import read_ahead, scored_subject, stamp
 from datasets.adapters.catalogue import open_dataset
-
-CONFIG = PreprocessingConfig(size=16)
-
-
-def scorer(adapter, folder, **changes):
-    return SubjectScorer(
-        detector=detector_of(modalities=CONFIG.modalities),
-        adapter=adapter,
-        preprocessing=CONFIG,
-        engine=ScoreEngine(0, CPU, ScoringConfig()),
-        maps=MapStore(folder / "maps"),
-        views=ViewStore(folder / "views"),
-        console=Console(quiet=True),
-        **changes,
-    )
 
 
 def names(folder):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from support.small_scoring import denormals_are_kept
 from torch import nn
 
 from andi_bench.config import TrainingConfig
@@ -169,17 +170,16 @@ def test_training_lowers_the_loss_and_leaves_global_random_state_alone(tmp_path)
 def test_a_network_learns_without_denormal_numbers_which_are_there_again_afterwards(
     tmp_path, monkeypatch
 ):
-    def denormals():
-        return bool((torch.full((4,), 1e-40) * 0.5).gt(0).all())
-
     if not torch.set_flush_denormal(False):
         pytest.skip("this processor cannot count denormal numbers as 0")
     seen, plain = [], Denoiser.loss
-    monkeypatch.setattr(Denoiser, "loss", lambda *a: (seen.append(denormals()), plain(*a))[1])
+    monkeypatch.setattr(
+        Denoiser, "loss", lambda *a: (seen.append(denormals_are_kept()), plain(*a))[1]
+    )
     trained(tmp_path, steps=3)
     assert seen == [False] * 3
     trained(tmp_path / "killed", stop_at=2)
-    assert denormals()
+    assert denormals_are_kept()
 
 
 def test_after_a_bf16_training_the_network_computes_in_float32_as_a_loaded_one_does(tmp_path):
