@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from support.small_scans import PARTS, write_splits, write_subject
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line sets it
+from andi_bench.arithmetic.waiting import wait_briefly
+
+wait_briefly(os.environ)  # as the command line does
 if "PYTEST_XDIST_WORKER" in os.environ:  # several test processes share the cores
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

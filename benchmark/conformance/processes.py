@@ -144,7 +144,6 @@ def _launch(request: Path, count: int) -> None:
     shared = {
         **os.environ,
         "OMP_NUM_THREADS": "1",
-        "OMP_WAIT_POLICY": "PASSIVE",
         "WORLD_SIZE": str(count),
         "LOCAL_WORLD_SIZE": str(count),
         "MASTER_ADDR": "127.0.0.1",

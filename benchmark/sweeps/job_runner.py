@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from andi_bench.arithmetic.waiting import wait_briefly
 from andi_bench.place import rooms
 from benchmark.sweeps.job_files import ENDED, OUTCOME, Task, write_said
 
@@ -96,7 +97,7 @@ def environment(task: Task) -> dict[str, str]:
     """Return the environment of a job's process: our packages on its path, and no more threads than cores are given."""
     out = environment_of_runner()
     out.setdefault("OMP_NUM_THREADS", str(max(1, task.threads // task.processes)))
-    out.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    wait_briefly(out)
     return out
 
 

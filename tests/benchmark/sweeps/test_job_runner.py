@@ -9,6 +9,7 @@ import time
 import pytest
 from support.small_runs import request_of
 
+from andi_bench.arithmetic.waiting import POLICY, SPIN_COUNT, wait_briefly
 from andi_bench.errors import UserError
 from benchmark.run.request import Outcome
 from benchmark.sweeps import job_process, job_runner
@@ -110,6 +111,15 @@ def test_several_accelerators_get_a_process_each(folder):
     assert line[line.index("--num_processes") + 1] == "2"
     assert line[-3:] == ["-m", "benchmark.sweeps.job_process", str(folder)]
     assert environment(several).get("OMP_NUM_THREADS") in ("4", os.environ.get("OMP_NUM_THREADS"))
+
+
+def test_a_job_waits_for_its_threads_as_the_command_line_does(folder, monkeypatch):
+    for name in (POLICY, SPIN_COUNT):
+        monkeypatch.delenv(name, raising=False)
+    wanted: dict[str, str] = {}
+    wait_briefly(wanted)
+    job = environment(Task.read(folder))
+    assert {name: job.get(name) for name in (POLICY, SPIN_COUNT)} == wanted
 
 
 def test_what_a_run_left_is_read_again(tmp_path):
