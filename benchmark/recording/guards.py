@@ -181,7 +181,10 @@ def persons_apart(
 
 
 def other_persons(
-    training: Mapping[str, str], evaluated: Mapping[str, str], names: tuple[str, str]
+    training: Mapping[str, str],
+    evaluated: Mapping[str, str],
+    names: tuple[str, str],
+    use: str = "training",
 ) -> Guard:
     """Check that no person of the training data is evaluated under another data set's name.
 
@@ -191,6 +194,8 @@ def other_persons(
         Persons count whose names mean the same everywhere (:func:`datasets.persons.is_public`).
     names : (str, str)
         The data sets.
+    use : str
+        What the first one is used for.
 
     Raises
     ------
@@ -201,11 +206,11 @@ def other_persons(
     for subject, person in sorted(evaluated.items()):
         if person in owner:
             raise UserError(
-                f"training data and evaluated data disjoint by person: {owner[person]} ({names[0]}, training) and "
+                f"{use} data and evaluated data disjoint by person: {owner[person]} ({names[0]}, {use}) and "
                 f"{subject} ({names[1]}) are scans of one person ({person}): leave one of them out"
             )
     return Guard(
-        "training data and evaluated data disjoint by person",
+        f"{use} data and evaluated data disjoint by person",
         True,
         f"{counted(len(set(training.values())), 'person')} in {names[0]}, {len(set(evaluated.values()))} in {names[1]}, "
         "none known to be in both",

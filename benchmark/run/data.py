@@ -20,6 +20,7 @@ from benchmark.recording.guards import (
 )
 from benchmark.run.modalities import require_modalities
 from benchmark.run.request import RunRequest
+from benchmark.run.settled_on import SettledOn, guards_of_lent
 from datasets.adapters.base import DatasetAdapter, Subject
 from datasets.adapters.brain_box import wants_box, with_box
 from datasets.adapters.catalogue import find_entry, open_dataset
@@ -29,13 +30,14 @@ from datasets.slices.store import SliceStore
 
 @dataclass
 class RunData:
-    """The data sets of a run, opened and checked: what is scored, and what is learnt from."""
+    """The data sets of a run, opened and checked: what is scored, what is learnt from, and what is settled on."""
 
     adapter: DatasetAdapter
     source: DatasetAdapter
     source_name: str
     val: list[Subject]
     test: list[Subject]
+    settled_on: SettledOn
     guards: list[Guard]
     fingerprints: dict[str, str]
     notes: tuple[str, ...]
@@ -101,7 +103,13 @@ class DataSets:
                 adapter.subjects()
 
     def open(
-        self, console: Console, *, method: str, modalities: Sequence[str], needs: Sequence[str] = ()
+        self,
+        console: Console,
+        *,
+        method: str,
+        modalities: Sequence[str],
+        needs: Sequence[str] = (),
+        settles: bool = False,
     ) -> RunData:
         """Prepare and check the data sets.
 
@@ -115,6 +123,8 @@ class DataSets:
             What the configuration names: every subject that is learnt from or scored must have them.
         needs : sequence of str
             What the method cannot do without.
+        settles : bool
+            Whether labelled validation subjects are needed: where the scored data set has none, the other one lends its.
 
         Raises
         ------
@@ -122,22 +132,23 @@ class DataSets:
             For a split that is empty, a modality that a scan lacks, or a subject or scan that stands in two splits.
         """
         request, adapter, source = self.request, self.adapter, self.source
-        prepare_adapter(adapter, request, console)
-        if source is not None and source is not adapter:
-            prepare_adapter(source, request, console)
+        self._prepare(console)
         val, test = _pick(adapter, request)
-        if source is not None:
-            require_training(source, self.source_name)
-        if not labelled(adapter, val) and labelled(adapter, test):
+        known = labelled(adapter, val)
+        if not known and labelled(adapter, test):
             console.note(_no_thresholds(adapter, request.dataset))
-        read = {request.dataset: [*val, *test]}
-        if source is not None:
-            read.setdefault(self.source_name, []).extend(source.subjects_in("train"))
+        lent = self._lenders() if settles and not known else []
+        read = self._read([*val, *test], lent)
         require_modalities(modalities, read, method, needs)
         persons = {s.id: s.person for s in adapter.subjects()}
         # Before any scan is read: it is said of the names alone.
         apart, notes = persons_apart(request.dataset, adapter.split(), persons)
         guards, fingerprints = self._guard(val, test, console)
+        on = SettledOn(adapter, known, fingerprints)
+        if source is not None and lent:
+            scored = [(s, fingerprints[s.id]) for s in [*val, *test]]
+            on, more = self._lent(source, lent, scored, console)
+            guards, notes = [*guards, *more], (*notes, on.said(request.dataset))
         self._every_modality(read, modalities, console)
         return RunData(
             adapter=adapter,
@@ -145,6 +156,7 @@ class DataSets:
             source_name=self.source_name,
             val=val,
             test=test,
+            settled_on=on,
             guards=[apart, *guards],
             fingerprints=fingerprints,
             notes=(*adapter.notes(), *notes),
@@ -190,6 +202,45 @@ class DataSets:
                 )
             )
         return guards, evaluated
+
+    def _prepare(self, console: Console) -> None:
+        """Make the data sets ready to be read; where something is learnt, there must be someone to learn from."""
+        prepare_adapter(self.adapter, self.request, console)
+        if self.source is None:
+            return
+        if self.source is not self.adapter:
+            prepare_adapter(self.source, self.request, console)
+        require_training(self.source, self.source_name)
+
+    def _read(self, scored: list[Subject], lent: list[Subject]) -> dict[str, list[Subject]]:
+        """Return by data set who is read."""
+        read = {self.request.dataset: scored}
+        if self.source is not None:
+            learnt = self.source.subjects_in("train")
+            read.setdefault(self.source_name, []).extend([*learnt, *lent])
+        return read
+
+    def _lenders(self) -> list[Subject]:
+        """Return the labelled validation subjects of another data set that is learnt from."""
+        source = self.source
+        if source is None or source is self.adapter:
+            return []
+        return labelled(source, source.subjects_in("val"))
+
+    def _lent(
+        self,
+        source: DatasetAdapter,
+        subjects: list[Subject],
+        scored: Sequence[tuple[Subject, str]],
+        console: Console,
+    ) -> tuple[SettledOn, list[Guard]]:
+        """Return the validation subjects of the data set that is learnt from, with the guards that they call for."""
+        with console.reporting() as report:
+            found = source.fingerprints(subjects, report)
+            learnt = source.fingerprints(source.subjects_in("train"), report)
+        on = SettledOn(source, subjects, found, self.source_name)
+        console.note(on.said(self.request.dataset))
+        return on, guards_of_lent(on, learnt, scored, self.request.dataset)
 
     def _every_modality(
         self, read: dict[str, list[Subject]], modalities: Sequence[str], console: Console

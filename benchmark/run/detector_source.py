@@ -111,6 +111,7 @@ class DetectorSource:
             method=request.method,
             modalities=self.config.preprocessing.modalities,
             needs=self._cls.requires,
+            settles=self.learner.settles,
         )
         with self._accelerator.main_process_first():
             self.config = settled(self.config, data, request, self._console)
@@ -165,7 +166,7 @@ class DetectorSource:
 
     def evaluated(self, data: RunData) -> Evaluated:
         """Return the subjects; without a lesion mask among them, all are scored and exported; raises as the learner does."""
-        if not labelled(data.adapter, data.val):
+        if not data.settled_on.subjects:
             self.learner.require_nothing_to_settle()
         known = labelled(data.adapter, data.test)
         return Evaluated(labelled(data.adapter, data.val) if known else [], data.test, known)
@@ -180,7 +181,7 @@ class DetectorSource:
         """
         detector, request, config = self._learnt.detector, self.request, self.config
         settles = detector.needs_calibration or self._calibrates
-        settled_on = labelled(data.adapter, data.val) if settles else None
+        settled_on = data.settled_on if settles else None
         recipe = self._recipe()
         training = recipe["training"]
         if self._learnt.training is not None:
@@ -275,8 +276,8 @@ class DetectorSource:
             if self.writes:
                 calibrate(
                     detector,
-                    data.adapter,
-                    labelled(data.adapter, data.val),
+                    data.settled_on.adapter,
+                    data.settled_on.subjects,
                     self.config.preprocessing,
                     engine,
                     identity.folder,
@@ -307,7 +308,7 @@ class DetectorSource:
         accelerator = self._accelerator
         fitter = CurveFitter(
             self._learnt.detector,
-            data.adapter,
+            data.settled_on.adapter,
             self.config.preprocessing,
             engine,
             folder,
@@ -315,7 +316,7 @@ class DetectorSource:
             process=(accelerator.process_index, accelerator.num_processes),
             add_up=lambda counts: accelerator.reduce(counts.to(accelerator.device), "sum"),
         )
-        fitter.fit(labelled(data.adapter, data.val))
+        fitter.fit(data.settled_on.subjects)
         accelerator.wait_for_everyone()
         self._curves = load_curves(folder, engine.modalities)
         if not self._curves:

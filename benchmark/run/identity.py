@@ -14,6 +14,7 @@ from andi_bench.records.store import identity
 from benchmark.evaluation import protocol
 from benchmark.run.data import RunData, contents
 from benchmark.run.request import RunRequest
+from benchmark.run.settled_on import SettledOn
 from benchmark.scoring import engine
 from benchmark.scoring.map_store import MapStore
 from datasets.adapters.base import DatasetAdapter
@@ -55,7 +56,7 @@ class Naming:
         The same, with names of subjects where ``recipe`` has hashes of what may be corrected in their files.
     val : list of Subject
         Validation subjects that it knows of.
-    settled_on : list of Subject or None
+    settled_on : SettledOn or None
         Whom a method is calibrated on; None where it is not.
     """
 
@@ -64,7 +65,7 @@ class Naming:
     recipe: dict[str, Any]
     asked: dict[str, Any]
     val: list[Subject]
-    settled_on: list[Subject] | None = None
+    settled_on: SettledOn | None = None
 
 
 @dataclass(frozen=True)
@@ -230,7 +231,7 @@ def name_run(
         "guards": [guard.record() for guard in data.guards],
     }
     if settled_on is not None:
-        run["calibration files"] = files_of(data.adapter, settled_on, config)
+        run["calibration files"] = files_of(settled_on.adapter, settled_on.subjects, config)
     return Names(run, {**former, **_asked(naming, data), **code}, former, run["files"])
 
 
@@ -249,7 +250,8 @@ def _former(
         "seed": request.seed,
     }
     if naming.settled_on is not None:
-        out["calibrated on"] = contents(naming.settled_on, data.fingerprints)
+        on = naming.settled_on
+        out["calibrated on"] = contents(on.subjects, on.fingerprints)
     return out
 
 
@@ -257,7 +259,7 @@ def _asked(naming: Naming, data: RunData) -> dict[str, Any]:
     """Return names of subjects in place of the state of their files."""
     out = {**naming.asked, "val": _names(naming.val), "test": _names(data.test)}
     if naming.settled_on is not None:
-        out["calibrated on"] = _names(naming.settled_on)
+        out["calibrated on"] = _names(naming.settled_on.subjects)
     return out
 
 
@@ -270,10 +272,10 @@ def maps_identity(
     adapter: DatasetAdapter,
     request: RunRequest,
     config: RunConfig,
-    settled_on: Sequence[Subject] | None,
+    settled_on: SettledOn | None,
 ) -> str:
     """Return the hash of what a detector's maps depend on, beside the scanned subjects, which are stamped one by one."""
     parts = {**recipe, **adapter.revision(), **revisions(config), "seed": request.seed}
     if settled_on is not None:
-        parts["calibrated on"] = files_of(adapter, settled_on, config)
+        parts["calibrated on"] = files_of(settled_on.adapter, settled_on.subjects, config)
     return identity(parts)

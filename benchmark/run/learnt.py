@@ -97,6 +97,12 @@ class Learner:
         """Return the detector as its configuration says, without a network."""
         return self.cls(detector_config(self.cls, self.config.detector), self.spec)
 
+    @property
+    def settles(self) -> bool:
+        """Whether the method or the configuration settles something on labelled validation subjects."""
+        brings_into_line = self.config.scoring.calibration != "none"
+        return brings_into_line or self.plain_detector().needs_calibration
+
     def require_nothing_to_settle(self) -> None:
         """Refuse to go on without labelled validation subjects where the method or the configuration needs one.
 
