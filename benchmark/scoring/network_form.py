@@ -69,10 +69,12 @@ def require_compiler(setting: str, device: torch.device, how: Compilation = True
 
         if not has_triton():
             raise UserError(f"{setting}: torch.compile needs Triton for a GPU: 'false' wanted")
-        # Triton compiles what starts its kernels with this, when the network is first called.
-        if not any(map(shutil.which, (os.environ.get("CC") or "cc", "gcc", "clang"))):
+        # Triton compiles what starts its kernels with this, when the network is first called: what CC names and no other.
+        named = os.environ.get("CC")
+        if not any(map(shutil.which, ("gcc", "clang") if named is None else (named,))):
+            looked = "(gcc or clang)" if named is None else f"(the environment says CC='{named}')"
             raise UserError(
-                f"{setting}: Triton finds no C compiler (gcc or clang) for a GPU: 'false' wanted"
+                f"{setting}: Triton finds no C compiler {looked} for a GPU: 'false' wanted"
             )
         return
     try:

@@ -127,18 +127,27 @@ def test_what_was_computed_in_is_said_in_words(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("triton", "compiler", "wanted"),
-    [(False, True, "needs Triton"), (True, False, "no C compiler"), (True, True, None)],
+    ("triton", "compiler", "named", "wanted"),
+    [
+        (False, "gcc", None, "needs Triton"),
+        (True, None, None, "no C compiler"),
+        (True, "gcc", None, None),
+        (True, "clang", None, None),
+        (True, "gcc", "icx", "CC='icx'"),  # what CC names is taken, and nothing else
+        (True, "icx", "icx", None),
+    ],
 )
 def test_for_a_gpu_triton_and_its_compiler_are_looked_for_before_any_work(
-    triton, compiler, wanted, monkeypatch, tmp_path
+    triton, compiler, named, wanted, monkeypatch, tmp_path
 ):
     monkeypatch.setattr("torch.utils._triton.has_triton", lambda: triton)
     monkeypatch.delenv("CC", raising=False)
+    if named:
+        monkeypatch.setenv("CC", named)
     monkeypatch.setenv("PATH", str(tmp_path))
     if compiler:
-        (tmp_path / "gcc").write_text("#!/bin/sh\n")
-        (tmp_path / "gcc").chmod(0o755)
+        (tmp_path / compiler).write_text("#!/bin/sh\n")
+        (tmp_path / compiler).chmod(0o755)
     refused = pytest.raises(UserError, match=f"scoring.compile = true: .*{wanted}")
     with refused if wanted else contextlib.nullcontext():
         require_compiler("scoring.compile", torch.device("cuda"))
