@@ -102,6 +102,12 @@ class DataSets:
             if type(adapter).prepare is DatasetAdapter.prepare:
                 adapter.subjects()
 
+    def prepare(self, console: Console) -> None:
+        """Make the data sets ready to be read; raises as :func:`prepare_adapter`."""
+        prepare_adapter(self.adapter, self.request, console)
+        if self.source is not None and self.source is not self.adapter:
+            prepare_adapter(self.source, self.request, console)
+
     def open(
         self,
         console: Console,
@@ -132,13 +138,13 @@ class DataSets:
             For a split that is empty, a modality that a scan lacks, or a subject or scan that stands in two splits.
         """
         request, adapter, source = self.request, self.adapter, self.source
-        self._prepare(console)
+        self.prepare(console)
         val, test = _pick(adapter, request)
         known = labelled(adapter, val)
-        if not known and labelled(adapter, test):
-            console.note(_no_thresholds(adapter, request.dataset))
         lent = self._lenders() if settles and not known else []
         read = self._read([*val, *test], lent)
+        if not known and labelled(adapter, test):
+            console.note(_no_thresholds(adapter, request.dataset))
         require_modalities(modalities, read, method, needs)
         persons = {s.id: s.person for s in adapter.subjects()}
         # Before any scan is read: it is said of the names alone.
@@ -203,20 +209,11 @@ class DataSets:
             )
         return guards, evaluated
 
-    def _prepare(self, console: Console) -> None:
-        """Make the data sets ready to be read; where something is learnt, there must be someone to learn from."""
-        prepare_adapter(self.adapter, self.request, console)
-        if self.source is None:
-            return
-        if self.source is not self.adapter:
-            prepare_adapter(self.source, self.request, console)
-        require_training(self.source, self.source_name)
-
     def _read(self, scored: list[Subject], lent: list[Subject]) -> dict[str, list[Subject]]:
-        """Return by data set who is read."""
+        """Return by data set who is read; where something is learnt, there must be someone to learn from."""
         read = {self.request.dataset: scored}
         if self.source is not None:
-            learnt = self.source.subjects_in("train")
+            learnt = require_training(self.source, self.source_name)
             read.setdefault(self.source_name, []).extend([*learnt, *lent])
         return read
 

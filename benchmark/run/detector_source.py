@@ -180,8 +180,7 @@ class DetectorSource:
             When a file cannot be read, or the folder for exported maps is another run's.
         """
         detector, request, config = self._learnt.detector, self.request, self.config
-        settles = detector.needs_calibration or self._calibrates
-        settled_on = data.settled_on if settles else None
+        settled_on = data.settled_on if self.learner.settles else None
         recipe = self._recipe()
         training = recipe["training"]
         if self._learnt.training is not None:

@@ -111,13 +111,12 @@ class Learner:
         UserError
             Names what is to be settled on them.
         """
-        calibration = self.config.scoring.calibration
+        if not self.settles:
+            return
         if self.plain_detector().needs_calibration:
             what = f"method '{self.request.method}' is calibrated on validation data"
-        elif calibration != "none":
-            what = f"scoring.calibration = {calibration}: scores are brought into line on validation data"
         else:
-            return
+            what = f"scoring.calibration = {self.config.scoring.calibration}: scores are brought into line on validation data"
         raise UserError(f"{what}: 0 labelled validation subjects found, 1 or more wanted")
 
     def slices(self, data: RunData, console: Console) -> SliceStore:

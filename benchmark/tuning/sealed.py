@@ -13,7 +13,7 @@ from andi_bench.console import Console
 from andi_bench.errors import UserError
 from andi_bench.records.store import identity
 from benchmark.recording.guards import persons_apart
-from benchmark.run.data import DataSets, labelled, prepare_adapter
+from benchmark.run.data import DataSets, labelled
 from benchmark.run.request import RunRequest
 from datasets.adapters.base import DatasetAdapter, Subject
 from datasets.splits import Split, SplitRow, hash_place, write_split
@@ -84,9 +84,7 @@ def seal(request: RunRequest, *, learns: bool, folds: int | None, console: Conso
     """
     found = DataSets.find(request, learns=learns)
     adapter, source = found.adapter, found.source
-    prepare_adapter(adapter, request, console)
-    if source is not None and source is not adapter:
-        prepare_adapter(source, request, console)
+    found.prepare(console)
     split, everyone = adapter.split(), {s.id: s for s in adapter.subjects()}
     persons = {id_: s.person for id_, s in everyone.items()}
     persons_apart(request.dataset, split, persons)
