@@ -14,6 +14,7 @@ from andi_bench.records.store import (
     RunRecord,
     identity,
 )
+from andi_bench.records.summaries import FALLING
 from benchmark.evaluation.protocol import VERSION, Evaluation
 from benchmark.recording.facts import LearningFacts, MethodFacts, RunFacts
 from benchmark.recording.guards import Guard
@@ -154,16 +155,13 @@ def _few(validation: int) -> list[str]:
 
 
 def _learning(learning: LearningFacts) -> list[str]:
-    """Say so where a training was still improving when its budget ended: more of it may change the rank."""
+    """Say so where the loss still fell when the budget ended: more training may change the rank, or not."""
     if learning.curve is None or not learning.curve.is_file():
         return []
     fall = still_falling(read_losses(learning.curve)[1])
     if fall is None:
         return []
-    return [
-        "still improving at the end of its training budget: the mean loss of the last fifth is "
-        f"{100 * fall:.0f} % below that of the fifth before"
-    ]
+    return [f"{FALLING} {100 * fall:.0f} % below that of the fifth before"]
 
 
 def _rules(facts: RunFacts) -> list[Guard]:

@@ -111,7 +111,7 @@ def brain_of(affine: NDArray[np.float64], *images: NDArray[Any]) -> NDArray[np.b
 
 
 def stripping_notes(volumes: Mapping[str, float]) -> list[str]:
-    """Return a note where some subjects are skull-stripped and others are not; [] where all are alike.
+    """Return a note where subjects are not skull-stripped, all or some of them; [] where none is a head.
 
     Parameters
     ----------
@@ -120,11 +120,16 @@ def stripping_notes(volumes: Mapping[str, float]) -> list[str]:
     """
     heads = [name for name, ml in volumes.items() if ml > LARGEST_BRAIN_ML]
     rest = len(volumes) - len(heads)
-    if not heads or not rest:
+    if not heads:
         return []
     more = ", ..." if len(heads) > 1 else ""
+    why = f"({heads[0]}{more}: more than {LARGEST_BRAIN_ML:.0f} ml above the background)"
+    if not rest:
+        return [
+            f"no subject is skull-stripped {why}: skull and scalp count as brain, skull-stripped scans wanted"
+        ]
     return [
-        f"{counted(len(heads), 'subject is', 'subjects are')} not skull-stripped ({heads[0]}{more}: more than {LARGEST_BRAIN_ML:.0f} ml above "
-        f"the background), {counted(rest, 'subject is', 'subjects are')}: skull and scalp count as brain in the former, so all "
-        "stripped or none wanted"
+        f"{counted(len(heads), 'subject is', 'subjects are')} not skull-stripped {why}, "
+        f"{counted(rest, 'subject is', 'subjects are')}: skull and scalp count as brain in the former, skull-stripped "
+        "scans wanted"
     ]

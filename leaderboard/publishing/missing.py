@@ -21,7 +21,7 @@ from leaderboard.tables.seeds import Estimate
 from leaderboard.tables.table import Table
 
 NOT_YET = "not run yet"
-MISSING_HEADS = ("Data set", "Method", "Seeds", "Preset", "Dice", "Why they are missing")
+MISSING_HEADS = ("Methods", "Data sets", "Seeds", "Preset", "Dice", "Why they are missing")
 FAILED = "failed.json"
 """Among a data set's published runs: those that failed, with the reason."""
 
@@ -149,13 +149,19 @@ def _row(table: Table, method: str, reason: str) -> Row:
 
 
 def missing_cells(missing: Iterable[Expected], preset: str) -> list[list[str]]:
-    """Return a line for each data set, method and reason, under :data:`MISSING_HEADS`."""
-    seeds: dict[tuple[str, str, str], list[int]] = {}
+    """Return the missing runs under :data:`MISSING_HEADS`, one line for all that lack the same seeds for one reason."""
+    seeds: dict[tuple[str, str, str], list[str]] = {}
     for run in missing:
-        seeds.setdefault((run.data.shown, run.method, run.reason), []).append(run.seed)
+        seeds.setdefault((run.method, run.data.shown, run.reason), []).append(str(run.seed))
+    shown: dict[tuple[str, str, str], list[str]] = {}
+    for (method, data, why), found in seeds.items():
+        shown.setdefault((method, ", ".join(found), why), []).append(data)
+    methods: dict[tuple[str, str, str], list[str]] = {}
+    for (method, numbers, why), data_sets in shown.items():
+        methods.setdefault((", ".join(data_sets), numbers, why), []).append(method)
     return [
-        [shown, method, ", ".join(map(str, found)), preset, DASH, reason]
-        for (shown, method, reason), found in seeds.items()
+        [", ".join(names), data_sets, numbers, preset, DASH, why]
+        for (data_sets, numbers, why), names in methods.items()
     ]
 
 

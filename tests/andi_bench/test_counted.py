@@ -3,7 +3,8 @@
 import pytest
 
 from andi_bench.names import counted, in_number, part_of
-from andi_bench.records.schema import Costs, GuardResult, RecordedThreshold
+from andi_bench.records.schema import Costs, GridResults, GuardResult, RecordedThreshold
+from andi_bench.records.summaries import FALLING
 
 
 def test_one_thing_is_told_as_one():
@@ -50,3 +51,12 @@ def test_a_record_is_read_in_the_right_number():
     assert Costs(device="cpu, 1 threads").device == "cpu, 1 thread"
     assert RecordedThreshold(how="of 1 validation subjects").how == "of 1 validation subject"
     assert GuardResult(name="a", passed=True, detail="1 persons").detail == "1 person"
+
+
+def test_a_loss_that_fell_is_told_as_no_more_than_that():
+    former = (
+        "still improving at the end of its training budget: the mean loss of the last fifth is "
+        "9 % below that of the fifth before"
+    )
+    told = GridResults(summary={}, notes=(former,)).notes
+    assert told == (f"{FALLING} 9 % below that of the fifth before",)

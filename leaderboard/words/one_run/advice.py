@@ -131,8 +131,8 @@ def _falling(evidence: Evidence) -> Advice | None:
         "loss still falling",
         f"The mean loss of the last fifth of the training is {100 * fall:.0f} % below that of the fifth before"
         + (f", after {counted(steps, 'step', form=',')}." if steps else "."),
-        "Train longer: "
-        + (f"--set training.steps={2 * steps}" if steps else "a larger training.steps")
+        "More steps may help or not; validation subjects tell: --split val "
+        + (f"--set training.steps={2 * steps}" if steps else "and a larger training.steps")
         + ", or another preset.",
     )
 

@@ -1,4 +1,4 @@
-"""Whether a training was still improving when its budget ended."""
+"""Whether a loss was still falling when the training's budget ended."""
 
 import numpy as np
 import pytest

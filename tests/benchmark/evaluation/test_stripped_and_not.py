@@ -24,9 +24,14 @@ def test_a_run_on_brains_and_heads_says_how_many_are_which():
     assert not any("skull" in line for line in evaluate(scored, VAL, TEST, CONFIG, workers=1).notes)
 
 
-@pytest.mark.parametrize("volumes", [{}, {"a": 1500.0, "b": 900.0}, {"a": 3900.0, "b": 3100.0}])
-def test_where_all_are_alike_nothing_is_said(volumes):
+@pytest.mark.parametrize("volumes", [{}, {"a": 1500.0, "b": 900.0}])
+def test_of_brains_nothing_is_said(volumes):
     assert stripping_notes(volumes) == []
+
+
+def test_heads_without_a_brain_among_them_are_told_too():
+    (line,) = stripping_notes({"a": 3900.0, "b": 3100.0})
+    assert line.startswith("no subject is skull-stripped (a, ...: more than 2400 ml")
 
 
 def test_one_head_is_told_as_one():

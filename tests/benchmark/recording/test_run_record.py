@@ -104,16 +104,16 @@ def test_subjects_without_a_mask_are_counted(results):
 
 
 @pytest.mark.parametrize(("last", "said"), [(0.2, True), (1.0, False)])
-def test_a_training_that_was_still_improving_is_noted(results, tmp_path, last, said):
+def test_a_training_whose_loss_still_fell_is_noted(results, tmp_path, last, said):
     curve = tmp_path / "loss.csv"
     losses = np.linspace(1, last, 100)
     lines = [f"{step},{loss},0.001" for step, loss in enumerate(losses, start=1)]
     curve.write_text("\n".join(["step,loss,learning_rate", *lines]) + "\n")
     facts = run_facts(LearningFacts("trained", "phantom", curve=curve))
     notes = run_record(facts, results).notes
-    assert any("still improving at the end" in note for note in notes) == said
+    assert any("loss still falling at the end" in note for note in notes) == said
     gone = run_facts(LearningFacts("trained", "phantom", curve=tmp_path / "nothing.csv"))
-    assert not any("still improving" in note for note in run_record(gone, results).notes)
+    assert not any("still falling" in note for note in run_record(gone, results).notes)
 
 
 def test_a_method_without_an_entry_has_no_title(results):
