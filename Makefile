@@ -23,6 +23,8 @@ leaderboard: install
 
 leaderboard-tables: install
 	$(BIN)/python -m benchmark leaderboard --tables
+	$(BIN)/python -m scripts.readme_table
+	$(BIN)/python -m scripts.results_table
 
 test: install lint
 	$(BIN)/python -m pytest -m 'not slow' --ignore tests/test_architecture.py -n auto --maxprocesses 4 --dist worksteal

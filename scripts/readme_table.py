@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from scripts.marked_place import write
+
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
 LEADERBOARD = ROOT / "leaderboard" / "phantom.md"
-BEGIN, END = "<!-- table: python -m scripts.readme_table -->", "<!-- end of the table -->"
+BEGIN = "<!-- table: python -m scripts.readme_table -->"
 COLUMNS = ("Group", "Method", "Dice@val-dice", "AP per subject", "s/volume")
 
 
@@ -27,13 +29,5 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip("|").split(" | ")]
 
 
-def parts(page: str) -> tuple[str, str, str]:
-    """Return the README's text before the table, the table, and the text after it."""
-    before, rest = page.split(BEGIN)
-    inside, after = rest.split(END)
-    return before, inside.strip(), after
-
-
 if __name__ == "__main__":
-    text, _, tail = parts(README.read_text(encoding="utf-8"))
-    README.write_text(f"{text}{BEGIN}\n{table()}\n{END}{tail}", encoding="utf-8")
+    write(README, BEGIN, table())

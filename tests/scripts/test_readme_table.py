@@ -8,11 +8,12 @@ import re
 import yaml
 from support.places import ROOT
 
-from scripts.readme_table import COLUMNS, LEADERBOARD, README, parts, table
+from scripts.marked_place import found
+from scripts.readme_table import BEGIN, COLUMNS, LEADERBOARD, README, table
 
 
 def test_the_table_is_cut_out_of_the_leaderboard():
-    assert parts(README.read_text(encoding="utf-8"))[1] == table()
+    assert found(README, BEGIN) == table(), "python -m scripts.readme_table brings it up to date"
 
 
 def test_it_has_the_methods_and_no_reference():
@@ -48,5 +49,5 @@ def test_what_is_said_of_the_picture_is_what_the_published_run_has():
         and row["grid"] == "working"
         and float(row["lesion_ml"]) > 0
     }
-    found = dice["Phantom_test_005"], len(dice), sum(dice.values()) / len(dice)
-    assert said.groups() == (f"{found[0]:.2f}", str(found[1]), f"{found[2]:.2f}")
+    one, subjects, mean = dice["Phantom_test_005"], len(dice), sum(dice.values()) / len(dice)
+    assert said.groups() == (f"{one:.2f}", str(subjects), f"{mean:.2f}")

@@ -5,14 +5,12 @@ import re
 from support.places import ROOT
 
 from andi_bench.records.store import read_record
-from scripts.results_table import BEGIN, END, PAGE, PLAIN, RESULTS, SETS, text
-
-PAGE_TEXT = PAGE.read_text(encoding="utf-8")
+from scripts.marked_place import found
+from scripts.results_table import BEGIN, PAGE, PLAIN, RESULTS, SETS, text
 
 
 def test_the_table_is_made_of_the_published_runs():
-    inside = PAGE_TEXT.split(BEGIN)[1].split(END)[0].strip()
-    assert inside == text(), "python -m scripts.results_table brings it up to date"
+    assert found(PAGE, BEGIN) == text(), "python -m scripts.results_table brings it up to date"
 
 
 def test_it_has_every_method_that_was_run_on_real_scans():
@@ -42,7 +40,7 @@ def test_what_is_ahead_of_thresholding_has_the_higher_figure():
 
 
 def test_what_is_said_of_two_trainings_is_what_they_have():
-    said = re.search(r"two of `(\w+)` have (\.\d+) and (\.\d+)", PAGE_TEXT)
+    said = re.search(r"two of `(\w+)` have (\.\d+) and (\.\d+)", PAGE.read_text(encoding="utf-8"))
     runs = sorted((ROOT / "leaderboard/results/brats21-pilot").glob(f"{said[1]}__*"))
     filtered = [[*read_record(run).summary.values()][1].pooled.ap for run in runs]
     assert [f"{value:.3f}"[1:] for value in filtered] == [said[2], said[3]]
