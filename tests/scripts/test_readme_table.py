@@ -8,6 +8,7 @@ import re
 import yaml
 from support.places import ROOT
 
+from andi_bench.records.store import read_record
 from scripts.marked_place import found
 from scripts.readme_table import BEGIN, COLUMNS, LEADERBOARD, README, table
 
@@ -24,6 +25,23 @@ def test_it_has_the_methods_and_no_reference():
     named = {re.sub(r"[\[\]]|\(.*", "", row.split(" | ")[1]).split(",")[0].strip() for row in rows}
     assert named == entrants
     assert "(reference)" not in table()
+
+
+def test_the_longer_training_is_the_published_one_of_the_same_method():
+    """The column against the records themselves: the row's pipeline is the better one on validation subjects."""
+    rows = [line.split(" | ") for line in table().splitlines()[2:]]
+    shown = {re.split(r"[](]| \(", row[1].strip("[| "))[0]: row[3].split()[0] for row in rows}
+    runs = sorted((ROOT / "leaderboard" / "results" / "phantom-standard").glob("*__seed0__*"))
+    assert runs
+    for record in map(read_record, runs):
+        reached = {
+            chain: points["val-dice"].reached for chain, points in record.operating_points.items()
+        }
+        chain = max(reached, key=lambda one: reached[one])
+        dice = record.summary[chain].subjects["dice@val-dice"].mean
+        seeds = list(runs[0].parent.glob(f"{record.run.method}__*"))
+        if len(seeds) == 1:
+            assert shown[record.run.method] == f"{dice:.3f}"
 
 
 def test_the_number_of_seeds_is_that_of_the_leaderboard():
