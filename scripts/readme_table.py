@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from andi_bench.config import method_entry
 from scripts.marked_place import write
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -19,15 +20,16 @@ AFTER = "Dice, trained four times as long"
 
 
 def table() -> str:
-    """Return the methods' rows of the leaderboard's first table, and each method's Dice after the longer training."""
+    """Return the rows of the leaderboard's first table, and each method's Dice after the longer training."""
     head, line, *rows = _first_table(LEADERBOARD)
-    longer = _dice_by_method(LONGER)
+    places = _places(head)
+    longer = _longer()
     kept = [
-        _with(head, _column(head), AFTER),
-        _with(line, _column(head), "--:"),
-        *(_with(row, _column(head), longer.get(_method(row[1]), DASH)) for row in rows),
+        _with(head, places, f"{AFTER}<br>{_seeds(LONGER)}"),
+        _with(line, places, "--:"),
+        *(_with(row, places, longer.get(_method(row[1]), DASH)) for row in rows),
     ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in kept if "(reference)" not in row[1])
+    return "\n".join(f"| {' | '.join(row)} |" for row in kept)
 
 
 def _first_table(page: Path) -> list[list[str]]:
@@ -36,7 +38,14 @@ def _first_table(page: Path) -> list[list[str]]:
     return [[cell.strip() for cell in one.strip("|").split(" | ")] for one in found[0].splitlines()]
 
 
-def _column(head: list[str]) -> dict[str, int]:
+def _seeds(page: Path) -> str:
+    """Return how many seeds the rows of a leaderboard's first table have, as its first sentence says."""
+    found = re.search(r"^\*\*n = .*?\b(\d+(?: to \d+)? seeds?)\b", page.read_text("utf-8"), re.M)
+    assert found is not None, f"{page}: no number of seeds"
+    return found[1]
+
+
+def _places(head: list[str]) -> dict[str, int]:
     titles = [title.split("<br>")[0] for title in head]
     return {name: titles.index(name) for name in COLUMNS}
 
@@ -47,9 +56,20 @@ def _with(row: list[str], places: dict[str, int], longer: str) -> list[str]:
     return cells
 
 
-def _dice_by_method(page: Path) -> dict[str, str]:
-    head, _, *rows = _first_table(page)
-    return {_method(row[1]): row[_column(head)[DICE]] for row in rows}
+def _longer() -> dict[str, str]:
+    """Return what the methods that learn by steps have after the longer training, and by which maps."""
+    head, _, *rows = _first_table(LONGER)
+    place = _places(head)[DICE]
+    return {
+        _method(row[1]): f"{row[place]}, {row[1].rpartition(', ')[2]}"
+        for row in rows
+        if row[place] != DASH and _learns_by_steps(_method(row[1]))
+    }
+
+
+def _learns_by_steps(method: str) -> bool:
+    entry = method_entry(method)
+    return entry is not None and entry.learns_from != "nothing" and entry.chance is not False
 
 
 def _method(cell: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import fmean
+from typing import NamedTuple
 
 from andi_bench.records.store import read_record
 from scripts.marked_place import write
@@ -22,8 +23,17 @@ SETS = (
 """Folder of the published runs, whether measured on the scans' own grids, and the heading."""
 PLAIN = ("thresholding", "voxel-statistics")
 """What learns nothing, or no network: above the others, which they are to beat."""
-Pair = tuple[float, float]
-Column = dict[str, list[Pair]]
+
+
+class Figures(NamedTuple):
+    """What one run has: pooled AP of raw and of filtered maps, and the mean AP per subject of filtered ones."""
+
+    raw: float
+    filtered: float
+    per_subject: float
+
+
+Column = dict[str, list[Figures]]
 
 
 def text() -> str:
@@ -36,25 +46,26 @@ def text() -> str:
         *(f"| {name} | {_seeds(name, columns)} | {_cells(name, columns)} |" for name in methods),
     ]
     ahead = [
-        f"- {title}: {', '.join(f'`{name}`' for name in _ahead(column)) or 'none'}"
+        f"| {title} | {_ahead(column, 'filtered')} | {_ahead(column, 'per_subject')} |"
         for column, (*_, title) in zip(columns, SETS, strict=True)
     ]
-    return "\n".join(
-        [*lines, "", "Higher than `thresholding`, filtered maps, highest first:", "", *ahead]
-    )
+    told = "Learnt methods above `thresholding` by filtered maps, highest first. The list depends on the figure:"
+    heads = ["| | by pooled AP | by mean AP per subject |", "| :-- | :-- | :-- |"]
+    return "\n".join([*lines, "", told, "", *heads, *ahead])
 
 
 def _column(folder: str, own_grid: bool) -> Column:
-    """Return for each method and each of its seeds pooled AP of raw and of filtered maps."""
-    pairs: dict[str, list[Pair]] = {}
+    """Return what each method's runs have, a seed each."""
+    column: Column = {}
     for path in sorted(one for one in (RESULTS / folder).iterdir() if one.is_dir()):
         record = read_record(path)
         summary = record.native.summary if own_grid and record.native else record.summary
-        raw, filtered = (results.pooled.ap for results in summary.values())
-        assert raw is not None, f"{path}: no pooled AP"
-        assert filtered is not None, f"{path}: no pooled AP"
-        pairs.setdefault(record.run.method, []).append((raw, filtered))
-    return pairs
+        raw, filtered = summary.values()
+        values = raw.pooled.ap, filtered.pooled.ap, filtered.subjects["ap"].mean
+        known = [value for value in values if value is not None]
+        assert len(known) == len(values), f"{path}: no AP"
+        column.setdefault(record.run.method, []).append(Figures(*known))
+    return column
 
 
 def _seeds(name: str, columns: Sequence[Column]) -> str:
@@ -63,19 +74,20 @@ def _seeds(name: str, columns: Sequence[Column]) -> str:
 
 
 def _cells(name: str, columns: Sequence[Column]) -> str:
-    pairs = [_mean(column[name]) if name in column else None for column in columns]
-    return " | ".join("–" if pair is None else " / ".join(map(_short, pair)) for pair in pairs)
+    means = [_mean(column[name]) if name in column else None for column in columns]
+    return " | ".join(
+        "–" if mean is None else f"{_short(mean.raw)} / {_short(mean.filtered)}" for mean in means
+    )
 
 
-def _mean(pairs: Sequence[Pair]) -> Pair:
-    return fmean(raw for raw, _ in pairs), fmean(filtered for _, filtered in pairs)
+def _mean(runs: Sequence[Figures]) -> Figures:
+    return Figures(*(fmean(values) for values in zip(*runs, strict=True)))
 
 
-def _ahead(column: Column) -> list[str]:
-    filtered = {name: _mean(pairs)[1] for name, pairs in column.items()}
-    learnt = set(filtered).difference(PLAIN)
-    ahead = [name for name in learnt if filtered[name] > filtered["thresholding"]]
-    return sorted(ahead, key=lambda name: -filtered[name])
+def _ahead(column: Column, figure: str) -> str:
+    value = {name: getattr(_mean(runs), figure) for name, runs in column.items()}
+    ahead = {name for name in value if value[name] > value["thresholding"]}.difference(PLAIN)
+    return ", ".join(f"`{name}`" for name in sorted(ahead, key=lambda name: -value[name])) or "none"
 
 
 def _short(value: float) -> str:
