@@ -20,6 +20,7 @@ from leaderboard.words.across_text import (
     RANKS_MEAN,
     agreement_sentence,
     cross_listing,
+    cross_notes,
     ranks_listing,
 )
 from leaderboard.words.citing.papers import papers_of
@@ -193,7 +194,7 @@ def _across(comparison: Comparison) -> list[str]:
     """Return mean ranks, how far data sets agree, and what was trained on one data set and tested on another."""
     taus = [agreement_sentence(one) for one in comparison.agreements]
     listed = [(ranks_listing(one), [RANKS_MEAN, *taus]) for one in comparison.mean_ranks]
-    listed += [(cross_listing(one), [CROSSED]) for one in comparison.crossed]
+    listed += [(cross_listing(one), [CROSSED, *cross_notes(one)]) for one in comparison.crossed]
     return [
         _tabular(found.heads, found.numbers, found.cells, found.title, notes)
         for found, notes in listed

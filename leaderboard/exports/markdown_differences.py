@@ -14,6 +14,7 @@ from leaderboard.words.across_text import (
     Listing,
     agreement_sentence,
     cross_listing,
+    cross_notes,
     ranks_listing,
 )
 from leaderboard.words.differences import (
@@ -85,7 +86,7 @@ def _across(comparison: Comparison, tabulate: Tabulate, escape: Callable[[str], 
         text = "Kendall's tau between the rankings of two data sets (by the mean over subjects):"
         parts += [text, "\n".join(lines)]
     for table in comparison.crossed:
-        parts += listed(cross_listing(table))
+        parts += [*listed(cross_listing(table)), *map(escape, cross_notes(table))]
     if comparison.crossed:
         parts.append(escape(CROSSED))
     return ["## Across data sets", *parts] if parts else []

@@ -19,6 +19,7 @@ from leaderboard.words.across_text import (
     Listing,
     agreement_sentence,
     cross_listing,
+    cross_notes,
     ranks_listing,
 )
 from leaderboard.words.differences import RANK_NUMBERS, rank_cells, rank_heads
@@ -217,6 +218,8 @@ def _print_across(console: Console, comparison: Comparison) -> None:
             _say(console, f"  {agreement_sentence(one)}")
     for table in comparison.crossed:
         listed(cross_listing(table))
+        for note in cross_notes(table):
+            _say(console, f"  {note}", "dim")
     if comparison.crossed:
         _say(console, f"  {CROSSED}", "dim")
         if not any(line.threshold_from for table in comparison.crossed for line in table.lines):

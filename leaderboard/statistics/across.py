@@ -23,6 +23,7 @@ from leaderboard.tables.crossing import by_method, main_by_view
 from leaderboard.tables.pipelines import View
 from leaderboard.tables.row import Row
 from leaderboard.tables.table import Table
+from leaderboard.tables.trainings import differing
 
 FEWEST_METHODS = 3
 """Of fewer, two rankings agree or not, and that is all."""
@@ -182,7 +183,18 @@ def _agreement(
         high=high,
         p=p,
         needed=smallest_tau(len(methods)),
+        differing=_differing(first, second, methods),
     )
+
+
+def _differing(
+    first: _Board, second: _Board, methods: Sequence[str]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return what else than the data differs between two data sets' runs, with the methods of which it does."""
+    found = {name: differing(first.rows[name], second.rows[name]) for name in methods}
+    kinds = dict.fromkeys(kind for own in found.values() for kind in own)
+    named = {kind: tuple(name for name in methods if found[name][kind]) for kind in kinds}
+    return tuple((kind, names) for kind, names in named.items() if names)
 
 
 def _mean_ranks(boards: Sequence[_Board], view: View, methods: Sequence[str]) -> MeanRanks | None:

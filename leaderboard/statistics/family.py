@@ -43,7 +43,8 @@ class Agreement:
 
     ``first`` and ``second`` name the schemes, pipelines or data sets; ``view`` what both tables show, "" where they differ
     in it. Between data sets ``low`` and ``high`` are 95 % with other subjects of both, ``p`` is that of as much agreement by
-    chance, two-sided, and ``needed`` the smallest tau that so many methods can show at 5 %, None where they cannot.
+    chance, two-sided, and ``needed`` the smallest tau that so many methods can show at 5 %, None where they cannot. ``differing``: what runs on the
+    two data sets differ in beside the data (training, seeds, scoring), with the methods that do.
     """
 
     first: str
@@ -55,6 +56,7 @@ class Agreement:
     high: float | None = None
     p: float | None = None
     needed: float | None = None
+    differing: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)

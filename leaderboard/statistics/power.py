@@ -47,7 +47,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Power:
-    """What the typical pair of a family can show: that of the median variance over subjects, the mean over trainings.
+    """What the typical pair of a family can show: of the median variance over subjects, and twice the median row's over trainings.
 
     Parameters
     ----------
@@ -95,8 +95,7 @@ def power_of(
     # what one training adds to the variance of a method's mean
     added = [training_variance(own) * own.shape[1] for own in values]
     of_trainings = [added[i] + added[j] for i, j in pairs]
-    # three seeds tell little of their variance, all methods' together more: hence the mean
-    pair = _Pair(float(np.median(of_subjects)), float(np.mean(of_trainings)), critical)
+    pair = _Pair(float(np.median(of_subjects)), 2 * _typical(added, values), critical)
     if not pair.subjects and not pair.trainings:
         return None
     errors = [a / number + b / seeds for a, b in zip(of_subjects, of_trainings, strict=True)]
@@ -109,6 +108,20 @@ def power_of(
         needs=tuple(_need(one, pair, seeds) for one in wanted),
         ratio=between / within if within > 0 else None,
     )
+
+
+def _typical(added: Sequence[float], values: Sequence[NDArray[np.float64]]) -> float:
+    """Return what a training adds to the variance of a typical method's mean: the median of those trained several times.
+
+    Three seeds tell little of their variance, all methods' together more; but a mean of variances is that of the one method
+    whose trainings lie far apart. Where true variances are equal the median of estimates is below them, by a factor that the
+    number of seeds sets: it is taken out.
+    """
+    known = [
+        (one, own.shape[1] - 1) for one, own in zip(added, values, strict=True) if own.shape[1] > 1
+    ]
+    half = np.array([0.5])
+    return float(np.median([one / _spread(half, among)[0] for one, among in known] or [0.0]))
 
 
 @dataclass(frozen=True)

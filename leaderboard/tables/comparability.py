@@ -139,6 +139,16 @@ def intensities_of(run: RunRecord) -> str:
     return (_preprocessing(run) or PreprocessingConfig()).intensities()
 
 
+def scoring_of(run: RunRecord) -> tuple[str, str, str] | None:
+    """Return how the scores of slices become one map: reduction, calibration, deviations; None where it is not known."""
+    found = run.config.get("scoring")
+    try:
+        scoring = ScoringConfig.model_validate(found) if isinstance(found, dict) else None
+    except ValidationError:
+        return None
+    return (scoring.reduction, scoring.calibration, scoring.deviations) if scoring else None
+
+
 def _prevalence(run: RunRecord) -> str:
     """Equal scans may have been held against other lesion masks: the fingerprint is the scans' alone."""
     for results in run.summary.values():

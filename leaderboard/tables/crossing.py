@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 import numpy as np
@@ -23,6 +23,7 @@ from leaderboard.tables.pipelines import View
 from leaderboard.tables.row import Row
 from leaderboard.tables.seeds import Estimate, over_seeds
 from leaderboard.tables.table import Table
+from leaderboard.tables.trainings import in_common, scored_otherwise, training_of
 
 DICE, AP = RANKING, "ap"
 
@@ -41,6 +42,10 @@ class CrossLine:
         The data set on whose validation subjects the threshold was frozen; "" for each data set's own, and for AP.
     cells : tuple of Estimate
         By data set; without a value where there is no such run.
+    seeds : tuple of int
+        Of runs of these seeds alone, where a data set has others too; () for all there are.
+    scored_otherwise : bool
+        Whether the data sets' runs differ in how slices' scores become one map.
     """
 
     method: str
@@ -48,6 +53,26 @@ class CrossLine:
     key: str
     threshold_from: str
     cells: tuple[Estimate, ...]
+    seeds: tuple[int, ...] = ()
+    scored_otherwise: bool = False
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A method's runs that stand in no line, for they are of another training than those beside them.
+
+    Parameters
+    ----------
+    method, trained_on, dataset : str
+        The method's name; the data set it learnt from; the one it was tested on.
+    reason : str
+        In what the training differs.
+    """
+
+    method: str
+    trained_on: str
+    dataset: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -62,11 +87,14 @@ class CrossTable:
         Tested on: the columns.
     lines : tuple of CrossLine
         Method by method, training by training.
+    left_out : tuple of LeftOut
+        What has the name of a line and is of another training.
     """
 
     view: View
     datasets: tuple[str, ...]
     lines: tuple[CrossLine, ...]
+    left_out: tuple[LeftOut, ...] = ()
 
 
 def main_by_view(tables: Sequence[Table]) -> dict[View, list[Table]]:
@@ -112,20 +140,29 @@ def cross_tables(tables: Sequence[Table], *, carried: bool = False) -> tuple[Cro
     """
     out = []
     for view, main in main_by_view(tables).items():
-        named = [_named(table) for table in main]
-        keys = dict.fromkeys(key for own in named for key in own)
-        tested: dict[str, set[int]] = defaultdict(set)
-        for place, own in enumerate(named):
-            for method, _ in own:
-                tested[method].add(place)
-        lines: list[CrossLine] = []
-        for method, trained_on in sorted(keys):
-            if len(tested[method]) > 1:
-                rows = [own.get((method, trained_on)) for own in named]
-                lines += _lines(method, trained_on, rows, main, carried)
-        if lines:
-            out.append(CrossTable(view, tuple(table.dataset for table in main), tuple(lines)))
+        found = _crossed(view, main, carried)
+        out += [found] if found.lines else []
     return tuple(out)
+
+
+def _crossed(view: View, main: Sequence[Table], carried: bool) -> CrossTable:
+    named = [_named(table) for table in main]
+    keys = sorted(dict.fromkeys(key for own in named for key in own))
+    shared = {key: in_common([own.get(key) for own in named], (DICE, AP)) for key in keys}
+    tested: dict[str, set[int]] = defaultdict(set)
+    for (method, _), found in shared.items():
+        tested[method] |= {place for place, row in enumerate(found.rows) if row is not None}
+    lines: list[CrossLine] = []
+    left_out: list[LeftOut] = []
+    for (method, trained_on), found in shared.items():
+        left_out += [
+            LeftOut(method, trained_on, main[place].dataset, why) for place, why in found.left_out
+        ]
+        if len(tested[method]) > 1 and any(found.rows):
+            own = _lines(method, trained_on, found.rows, main, carried)
+            otherwise = scored_otherwise(found.rows)
+            lines += [replace(one, seeds=found.seeds, scored_otherwise=otherwise) for one in own]
+    return CrossTable(view, tuple(table.dataset for table in main), tuple(lines), tuple(left_out))
 
 
 def _named(table: Table) -> dict[tuple[str, str], Row]:
@@ -197,18 +234,13 @@ def _carries(origin: RunRecord, run: RunRecord) -> bool:
     return (
         origin.run.seed == run.run.seed
         and method_of(origin) == method_of(run)
-        and _training(origin) == _training(run)
+        and training_of(origin) == training_of(run)
         and origin.method.calibration == run.method.calibration
         and not _own_scale(origin)
         and not _own_scale(run)
         and not run.protocol.min_component_ml
         and origin.protocol.region == run.protocol.region
     )
-
-
-def _training(run: RunRecord) -> str:
-    """Return what names the training: its identity, or the hash of weights from elsewhere; "" for none."""
-    return str(run.training.get("identity") or run.training.get("sha256") or "")
 
 
 def _own_scale(run: RunRecord) -> bool:

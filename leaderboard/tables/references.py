@@ -96,5 +96,24 @@ def no_better(row: Row, references: Sequence[Row]) -> list[tuple[str, Row]]:
     return out
 
 
+def below_references(
+    rows: Sequence[Row], references: Sequence[Row]
+) -> list[tuple[str, float, tuple[str, ...]]]:
+    """Return the references that look at scans, each with its mean Dice and the rows whose mean Dice is lower; those that have any.
+
+    The random map is held against rows of the same post-processing (:func:`no_better`), and is not among them.
+    """
+    out = []
+    for other in references:
+        value = other.figures[RANKING].value
+        if not other.runs or other.method == RANDOM or value is None:
+            continue
+        own = ((row.label, row.figures[RANKING].value) for row in rows)
+        below = tuple(label for label, found in own if found is not None and found < value)
+        if below:
+            out.append((other.label, value, below))
+    return out
+
+
 RANDOM = "random"
 """The method whose map is drawn by lot."""

@@ -22,8 +22,8 @@ RANKS_MEAN = (
 )
 CROSSED = (
     f"Rows: what a method was trained on, and on whose validation subjects the threshold {RANKING_POINT.name} was frozen; columns: what it "
-    f"was tested on. A threshold is carried over between runs of the same training alone ({DASH}: there is none, or its scores "
-    "have another scale)."
+    f"was tested on. A row is of the same trainings throughout. A threshold is carried over between these alone ({DASH}: there is "
+    "none, or its scores have another scale)."
 )
 NOT_CARRIED = "Thresholds of one data set on another: compare --carry-thresholds."
 
@@ -90,8 +90,54 @@ def cross_listing(table: CrossTable) -> Listing:
     return Listing(title, heads, table.datasets, cells)
 
 
+def cross_notes(table: CrossTable) -> list[str]:
+    """Return what a reader must know beside :data:`CROSSED`: what is left out and why, whose seeds are fewer, what is scored otherwise."""
+    notes = []
+    by_reason: dict[str, dict[str, list[str]]] = {}
+    for one in table.left_out:
+        by_reason.setdefault(one.reason, {}).setdefault(one.method, []).append(one.dataset)
+    if by_reason:
+        said = "; ".join(
+            f"{', '.join(f'{method} on {_listed(where)}' for method, where in who.items())} ({reason})"
+            for reason, who in by_reason.items()
+        )
+        notes.append(f"Left out, for the trainings are not the same: {said}.")
+    fewer = {line.method: line.seeds for line in table.lines if line.seeds}
+    if fewer:
+        said = ", ".join(
+            f"{method} {_listed([str(seed) for seed in seeds])}" for method, seeds in fewer.items()
+        )
+        notes.append(f"Of the seeds alone that all data sets of a row have: {said}.")
+    otherwise = list(dict.fromkeys(line.method for line in table.lines if line.scored_otherwise))
+    if otherwise:
+        notes.append(
+            f"Scores of slices do not become maps in the same way on all data sets: {', '.join(otherwise)}."
+        )
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+_DIFFERING = {
+    "training": "of other trainings",
+    "seeds": "of other seeds",
+    "scoring": "with other settings of scoring",
+}
+
+
 def agreement_sentence(one: Agreement) -> str:
-    """Say how far two data sets' rankings agree, and whether that can be told from nothing."""
+    """Say how far two data sets' rankings agree, whether that can be told from nothing, and what else differs than the data."""
+    known = [
+        f"{_DIFFERING[kind]}: " + ("all" if len(names) == one.methods else ", ".join(names))
+        for kind, names in one.differing
+    ]
+    more = f" Not the same runs on both, {'; '.join(known)}." if known else ""
+    return _agreement(one) + more
+
+
+def _agreement(one: Agreement) -> str:
     shown = f", {_SHOWN[one.view]}" if one.view in (RAW, FILTERED) else ""
     head = f"{one.first} and {one.second}{shown}, {counted(one.methods, 'method')}"
     if one.tau is None:

@@ -53,7 +53,7 @@ def how_tested() -> tuple[str, ...]:
         f"{RANK_RESAMPLES:,} bootstraps of subjects and seeds. By mean rank, and by how many rows are significantly worse: --schemes.",
         "SD subjects, SD seeds, SD subject x seed: where the spread of single values comes from, estimated from the mean squares; "
         "subject x seed holds whatever else varies.",
-        "Power: for the typical pair of the family (median variance over subjects, mean variance over trainings) at 5 % within the family, "
+        "Power: for the typical pair of the family (median variance over subjects; over trainings that of the median row, of those with several seeds) at 5 % within the family, "
         "by Student's t with the degrees of freedom of so many subjects and seeds. Equivalence within a margin (--margin): "
         "two one-sided t tests, Holm's method within the family.",
         "Sub-groups (--by): a subject's Dice, and the difference of two methods' in it, is held between a group and all other subjects "

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from andi_bench.metrics.compared import metric_at, title_of
+from andi_bench.metrics.mean_intervals import FEWEST
 from andi_bench.metrics.points import RANKING, RANKING_POINT
 from andi_bench.names import counted
 from leaderboard.statistics.family import Family, TableStatistics
 from leaderboard.tables.parts import volumes_of
 from leaderboard.tables.pipelines import RAW, VALIDATED
 from leaderboard.tables.table import Table
-from leaderboard.words.main_table import CLEAN, short_pipeline
+from leaderboard.words.main_table import CLEAN, FALSE_ML, short_pipeline
+from leaderboard.words.pipeline_text import millimetres, window_text
+from leaderboard.words.scoring_text import scoring_sentences
+from leaderboard.words.threshold_text import frozen_on, has_threshold, without_validation
 
 
 def dated(table: Table) -> str:
@@ -50,6 +54,7 @@ def methods_paragraph(table: Table, statistics: TableStatistics) -> str:
     said = [
         _whom(table),
         _pipelines(table),
+        *scoring_sentences(table),
         *_figures(table),
         *_intervals(table),
         *_tests(statistics.family),
@@ -68,7 +73,7 @@ def _whom(table: Table) -> str:
     who = f"{table.title}, split {table.split}" + (f": {count}." if ill or free else ".")
     grid = f"the {protocol.grid} grid"
     if protocol.spacing_mm is not None:
-        grid += f" of {_millimetres(protocol.spacing_mm)}"
+        grid += f" of {millimetres(protocol.spacing_mm)}"
     where = "within the brain" if protocol.region == "brain" else f"region {protocol.region}"
     return f"{who} Anomaly maps were measured on {grid}, {where}."
 
@@ -77,14 +82,18 @@ def _pipelines(table: Table) -> str:
     protocol = table.protocol
     if len(table.views) == 1:
         return f"They are {_chain(protocol.chains[0])}."
-    window = f" over {_millimetres(protocol.median_mm)}" if protocol.median_mm else ""
+    window = f" over {window_text(protocol, ' here')}" if protocol.median_mm else ""
     if table.view != VALIDATED:
         return "They are raw." if table.view == RAW else f"They are filtered: a 3-D median{window}."
     own = [row for row in table.rows if short_pipeline(table, row)]
     unknown = [row.label for row in own if row.choice.why == "unknown"]
     how = "whichever had the higher Dice on the validation subjects"
     if len(unknown) == len(own):
-        how = "filtered here, for no validation Dice is recorded"
+        how = "filtered here, for " + (
+            "there are no validation subjects to choose on"
+            if without_validation(table)
+            else "no validation Dice is recorded"
+        )
     return f"One row a method, its maps raw or filtered by a 3-D median{window}, {how}."
 
 
@@ -93,19 +102,35 @@ def _chain(name: str) -> str:
 
 
 def _figures(table: Table) -> list[str]:
-    validation = table.protocol.subjects.get("val")
-    people = (
-        f" on {counted(validation, 'validation subject')}"
-        if validation
-        else " on the validation subjects"
-    )
-    found = metric_at(RANKING).metric
-    lines = [
-        f"{title_of(RANKING)}: mean over subjects with a lesion of {found.definition}, at the threshold {RANKING_POINT.name}, frozen{people}."
+    return [*_dice(table), *_ap(table), *_ranked_otherwise(table)]
+
+
+def _dice(table: Table) -> list[str]:
+    """Say what Dice is and on whom its threshold was frozen; or that there is no threshold, so that its column is empty."""
+    title = title_of(RANKING)
+    if not has_threshold(table):
+        why = (
+            "there are no validation subjects" if without_validation(table) else "none is recorded"
+        )
+        return [f"No threshold is frozen, for {why}: no method has a {title}."]
+    return [
+        f"{title}: mean over subjects with a lesion of {metric_at(RANKING).metric.definition}, at the threshold "
+        f"{RANKING_POINT.name}, frozen on {frozen_on(table)}."
     ]
-    lines.append(
+
+
+def _ap(table: Table) -> list[str]:
+    if not any(row.figures["ap"].value is not None for row in table.rows):
+        return []
+    return [
         f"{title_of('ap')}: average precision within each of these subjects, no threshold, mean over them."
-    )
+        if has_threshold(table)
+        else f"{title_of('ap')}: average precision within each subject with a lesion, no threshold, mean over them."
+    ]
+
+
+def _ranked_otherwise(table: Table) -> list[str]:
+    lines = []
     if table.metric not in (RANKING, "ap"):
         lines.append(f"{title_of(table.metric)}: {metric_at(table.metric).metric.definition}")
     if table.metric != RANKING:
@@ -114,6 +139,11 @@ def _figures(table: Table) -> list[str]:
 
 
 def _intervals(table: Table) -> list[str]:
+    shown = dict.fromkeys((table.metric, RANKING, "ap", CLEAN, FALSE_ML))
+    if all(row.figures[key].low is None for row in table.shown for key in shown):
+        ill = sum(volume > 0 for volume in volumes_of(table).values())
+        few = 0 < ill < FEWEST
+        return [f"No 95 % intervals: fewer than {FEWEST} subjects with a lesion."] if few else []
     seeds = {len(row.by_seed) for row in table.rows if row.chance and row.by_seed}
     about = "over subjects and seeds"
     if seeds == {1}:
@@ -133,7 +163,12 @@ def _tests(family: Family | None) -> list[str]:
     lines = [
         f"Methods that share a letter are not told apart, which is no proof that they are equal: differences in {title_of(family.metric)} over "
         f"{counted(len(family.subjects), 'subject')}, tested by flips of their signs, 5 %, {corrected}.",
-        "Difference to the best: of the means, in brackets the 95 % interval of that one pair, not corrected.",
+        "Difference to the best: of the means"
+        + (
+            ", in brackets the 95 % interval of that one pair, not corrected."
+            if any(test.low is not None for test in family.tests)
+            else "."
+        ),
     ]
     return lines
 
@@ -167,7 +202,3 @@ def _seconds(table: Table) -> list[str]:
     several = any(len(row.seeds) > 1 for row in table.rows)
     of = "; of several seeds the shortest" if several else ""
     return [f"s/volume: seconds to score one volume{on}, without reading and post-processing{of}."]
-
-
-def _millimetres(sizes: tuple[float, ...]) -> str:
-    return "x".join(f"{value:.4g}" for value in sizes) + " mm"

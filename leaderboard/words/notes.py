@@ -14,8 +14,9 @@ from leaderboard.tables.comparability import DATA, intensities_of, modalities_of
 from leaderboard.tables.parts import volumes_of
 from leaderboard.tables.table import Table
 from leaderboard.words.methods_text import ranked_by
-from leaderboard.words.pipeline_text import choice_notes, region_text, view_text
-from leaderboard.words.reference_notes import no_better_notes, reference_notes
+from leaderboard.words.pipeline_text import choice_notes, region_text, view_text, window_text
+from leaderboard.words.reference_notes import below_notes, no_better_notes, reference_notes
+from leaderboard.words.scoring_text import scoring_sentences
 from leaderboard.words.threshold_text import threshold_note
 
 _MATCHED = tuple(f"{key}@{RANKING_POINT.name}" for key in ("matched_f1", "unmatched_detections"))
@@ -52,6 +53,7 @@ def first_notes(table: Table) -> list[str]:
         *_without_rank(table),
         *filter(None, [threshold_note(table)]),
         *no_better_notes(table),
+        *below_notes(table),
         *(f"{line}." for line in _said_by_runs(table, brief=True)),
     ]
 
@@ -194,10 +196,14 @@ def heading_of(table: Table) -> str:
     if modalities:
         parts.append(f"modalities {', '.join(modalities)}")
         parts.append(f"normalisation {intensities_of(table.runs[0])}")
+    parts += [
+        sentence.rstrip(".").replace("Scores", "scores", 1) for sentence in scoring_sentences(table)
+    ]
     if protocol.median_mm is not None:
-        window = "x".join(f"{value:.4g}" for value in protocol.median_mm)
-        where = " on the working grid" if protocol.grid != "working" else ""
-        parts.append(f"median over {window} mm{where}")
+        known = protocol.median_voxels is not None or protocol.grid == "working"
+        parts.append(
+            f"median over {window_text(protocol)}" + ("" if known else " on the working grid")
+        )
     if protocol.erosion:
         parts.append(f"brain mask eroded by {counted(protocol.erosion, 'voxel')}")
     if protocol.min_component_ml:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from andi_bench.metrics.compared import title_of
 from andi_bench.metrics.points import RANKING
+from andi_bench.records.store import Protocol
 from leaderboard.tables.cells import number
 from leaderboard.tables.comparability import region_of
 from leaderboard.tables.pipelines import FILTERED, RAW, VALIDATED
@@ -31,6 +34,29 @@ def title_in_words(table: Table) -> str:
 def region_text(table: Table) -> str:
     """Return the region that is measured, in words; and that maps reach beyond the brain, where they do."""
     return region_of(table.runs[0]) if table.runs else table.protocol.region
+
+
+def window_text(protocol: Protocol, where: str = "") -> str:
+    """Return the extent of the median filter: asked for in mm, and in voxels where the record says.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        Of a table.
+    where : str
+        What follows "voxels" where the grid that is measured is the one that was filtered.
+    """
+    text = millimetres(protocol.median_mm or ())
+    if protocol.median_voxels is None:
+        return text
+    window = "x".join(map(str, protocol.median_voxels))
+    grid = where if protocol.grid == "working" else " of the working grid"
+    return f"{text} ({window} voxels{grid})"
+
+
+def millimetres(sizes: Sequence[float]) -> str:
+    """Return ``4x4x2.5 mm``."""
+    return "x".join(f"{value:.4g}" for value in sizes) + " mm"
 
 
 def view_text(table: Table) -> str:

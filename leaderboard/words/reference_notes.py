@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from andi_bench.metrics.compared import title_of
-from leaderboard.tables.references import no_better
+from leaderboard.tables.references import FAMILY, below_references, no_better
 from leaderboard.tables.row import Row
 from leaderboard.tables.table import Table
 
@@ -16,6 +16,7 @@ def reference_notes(table: Table) -> list[str]:
         "Reference rows are no entrants: they never rank and are in no test. 'nothing' detects nothing, 'everything' the whole "
         "brain; their AP is the share of lesion voxels.",
         *no_better_notes(table),
+        *below_notes(table),
     ]
 
 
@@ -27,6 +28,15 @@ def no_better_notes(table: Table) -> list[str]:
         if found:
             text = ", ".join(_said(row, key, other) for key, other in found)
             lines.append(f"{row.label} ({row.chain}) is no better than a reference: {text}.")
+    return lines
+
+
+def below_notes(table: Table) -> list[str]:
+    """Return a line for each reference that looks at scans, with the methods whose mean Dice lies below its own; nothing is tested."""
+    lines = []
+    for name, value, below in below_references(table.rows, table.references):
+        who = ", ".join(below)
+        lines.append(f"Below {name} ({FAMILY}; Dice {value:.3f}), by the mean, not tested: {who}.")
     return lines
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from andi_bench.metrics.points import RANKING_POINT
+from andi_bench.metrics.points import RANKING, RANKING_POINT
 from andi_bench.names import counted
-from andi_bench.records.schema import RecordedThreshold, ThresholdSpread
+from andi_bench.records.schema import LESION_FREE_APART, RecordedThreshold, ThresholdSpread
 from andi_bench.records.store import RunRecord
 from leaderboard.tables.cells import DASH
 from leaderboard.tables.row import Row
@@ -63,6 +63,48 @@ def threshold_cells(table: Table) -> list[list[str]]:
                 ]
             )
     return lines
+
+
+def has_threshold(table: Table) -> bool:
+    """Whether any row has a figure at the threshold that ranks, or that threshold."""
+    return any(row.figures[RANKING].value is not None for row in table.rows) or any(
+        chain == row.chain and point.threshold is not None
+        for row in table.rows
+        for run in row.runs
+        for chain, point in _points(run)
+    )
+
+
+def without_validation(table: Table) -> bool:
+    """Whether the records say that there are no validation subjects."""
+    return table.protocol.subjects.get("val") == 0
+
+
+def frozen_on(table: Table) -> str:
+    """Return whom the threshold that ranks was frozen on: ``16 validation subjects with a lesion``; in general words where not known."""
+    known = sorted(
+        {
+            point.spread.subjects
+            for row in table.rows
+            for run in row.runs
+            for chain, point in _points(run)
+            if chain == row.chain and point.spread is not None
+        }
+    )
+    if len(known) == 1:
+        return f"{_people(known[0])} with a lesion"
+    if known:
+        return f"{known[0]} to {_people(known[-1])} with a lesion"
+    number = table.protocol.subjects.get("val")
+    if not number:
+        return "the validation subjects"
+    people = _people(number)
+    # of these records only those with a lesion count, and how many that are is not written there
+    return (
+        people
+        if table.protocol.version < LESION_FREE_APART
+        else f"those of {people} who have a lesion"
+    )
 
 
 def threshold_note(table: Table) -> str:

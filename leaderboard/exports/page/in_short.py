@@ -14,6 +14,7 @@ from leaderboard.tables.parts import volumes_of
 from leaderboard.tables.row import Row
 from leaderboard.tables.table import Table
 from leaderboard.words.main_table import FALSE_ML, figure_of
+from leaderboard.words.threshold_text import frozen_on
 
 SIMPLE = "thresholding"
 """The method that every other one has to be worth more than: bright voxels are called abnormal."""
@@ -51,10 +52,9 @@ def _whom(table: Table) -> str:
     )
     if _simulated(table):
         whom = f"Simulated brains, no patients: {whom}"
-    validation = table.protocol.subjects.get("val")
-    if not validation:
+    if not table.protocol.subjects.get("val"):
         return f"{whom}. No validation subjects: no threshold was frozen on others."
-    return f"{whom}. Thresholds were frozen on {counted(validation, 'other')} (validation), never on these."
+    return f"{whom}. Thresholds were frozen on {frozen_on(table)}, never on these."
 
 
 def _simulated(table: Table) -> bool:

@@ -14,6 +14,7 @@ from leaderboard.words.across_text import (
     CROSSED,
     RANKS_MEAN,
     cross_listing,
+    cross_notes,
     ranks_listing,
 )
 from leaderboard.words.group_text import (
@@ -36,13 +37,15 @@ from leaderboard.words.threshold_text import THRESHOLD_HEADS, threshold_cells
 def across_content(comparison: Comparison) -> list[dict[str, Any]]:
     """Return the tables of several data sets together: mean ranks, and trained on one and tested on another."""
     listed = [(ranks_listing(one), RANKS_MEAN) for one in comparison.mean_ranks]
-    listed += [(cross_listing(one), CROSSED) for one in comparison.crossed]
+    listed += [
+        (cross_listing(one), " ".join([CROSSED, *cross_notes(one)])) for one in comparison.crossed
+    ]
     return [
         {
             "title": plain(found.title),
             "heads": [plain(head) for head in found.heads],
             "lines": [[plain(cell) for cell in line] for line in found.cells],
-            "note": note,
+            "note": plain(note),
         }
         for found, note in listed
     ]

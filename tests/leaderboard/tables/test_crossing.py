@@ -1,6 +1,7 @@
 """Trained on one data set, tested on another, with thresholds of either: against the maps themselves."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from leaderboard.compare import compare
 from leaderboard.statistics.family import Extra
 from leaderboard.tables.crossing import by_method, cross_tables
 from leaderboard.tables.table import build_tables
+from leaderboard.words.across_text import agreement_sentence, cross_notes
 
 HERE = {"val": ("v0", "v1", "v2"), "test": ("t0", "t1", "t2", "t3")}
 THERE = {"val": ("w0", "w1"), "test": ("u0", "u1", "u2", "u4", "u5"), "scale": 1.6}
@@ -133,6 +135,80 @@ def test_nor_to_other_weights_nor_to_another_scale(records, other):
     ]
     for table in cross_tables(build_tables(found), carried=True):
         assert not any(line.threshold_from for line in table.lines)
+
+
+@pytest.fixture(scope="module")
+def uneven(tmp_path_factory):
+    """Seeds 0 and 1 here, 1 alone there; a method whose trainings there are others, and one with other seeds there."""
+    folder = tmp_path_factory.mktemp("uneven")
+
+    def training(name, seed, **more):
+        kept = {"identity": {"training": name, "seed": seed, "loop": {"steps": 5, **more}}}
+        return {"trained_on": "here", "seed": seed, "training": kept}
+
+    for seed in (0, 1):
+        record_of(folder, "fewer", 3.0, dataset="here", **HERE, **training("a", seed))
+        record_of(folder, "rule", 2.5, dataset="here", seed=seed, **HERE)
+    record_of(folder, "fewer", 3.0, dataset="there", **THERE, **training("a", 1))
+    record_of(folder, "rule", 2.5, dataset="there", seed=1, **THERE)
+    for dataset, part, steps, seed in (("here", HERE, 5, 0), ("there", THERE, 9, 1)):
+        record_of(folder, "moved", 2.0, dataset=dataset, **part, **training("a", 0, steps=steps))
+        record_of(folder, "apart", 1.5, dataset=dataset, **part, **training("a", seed))
+    return folder
+
+
+def test_a_row_is_of_the_same_trainings_on_all_data_sets(uneven):
+    both, alone = compare(uneven, pipeline="raw"), compare(uneven, pipeline="raw", seeds=(1,))
+    rows = {(table.dataset, row.label): row.figures for table in alone.tables for row in table.rows}
+    (table,) = both.crossed
+    assert {line.method for line in table.lines} == {"fewer", "rule"}
+    for line in table.lines:
+        assert line.seeds == (1,)
+        for dataset, cell in zip(table.datasets, line.cells, strict=True):
+            assert cell.value == rows[dataset, line.method][line.key].value
+            assert (cell.low, cell.high) == (
+                rows[dataset, line.method][line.key].low,
+                rows[dataset, line.method][line.key].high,
+            )
+
+
+def test_what_is_of_another_training_is_left_out_and_said_to_be(uneven):
+    (table,) = compare(uneven, pipeline="raw").crossed
+    left, seeds = cross_notes(table)
+    assert "moved on here and there (training differs in steps)" in left
+    assert "apart on here and there (no seed in common)" in left
+    assert seeds == "Of the seeds alone that all data sets of a row have: fewer 1, rule 1."
+
+
+def test_of_three_data_sets_the_two_with_one_training_keep_their_row(uneven, tmp_path):
+    shutil.copytree(uneven, tmp_path, dirs_exist_ok=True)
+    training = {"identity": {"training": "a", "seed": 0, "loop": {"steps": 9}}}
+    record_of(
+        tmp_path, "moved", dataset="yonder", **HERE, trained_on="here", seed=0, training=training
+    )
+    (table,) = compare(tmp_path, pipeline="raw").crossed
+    line = next(line for line in table.lines if line.method == "moved")
+    assert table.datasets == ("here", "there", "yonder")
+    assert [cell.value is None for cell in line.cells] == [True, False, False]
+    assert ("moved", "here") in {(one.method, one.dataset) for one in table.left_out}
+
+
+def test_what_else_differs_than_the_data_is_said_of_rankings_across_data_sets(uneven):
+    (found,) = compare(uneven, pipeline="raw").agreements
+    said = dict(found.differing)
+    assert said["training"] == ("moved",)
+    assert set(said["seeds"]) == {"fewer", "rule", "apart"}
+    assert "of other trainings: moved; of other seeds: " in agreement_sentence(found)
+
+
+def test_scores_that_become_maps_otherwise_are_named(uneven):
+    found = [
+        run.model_copy(update={"config": {"scoring": {"deviations": kind}}})
+        for run in find_records([uneven]).records
+        for kind in ["both" if run.run.dataset == "here" else "brighter"]
+    ]
+    (table,) = (one for one in cross_tables(build_tables(found)) if one.view == "validated")
+    assert cross_notes(table)[-1].endswith("in the same way on all data sets: fewer, rule.")
 
 
 def test_without_validation_subjects_the_carried_threshold_is_the_only_one(tmp_path):

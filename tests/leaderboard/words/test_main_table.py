@@ -90,7 +90,7 @@ def test_the_paragraph_names_subjects_filter_threshold_tests_and_what_is_not_sai
     for words in (
         "24 subjects with a lesion and 3 without",
         "3-D median over 9.375x9.375x5 mm",
-        "frozen on 4 validation subjects",
+        "frozen on those of 4 validation subjects who have a lesion",
         "over subjects and seeds",
         "corrected over 6 pairs",
         "nothing is detected",

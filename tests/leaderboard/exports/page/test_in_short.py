@@ -45,7 +45,7 @@ def test_false_alarms_costs_and_people_are_those_of_the_table(found):
     (table,), (statistics,) = found.tables, found.statistics
     whom, against, alarms, costs = (answer for _, answer in in_short(table, statistics))
     assert whom.startswith("40 subjects with a lesion, 5 without.")
-    assert "frozen on 4 others" in whom
+    assert "frozen on those of 4 validation subjects who have a lesion, never on these" in whom
     assert against == "Unknown: thresholding has no rank in this table."
     volumes = {row.label: row.figures[FALSE_ML].value for row in table.rows}
     for label in (min(volumes, key=volumes.get), max(volumes, key=volumes.get)):

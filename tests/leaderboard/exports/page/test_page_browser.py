@@ -221,7 +221,7 @@ def test_what_is_asked_first_is_answered_above_the_table(browser, site):
     with opened(browser, site / "page.html") as page:
         said = page.locator("#ranking article[data-table='0'] .short").inner_text()
         assert "12 subjects with a lesion" in said
-        assert "frozen on 6 others" in said
+        assert "frozen on those of 6 validation subjects who have a lesion" in said
         assert "thresholding has no rank in this table" in said
         assert "Not measured" in said
         assert "0.88 GiB" in said
