@@ -121,19 +121,19 @@ def _listed(names: Sequence[str]) -> str:
 
 
 _DIFFERING = {
-    "training": "of other trainings",
-    "seeds": "of other seeds",
-    "scoring": "with other settings of scoring",
+    "training": "other trainings of",
+    "seeds": "other seeds of",
+    "scoring": "other settings of scoring for",
 }
 
 
 def agreement_sentence(one: Agreement) -> str:
     """Say how far two data sets' rankings agree, whether that can be told from nothing, and what else differs than the data."""
     known = [
-        f"{_DIFFERING[kind]}: " + ("all" if len(names) == one.methods else ", ".join(names))
+        f"{_DIFFERING[kind]} {'all' if len(names) == one.methods else ', '.join(names)}"
         for kind, names in one.differing
     ]
-    more = f" Not the same runs on both, {'; '.join(known)}." if known else ""
+    more = f" The two have {'; '.join(known)}." if known else ""
     return _agreement(one) + more
 
 

@@ -30,10 +30,11 @@ def scoring_sentences(table: Table) -> list[str]:
             scoring = scoring_of(run)
             if scoring is not None:
                 found.setdefault((scoring, run.run.preset), []).append(row.label)
+    scored = sum(bool(row.runs) for row in table.rows)
     lines = []
     for (scoring, preset), labels in found.items():
         if scoring != _of_preset(preset):
-            whose = "" if len(labels) == len(table.rows) else f" of {', '.join(labels)}"
+            whose = "" if len(labels) == scored else f" of {', '.join(labels)}"
             usual = f", where preset {preset} takes {_said(_of_preset(preset))}" if preset else ""
             lines.append(f"Scores{whose}: {_said(scoring)}{usual}.")
     return lines

@@ -198,7 +198,7 @@ def test_what_else_differs_than_the_data_is_said_of_rankings_across_data_sets(un
     said = dict(found.differing)
     assert said["training"] == ("moved",)
     assert set(said["seeds"]) == {"fewer", "rule", "apart"}
-    assert "of other trainings: moved; of other seeds: " in agreement_sentence(found)
+    assert "other trainings of moved; other seeds of " in agreement_sentence(found)
 
 
 def test_scores_that_become_maps_otherwise_are_named(uneven):
