@@ -248,9 +248,8 @@ def ranks(seen: Seen) -> str:
     if family is None or not family.rankings:
         return ""
     lines = [f"{line[0]} {line[3]}" for line in rank_cells(family)]
-    return (
-        f"{result(seen)} Ranks, in brackets 95 % with other subjects and seeds: {'; '.join(lines)}."
-    )
+    brackets = ", in brackets 95 % with other subjects and seeds" if family.rankings[0].low else ""
+    return f"{result(seen)} Ranks{brackets}: {'; '.join(lines)}."
 
 
 def of_scans(seen: Seen) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from andi_bench.metrics.froc import RATES
 from andi_bench.metrics.histograms.grouped import GroupedCounts
+from andi_bench.metrics.mean_intervals import FEWEST
 from andi_bench.metrics.resampling import CURVE_RESAMPLES, stratified_draws
 from andi_bench.names import counted
 from leaderboard.figures.style import legend_below, panels
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
 _BANDS = 3
 """So many methods have a band: more would hide each other."""
 
-CURVE_SAYS = f"Mean over seeds; bands: 95 % over subjects, of the {_BANDS} best-ranked methods; dotted: the share of lesion, which chance gives"
+
+def curve_says(scene: Scene) -> str:
+    """Return how to read :func:`precision_recall`."""
+    counts = [found for row in scene.rows if (found := _shared(row)) is not None][:_BANDS]
+    bands = f"bands: 95 % over subjects, of the {_BANDS} best-ranked methods; "
+    return f"Mean over seeds; {bands if any(map(_banded, counts)) else ''}dotted: the share of lesion, which chance gives"
 
 
 def froc_says(scene: Scene) -> str:
@@ -45,7 +51,7 @@ _RECALL = np.linspace(0.005, 1, 200)
 
 
 def precision_recall(scene: Scene) -> Figure | None:
-    """Draw pooled precision against recall, mean over seeds, 95 % band over subjects."""
+    """Draw pooled precision against recall, mean over seeds, 95 % band over subjects where there are enough with a lesion."""
     rows = [(row, counts) for row in scene.rows if (counts := _shared(row)) is not None]
     if not rows:
         return None
@@ -61,7 +67,7 @@ def precision_recall(scene: Scene) -> Figure | None:
             label=scene.name(row.label),
             zorder=3,
         )
-        if place < _BANDS and len(counts[0].subjects) > 1:
+        if place < _BANDS and _banded(counts):
             draws = stratified_draws(np.asarray(counts[0].lesion.any(axis=1)), CURVE_RESAMPLES)
             low, high = np.nanpercentile(_curve(counts, draws), [2.5, 97.5], axis=0)
             axis.fill_between(_RECALL, low, high, color=color, alpha=0.15, lw=0, zorder=1)
@@ -80,6 +86,10 @@ def _shared(row: Row) -> list[GroupedCounts] | None:
     if counts is None or len({frozenset(seed.subjects) for seed in counts}) > 1:
         return None
     return [seed.only(counts[0].subjects) for seed in counts]
+
+
+def _banded(counts: list[GroupedCounts]) -> bool:
+    return int(counts[0].lesion.any(axis=1).sum()) >= FEWEST
 
 
 def froc(scene: Scene) -> Figure | None:

@@ -20,8 +20,8 @@ from leaderboard.figures import (
     thresholds,
     transfer,
 )
-from leaderboard.figures.scene import Scene
-from leaderboard.figures.style import Looks, captioned, save, styled
+from leaderboard.figures.scene import Scene, looks_of
+from leaderboard.figures.style import captioned, save, styled
 from leaderboard.tables.crossing import CrossTable
 from leaderboard.tables.pipelines import VALIDATED
 
@@ -62,7 +62,7 @@ _ENTRIES = (
         "pr-curves",
         "Precision and recall, all subjects pooled",
         curves.precision_recall,
-        curves.CURVE_SAYS,
+        curves.curve_says,
     ),
     Drawing(
         "froc",
@@ -78,7 +78,7 @@ _ENTRIES = (
         thresholds.threshold_calibration,
         thresholds.says,
     ),
-    Drawing("cost-accuracy", "Accuracy and cost", rows.cost_and_accuracy, rows.COST_SAYS),
+    Drawing("cost-accuracy", "Accuracy and cost", rows.cost_and_accuracy, rows.cost_says),
     Drawing("raw-filtered", "What the filter does", rows.chains_compared, rows.CHAINS_SAY),
     Drawing(
         "significance",
@@ -86,12 +86,12 @@ _ENTRIES = (
         ranks.significance_matrix,
         ranks.significance_says,
     ),
-    Drawing("rank-blobs", "How stable the ranks are", ranks.rank_frequencies, ranks.RANKS_SAY),
+    Drawing("rank-blobs", "How stable the ranks are", ranks.rank_frequencies, ranks.ranks_say),
     Drawing(
         "groups",
         "Means, and groups that no test tells apart",
         ranks.groups_diagram,
-        ranks.GROUPS_SAY,
+        ranks.groups_say,
     ),
     Drawing("examples", "Three subjects", examples.best_median_worst, examples.says),
 )
@@ -142,8 +142,7 @@ def write_figures(
 
 
 def _scenes(comparison: Comparison) -> list[Scene]:
-    labels = sorted({row.label for table in comparison.tables for row in table.rows})
-    looks = Looks(labels)
+    looks = looks_of(comparison.tables)
     return [Scene(table, comparison.statistics_of(table), looks) for table in comparison.tables]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import itertools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,14 +15,10 @@ from andi_bench.names import counted
 from leaderboard.figures.style import COLUMN, PAGE, PALETTE, panels
 from leaderboard.words.differences import p_text
 
-RANKS_SAY = f"Area: share of {RANK_RESAMPLES:,} bootstraps of subjects and seeds; line: 95 % of the ranks; cross: the rank itself"
-GROUPS_SAY = (
-    "Mean and 95 % interval. Methods on one bar, which share its letter, are not told apart by the test that ranks (flips of signs, "
-    "5 % within the family); that is no proof that they are equal"
-)
-
 _BAR, _BARS = 0.1, 3
 """Inches that a letter's bar takes; how many bars a figure of a column's width has room for."""
+_WIDE_RANKS = 12
+"""So many ranks have room beside each other at the usual size."""
 _NAMES = 1.5
 """About what the methods' names take, inches."""
 
@@ -102,9 +99,9 @@ def significance_says(scene: Scene) -> str:
 
 
 def rank_frequencies(scene: Scene) -> Figure | None:
-    """Draw how often each method had which rank in bootstraps of subjects and seeds."""
+    """Draw how often each method had which rank in bootstraps of subjects and seeds; None where too few subjects are resampled."""
     family = scene.statistics.family
-    if family is None or not family.rankings:
+    if family is None or not family.rankings or not family.rankings[0].frequencies:
         return None
     count, ranking = len(family.keys), family.rankings[0]
     figure, (axis,) = panels(1, 0.95 + 0.24 * count)
@@ -129,16 +126,60 @@ def rank_frequencies(scene: Scene) -> Figure | None:
     axis.set_ylim(count - 0.4, -0.6)
     axis.set_xlim(0.4, count + 0.6)
     axis.set_xticks(range(1, count + 1))
+    axis.tick_params(axis="x", labelsize=6.5 if count <= _WIDE_RANKS else 5)
     axis.set_xlabel(f"rank by {title_of(family.metric)}")
     return figure
 
 
+def ranks_say(scene: Scene) -> str:
+    """Return how to read :func:`rank_frequencies`, what was resampled, and what that does not tell."""
+    seeds = [len(row.runs) for row in scene.rows if row.chance]
+    drawn, left = "subjects and seeds", ""
+    if seeds and max(seeds) == 1:
+        drawn, left = (
+            "subjects",
+            ": it covers other subjects, not other trainings, for each method has one seed",
+        )
+    elif seeds and min(seeds) == 1:
+        left = ": of a method with one seed it covers other subjects, not other trainings"
+    return (
+        f"Area: share of {RANK_RESAMPLES:,} bootstraps of {drawn}; line: 95 % of the ranks; cross: the rank itself. "
+        f"This is no test{left}. Which methods differ is tested, and told by the letters of the groups"
+    )
+
+
 def _bar(axis: Axes, column: int, mark: str, places: list[int]) -> None:
-    """Draw the bar of a letter, with a gap where a method between does not share it."""
+    """Draw the bar of a letter; where a method between does not share it, a thin line joins its pieces."""
     axis.text(column, -0.5, mark, ha="center", va="bottom", fontsize=6.5)
     for place in places:
         end = place + (0.7 if place + 1 in places else 0.3)
         axis.plot([column] * 2, [place - 0.3, end], lw=2, color="#333333", solid_capstyle="butt")
+    for above, below in itertools.pairwise(places):
+        if below - above > 1:
+            axis.plot([column] * 2, [above + 0.3, below - 0.3], lw=0.6, color="#999999", zorder=1)
+
+
+def groups_say(scene: Scene) -> str:
+    """Return how to read :func:`groups_diagram`."""
+    family = scene.statistics.family
+    assert family is not None
+    text = (
+        f"Mean {scene.interval(family.metric)}. A column is a letter: the methods with a bar in it are not told apart by the test that ranks "
+        "(flips of signs, 5 % within the family); that is no proof that they are equal"
+    )
+    order = sorted(range(len(family.keys)), key=lambda k: (family.rankings[0].ranks[k], k))
+    shared = [[mark in family.letters[k] for k in order] for mark in {*"".join(family.letters)}]
+    if any(sum(column) == 1 for column in shared):
+        text += ". A column with one method: it is told apart from all others"
+    if any(_broken(column) for column in shared):
+        text += ". Pieces of one column belong together, and a thin line joins them: the methods that it passes do not share the letter"
+    return text
+
+
+def _broken(shares: Sequence[bool]) -> bool:
+    """Return whether a letter's bar has a gap, from whether each method has it, best first."""
+    places = [place for place, has in enumerate(shares) if has]
+    return places[-1] - places[0] >= len(places)
 
 
 def groups_diagram(scene: Scene) -> Figure | None:
@@ -165,7 +206,8 @@ def groups_diagram(scene: Scene) -> Figure | None:
         if estimate.low is not None and estimate.high is not None:
             axis.plot([estimate.low, estimate.high], [place, place], color=color, lw=1.2)
         assert estimate.value is not None  # or the row had no rank
-        axis.plot(estimate.value, place, marker=scene.looks.mark(key[0]), color=color, ls="none")
+        look: dict[str, Any] = {"marker": scene.looks.mark(key[0]), "color": color, "ls": "none"}
+        axis.plot(estimate.value, place, **look, clip_on=False, zorder=3)
     for column, mark in enumerate(letters):
         places = [place for place, k in enumerate(order) if mark in family.letters[k]]
         _bar(bars, column, mark, places)
@@ -176,4 +218,6 @@ def groups_diagram(scene: Scene) -> Figure | None:
     axis.set_ylim(count - 0.4, -0.6)
     axis.grid(axis="y", visible=False)
     axis.set_xlabel(title_of(metric))
+    if axis.get_xlim()[0] > 0:
+        axis.set_xlim(left=0)  # or differences would look larger than they are
     return figure

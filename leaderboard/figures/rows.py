@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from leaderboard.tables.row import Row
 
 
-COST_SAYS = "Seconds to score one volume, without reading and filtering, and mean with its 95 % interval; dashed: the methods that no other one beats in both"
 _NAMED = 8
 """Methods that are named in the figure itself: of more, names cover each other, and numbers stand for them."""
 _WITH_KEY = 5.2
@@ -69,7 +68,7 @@ def cost_and_accuracy(scene: Scene) -> Figure | None:
     )
     axis.set_xscale("log")
     axis.margins(x=0.12, y=0.12)
-    axis.set(xlabel=f"seconds per volume{where}", ylabel=f"{title_of(RANKING)}, mean and 95 %")
+    axis.set(xlabel=f"seconds per volume{where}", ylabel=f"{title_of(RANKING)}, {_drawn(rows)}")
     axis.set_ylim(bottom=0)
     plain_numbers(axis.xaxis)
     names = [scene.name(row.label) for row in rows]
@@ -84,6 +83,14 @@ def cost_and_accuracy(scene: Scene) -> Figure | None:
         [*_whiskers(rows), *_steps(front)],
     )
     return figure
+
+
+def cost_says(scene: Scene) -> str:
+    """Return how to read :func:`cost_and_accuracy`."""
+    return (
+        "Seconds to score one volume, without reading and filtering; dashed: the methods that no other one beats in both. "
+        f"The mean is drawn {scene.interval(RANKING)}"
+    )
 
 
 def _key(axis: Axes, scene: Scene, rows: list[Row]) -> None:
@@ -129,6 +136,10 @@ def chains_compared(scene: Scene) -> Figure | None:
     axes[0].set_ylabel("mean over subjects; last: pooled")
     legend_below(figure, axes, 5)
     return figure
+
+
+def _drawn(rows: list[Row]) -> str:
+    return "mean and 95 %" if _whiskers(rows) else "mean"
 
 
 def _interval(axis: Axes, x: float, figure: Estimate, color: str) -> None:

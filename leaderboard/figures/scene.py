@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from andi_bench.metrics.mean_intervals import FEWEST
 from andi_bench.metrics.points import RANKING
 from leaderboard.figures.style import Looks, short
 from leaderboard.statistics.family import TableStatistics
@@ -60,6 +62,21 @@ class Scene:
         free = len(volumes) - ill
         return f"n = {ill} with a lesion" + (f", {free} without" if free else "")
 
+    def interval(self, key: str) -> str:
+        """Return whether a figure of the table has intervals to be drawn, in words that follow *mean*.
+
+        Parameters
+        ----------
+        key : str
+            Of the figure, as in CSV and JSON.
+        """
+        drawn = [row.figures[key].low is not None for row in self.rows]
+        if any(drawn):
+            return "with its 95 % interval" + ("" if all(drawn) else " where there is one")
+        most = max((len(row.values.get(key, {})) for row in self.rows), default=0)
+        few = f": of fewer than {FEWEST} subjects there is none"
+        return "without an interval" + (few if most < FEWEST else "")
+
     @property
     def maps(self) -> str:
         """Which pipelines stand in the rows."""
@@ -73,3 +90,28 @@ class Scene:
         if len(set(pipelines.values())) == 1:
             return short(label)
         return f"{short(label)}, {kind_of(pipelines[label], self.table.protocol)}"
+
+
+def looks_of(tables: Iterable[Table]) -> Looks:
+    """Return how the methods of some tables look.
+
+    Parameters
+    ----------
+    tables : iterable of Table
+        All that are drawn together. Where one of them has a method twice, under two labels, only the row that is called
+        like the method (else the first by alphabet) looks as the method does elsewhere.
+    """
+    names: dict[str, str] = {}
+    twice: set[str] = set()
+    references: set[str] = set()
+    for table in tables:
+        found = {row.label: row for row in (*table.rows, *table.every, *table.references)}
+        shown: set[str] = set()
+        for label in sorted(found, key=lambda label: (label != found[label].method, label)):
+            names[label] = found[label].method
+            if names[label] in shown:
+                twice.add(label)
+            shown.add(names[label])
+        references |= {label for label, row in found.items() if row.reference}
+    names |= {label: label for label in twice}
+    return Looks(names, names, {names[label] for label in references})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,9 +20,22 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, the darker ones first; yellow is left out: it vanishes on white.
-PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#7F7F7F")
-MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "*", "p")
-LINES = ("-", "--", "-.", ":")
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+REFERENCE = "#7F7F7F"
+"""Grey: of references, which compete with nobody."""
+MARKS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "d", "h", "p")
+LINES = ("-", "--", "-.", ":", (0, (6, 1.5, 1, 1.5, 1, 1.5)), (0, (9, 2.5)))
+
+_PUBLISHED = (
+    *("andi", "disyre", "itermask", "pii", "dae", "pddpm", "andi-v2"),
+    *("ae", "vae", "thresholding", "voxel-statistics", "anoddpm", "mddpm", "autoddpm"),
+    *("thor", "fpi"),
+)
+"""Methods of the published leaderboards. The place gives the look, so names are appended, never moved: figures that are
+printed already would be misread. A method that does not stand here has a look of its own too."""
+_REFERENCES = ("random", "rim-distance", "t2-intensity")
+_KEPT = 21
+"""Places that :data:`_PUBLISHED` may grow into; those of all other methods follow, up to the last that differs in colour or mark."""
 COLUMN, PAGE = 3.5, 7.0
 """Inches: widths of a column and of a page."""
 
@@ -58,28 +72,68 @@ _SETTINGS: dict[Any, Any] = {
 
 
 class Looks:
-    """The colour, mark and line of every method, the same in all figures.
+    """The colour, mark and line of every method: its own, whatever else is drawn, so that figures can be read side by side.
+
+    A published method has a fixed look. Any other one has what its name picks of the rest; where that is taken by another
+    of these, the next that is free. No two have the same colour and mark, and the first of them no two the same colour and line.
 
     Parameters
     ----------
     labels : iterable of str
-        All methods; their order decides.
+        All rows, as tables call them.
+    names : mapping of str to str
+        What decides about a label's look, the registered name of its method; of a label that is not there, the label
+        itself. Labels of one name look alike.
+    references : collection of str
+        Names of references beside our own, which are grey.
     """
 
-    def __init__(self, labels: Iterable[str]) -> None:
-        self._place = {label: place for place, label in enumerate(dict.fromkeys(labels))}
+    def __init__(
+        self,
+        labels: Iterable[str],
+        names: Mapping[str, str] | None = None,
+        references: Collection[str] = (),
+    ) -> None:
+        self._names = {label: (names or {}).get(label, label) for label in labels}
+        others = sorted({*references} - {*_REFERENCES})
+        self._grey = {name: place for place, name in enumerate((*_REFERENCES, *others))}
+        self._place = {name: place for place, name in enumerate(_PUBLISHED)}
+        for name in sorted({*self._names.values()} - {*self._place} - {*self._grey}):
+            self._place[name] = _free_place(name, self._place.values())
 
     def color(self, label: str) -> str:
-        """Return the method's colour."""
-        return PALETTE[self._place[label] % len(PALETTE)]
+        """Return the method's colour; grey for a reference."""
+        name = self._names[label]
+        return REFERENCE if name in self._grey else PALETTE[self._place[name] % len(PALETTE)]
 
     def mark(self, label: str) -> str:
         """Return the method's mark; methods of one colour have different ones."""
-        return MARKS[self._place[label] % len(MARKS)]
+        name = self._names[label]
+        place = self._grey[name] if name in self._grey else self._place[name]
+        return MARKS[place % len(MARKS)]
 
-    def line(self, label: str) -> str:
-        """Return the method's line style; methods of one colour have different ones."""
-        return LINES[self._place[label] // len(PALETTE) % len(LINES)]
+    def line(self, label: str) -> Any:
+        """Return the method's line style, as matplotlib takes it; methods of one colour have different ones."""
+        name = self._names[label]
+        if name in self._grey:
+            return LINES[self._grey[name] % len(LINES)]
+        return LINES[self._place[name] // len(PALETTE) % len(LINES)]
+
+
+def _free_place(name: str, taken: Collection[int]) -> int:
+    """Return the place that a name picks among those of methods without a fixed one, or the next that is free.
+
+    Lines are fewer than marks: places that repeat a colour with its line are picked last.
+    """
+    lines, marks = len(PALETTE) * len(LINES), len(PALETTE) * len(MARKS)
+    picked = zlib.crc32(name.encode())  # the same in every process, unlike hash()
+    for begin, end in ((_KEPT, lines), (lines, marks)):
+        size = end - begin
+        for step in range(size):
+            place = begin + (picked + step) % size
+            if place not in taken:
+                return place
+    return _KEPT + picked % (marks - _KEPT)
 
 
 def short(label: str) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from andi_bench.metrics.compared import tested_metric, title_of
 from andi_bench.metrics.points import RANKING_POINT
+from andi_bench.records.schema import SMALLEST_GROUP
 from leaderboard.figures.style import COLUMN, PAGE, panels
 from leaderboard.words.main_table import FALSE_ML
 
@@ -18,12 +19,20 @@ if TYPE_CHECKING:
     from leaderboard.figures.scene import Scene
 
 _LEAST_ML = 0.01
-"""Less is drawn as if the axis were linear: 0 has a place on it."""
+"""Less is drawn as if the axis were linear, as wide as a decade: 0 has a place on it, clear of the first decade's."""
+_MARKED = 6
+"""Decades that have room for a number each; of more, every second one has."""
 
 
 def says(scene: Scene) -> str:
     """Return how to read :func:`strip_and_box`."""
-    text = "A point a subject, mean over seeds; box: quartiles, line: median, whiskers: 5 % and 95 %, diamond: mean"
+    shown = (tested_metric(scene.table.metric), FALSE_ML)
+    sizes = {len(row.values.get(key, {})) for row in scene.rows for key in shown} - {0}
+    text = "A point a subject, mean over seeds; diamond: mean"
+    if max(sizes, default=0) >= SMALLEST_GROUP:
+        text += "; box: quartiles, line: median, whiskers: 5 % and 95 %"
+        if min(sizes) < SMALLEST_GROUP:
+            text += f", none of fewer than {SMALLEST_GROUP} subjects"
     if any(row.values.get(FALSE_ML) for row in scene.rows):
         text += (
             ". Subjects without a lesion have a column of their own: what is detected in them at "
@@ -73,7 +82,7 @@ def strip_and_box(scene: Scene) -> Figure | None:
         axis.grid(axis="y", visible=False)
     axes[0].set_xlabel(f"{title_of(metric)}, subjects with a lesion")
     if apart:
-        axes[1].set_xscale("symlog", linthresh=_LEAST_ML, linscale=0.4)
+        axes[1].set_xscale("symlog", linthresh=_LEAST_ML)
         axes[1].set_xlim(left=-0.3 * _LEAST_ML)
         _decades(axes[1])
         axes[1].set_xlabel("subjects without a lesion: false ml")
@@ -82,11 +91,12 @@ def strip_and_box(scene: Scene) -> Figure | None:
 
 
 def _draw(axis: Axes, place: int, found: list[float], color: str) -> None:
-    """Draw a box, a point each and the mean of some subjects; nothing of none."""
+    """Draw a point each, the mean and, where they are enough, a box of some subjects; nothing of none."""
     if not found:
         return
     values, few = np.array(found), len(found) < 60
-    axis.boxplot(values, positions=[place], **_BOX)
+    if len(found) >= SMALLEST_GROUP:
+        axis.boxplot(values, positions=[place], **_BOX)
     axis.scatter(
         values,
         place + _jitter(len(values)) * 0.24,
@@ -110,7 +120,8 @@ def _draw(axis: Axes, place: int, found: list[float], color: str) -> None:
 def _decades(axis: Axes) -> None:
     """Mark 0 and the decades above what counts as little."""
     high = max(axis.get_xlim()[1], 10 * _LEAST_ML)
-    powers = range(round(np.log10(_LEAST_ML)), int(np.floor(np.log10(high))) + 1)
+    first, last = round(np.log10(_LEAST_ML)), int(np.floor(np.log10(high)))
+    powers = range(first, last + 1, 1 if last - first < _MARKED else 2)
     marks = [0.0, *(10.0**power for power in powers)]
     axis.set_xticks(marks, [f"{mark:g}" for mark in marks])
     axis.minorticks_off()

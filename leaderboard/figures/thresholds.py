@@ -30,7 +30,7 @@ def says(scene: Scene) -> str:
         few, many = frozen[0], frozen[-1]
         on = f" of {counted(few, 'subject') if few == many else f'{few} to {many} subjects'}"
     return (
-        f"Left: mean Dice at the threshold frozen on validation data{on} (filled, with its 95 % interval) and at the best "
+        f"Left: mean Dice at the threshold frozen on validation data{on} (filled, {scene.interval(RANKING)}) and at the best "
         "one of the test split (open, never ranks). Middle: how much lesion-free brain lies above either. Right: that share "
         "where a rate was asked for on validation data (dotted) and what came of it"
     )

@@ -64,8 +64,10 @@ def caption(crossed: CrossTable) -> str:
         if carried
         else f"Each data set's own validation subjects froze the threshold {RANKING_POINT.name}"
     )
+    limits = any(cell.low is not None for line in _lines(crossed) for cell in line.cells)
+    brackets = ", in brackets 95 %" if limits else ""
     return (
-        f"{title_of(RANKING)}, mean over the subjects with a lesion of each data set, in brackets 95 %. {how}. "
+        f"{title_of(RANKING)}, mean over the subjects with a lesion of each data set{brackets}. {how}. "
         f"{len({line.method for line in _lines(crossed)})} methods that were tested on several.{maps}"
     )
 

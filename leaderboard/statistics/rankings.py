@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from andi_bench.metrics.resampling import DRAW_SEED
+from andi_bench.records.schema import SMALLEST_GROUP
 from leaderboard.statistics.signed_ranks import mean_ranks
 
 BY_MEAN, BY_MEAN_RANK, BY_TESTS = "by mean", "by mean rank", "by tests"
@@ -33,7 +34,8 @@ class Ranking:
     ranks : tuple of int
         1 is best.
     low, high : tuple of int
-        95 % of the ranks in bootstraps of subjects and seeds; () where a scheme is not resampled.
+        95 % of the ranks in bootstraps of subjects and seeds; () where a scheme is not resampled, or there are too few
+        subjects to be.
     frequencies : tuple of tuple of float
         Per method the share of the bootstraps in which it had rank 1, 2, ...; () likewise.
     """
@@ -57,6 +59,9 @@ def ranks_of(scores: NDArray[np.float64], higher_is_better: bool) -> NDArray[np.
 def ranking_by_mean(values: Sequence[NDArray[np.float64]], draws: NDArray[np.int64]) -> Ranking:
     """Rank methods by their mean, and say how often each has which rank with other subjects and seeds.
 
+    Of fewer than :data:`~andi_bench.records.schema.SMALLEST_GROUP` subjects nothing is said: a few hundred of their resamples are the
+    same two or three subjects again, and ranks seem firm between methods that no test can tell apart.
+
     Parameters
     ----------
     values : sequence of float64 (S, T)
@@ -64,8 +69,10 @@ def ranking_by_mean(values: Sequence[NDArray[np.float64]], draws: NDArray[np.int
     draws : int (R, S)
         Resamples of the subjects; the seeds of each method are drawn anew in each.
     """
-    resampled = resampled_means(values, draws, np.random.default_rng(DRAW_SEED))
     scores = np.array([own.mean() for own in values])
+    if len(values[0]) < SMALLEST_GROUP:
+        return _plain(BY_MEAN, scores, True)
+    resampled = resampled_means(values, draws, np.random.default_rng(DRAW_SEED))
     again = ranks_of(resampled, True)
     low, high = np.percentile(again, [2.5, 97.5], axis=0, method="inverted_cdf").astype(int)
     shares = np.stack([(again == rank).mean(axis=0) for rank in range(1, len(values) + 1)], axis=1)

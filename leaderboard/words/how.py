@@ -50,7 +50,7 @@ def how_tested() -> tuple[str, ...]:
         "With several seeds the swapped histograms are the seeds' mean, and the trainings' variance counts as above.",
         "Group: rows that share a letter are not told apart by the tests (5 % within the family); that is no proof that they are equal.",
         "Rank: by the mean over subjects; equal means share the better rank. In brackets 95 % of the ranks in "
-        f"{RANK_RESAMPLES:,} bootstraps of subjects and seeds. By mean rank, and by how many rows are significantly worse: --schemes.",
+        f"{RANK_RESAMPLES:,} bootstraps of subjects and seeds, of one seed of subjects alone; that is no test, and of fewer than {SMALLEST_GROUP} subjects there are no brackets. By mean rank, and by how many rows are significantly worse: --schemes.",
         "SD subjects, SD seeds, SD subject x seed: where the spread of single values comes from, estimated from the mean squares; "
         "subject x seed holds whatever else varies.",
         "Power: for the typical pair of the family (median variance over subjects; over trainings that of the median row, of those with several seeds) at 5 % within the family, "

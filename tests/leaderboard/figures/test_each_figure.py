@@ -91,6 +91,25 @@ def test_every_subject_is_a_point(scene):
     assert [label.get_text() for label in false.get_xticklabels()][:3] == ["0", "0.01", "0.1"]
 
 
+@pytest.mark.parametrize("most", [0.05, 3.0, 2_000.0, 1_000_000.0])
+def test_numbers_of_the_axis_of_false_positives_stand_clear_of_each_other(scene, most):
+    rows = []
+    for row in scene.rows:
+        false = {name: most * k / 2 for k, name in enumerate(sorted(row.values[FALSE_ML])[:3])}
+        rows.append(replace(row, values={**row.values, FALSE_ML: false}))
+    figure = strip_and_box(replace(scene, table=replace(scene.table, rows=tuple(rows))))
+    figure.draw_without_rendering()
+    axis = figure.axes[1]
+    low, high = axis.get_xlim()
+    labels = [
+        label.get_window_extent()
+        for mark, label in zip(axis.get_xticks(), axis.get_xticklabels(), strict=True)
+        if low <= mark <= high
+    ]
+    assert len(labels) > 1
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(labels, 2))
+
+
 def test_subjects_without_a_lesion_have_no_column_where_there_are_none(make_run, records_dir):
     make_run("a", 0.5)
     assert len(strip_and_box(scene_of(compare(records_dir))).axes) == 1

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from leaderboard.compare import compare
-from leaderboard.figures.ranks import groups_diagram
+from leaderboard.figures.ranks import groups_diagram, groups_say
 from leaderboard.figures.rows import cost_and_accuracy
 from leaderboard.figures.scene import Scene
 from leaderboard.figures.style import Looks, captioned, styled
@@ -40,6 +41,18 @@ def test_every_letter_has_its_bar_inside_the_figure(scene):
         box = artist.get_window_extent()
         assert box.x0 >= 0
         assert box.x1 <= figure.bbox.x1
+
+
+def test_pieces_of_a_broken_bar_are_joined_and_the_caption_says_so(scene):
+    family = replace(scene.statistics.family, letters=("a", *"bcdefghij", "ka", "l"))
+    broken = replace(scene, statistics=replace(scene.statistics, family=family))
+    for shown, joined in ((scene, 0), (broken, 1)):
+        _, bars = groups_diagram(shown).axes
+        assert sum(line.get_linewidth() < 1 for line in bars.get_lines()) == joined
+        assert ("a thin line joins" in groups_say(shown)) == bool(joined)
+        assert "it is told apart from all others" in groups_say(shown)
+    (thin,) = (line for line in bars.get_lines() if line.get_linewidth() < 1)
+    assert list(thin.get_ydata()) == [0.3, 9.7]
 
 
 def test_of_many_methods_numbers_stand_beside_the_marks_and_names_beside_the_figure(scene):

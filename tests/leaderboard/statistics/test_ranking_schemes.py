@@ -68,6 +68,17 @@ def test_rank_intervals_and_frequencies_are_those_of_the_resamples():
     assert found.ranks[3] == 4
 
 
+def test_ranks_of_fewer_than_five_subjects_are_not_resampled():
+    values = np.random.default_rng(2).random((5, 3))
+    draws = resample_counts(5, 50, np.random.default_rng(0))
+    enough = ranking_by_mean([values[:, [k]] for k in range(3)], draws)
+    few = ranking_by_mean([values[:4, [k]] for k in range(3)], draws[:, :4])
+    assert enough.low
+    assert enough.frequencies
+    assert (few.low, few.high, few.frequencies) == ((), (), ())
+    assert sorted(few.ranks) == [1, 2, 3]
+
+
 def test_trainings_that_differ_make_a_rank_less_sure():
     rng = np.random.default_rng(6)
     own = rng.random((200, 1))

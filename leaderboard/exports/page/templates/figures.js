@@ -306,7 +306,7 @@
     },
     {
       name: "ranks", title: () => "How stable the ranks are",
-      text: "Each mark is a rank. Circle: by the mean over subjects, which ranks, with the interval that holds 95 % of the ranks when subjects and seeds are resampled; where further schemes were asked for, square: by the mean of ranks within subjects; diamond: by tests won.",
+      text: "Each mark is a rank. Circle: by the mean over subjects, which ranks, with the interval that holds 95 % of the ranks when subjects and seeds are resampled (no test, and none where subjects are too few); where further schemes were asked for, square: by the mean of ranks within subjects; diamond: by tests won.",
       draw(rows, pair, family) {
         if (!family || !family.rankings.length) return { traces: [], empty: "No rankings: they need two ranked rows and two subjects." };
         const table = bench.table();
@@ -324,9 +324,10 @@
     },
     {
       name: "blobs", title: () => "How often each rank",
-      text: "Share of 1,000 resamples of subjects and seeds in which a method had each rank, by the mean over subjects; the area of a mark is its share, the ring is the rank itself.",
+      text: "Share of 1,000 resamples of subjects and seeds in which a method had each rank, by the mean over subjects; the area of a mark is its share, the ring is the rank itself. This is no test: of a method with one seed it covers other subjects, not other trainings. Which methods differ is tested, and told by the letters of the groups.",
       draw(rows, pair, family) {
         if (!family || !family.rankings.length) return { traces: [], empty: "No rankings: they need two ranked rows and two subjects." };
+        if (!family.rankings[0].frequencies.length) return { traces: [], empty: "Too few subjects with a lesion: their resamples would say nothing of other subjects." };
         const table = bench.table();
         const ranking = family.rankings[0];
         const order = family.rows.map((_, k) => k).sort((a, b) => ranking.ranks[a] - ranking.ranks[b]);

@@ -95,7 +95,8 @@
       };
     },
     blobs: (rows, pair, family) => {
-      const ranking = family ? family.rankings[0] : undefined;
+      const first = family ? family.rankings[0] : undefined;
+      const ranking = first && first.frequencies.length ? first : undefined;
       return {
         heads: ["Method", ...(ranking ? ranking.frequencies[0].map((_, rank) => `Rank ${rank + 1}`) : [])],
         lines: ranking ? family.rows.map((place, k) => [open(bench.table().rows[place], place), ...ranking.frequencies[k].map((share) => `${(100 * share).toFixed(1)} %`)]) : [],
