@@ -155,7 +155,9 @@ class _Pair:
         scale = (8 * degrees + 1) / (8 * degrees + 3)
         with np.errstate(over="ignore"):
             t = np.sqrt(degrees * np.expm1(np.square(self.critical / scale) / degrees))
-        return float(np.quantile(np.sqrt(total) * t - moved, POWER))
+        with np.errstate(invalid="ignore"):
+            found = float(np.quantile(np.sqrt(total) * t - moved, POWER))
+        return math.inf if math.isnan(found) else found  # between two infinite ones
 
 
 @cache
