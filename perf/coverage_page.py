@@ -9,6 +9,7 @@ from typing import Any
 
 from leaderboard.words.promises import GOOD, INTERVALS
 from perf.made_up import SUBJECTS
+from scripts.marked_place import write
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "how-to-read-a-table.md"
 BEGIN, END = "<!-- from coverage.json -->", "<!-- end -->"
@@ -21,9 +22,7 @@ def section_of(found: dict[str, Any]) -> str:
 
 def write_section(found: dict[str, Any], page: Path = PAGE) -> None:
     """Write the section anew between its two marks."""
-    head, _, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, tail = rest.partition(END)
-    page.write_text(f"{head}{BEGIN}\n{section_of(found)}\n{END}{tail}", encoding="utf-8")
+    write(page, BEGIN, section_of(found), END)
 
 
 def _intervals(found: dict[str, Any]) -> Iterator[str]:

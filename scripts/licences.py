@@ -9,9 +9,11 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from scripts import marked_place
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "licences.md"
-BEGIN, END = "<!-- table: python -m scripts.licences -->", "<!-- end of the table -->"
+BEGIN = "<!-- table: python -m scripts.licences -->"
 EXTRAS = "<!-- table of the extras: python -m scripts.licences -->"
 
 COPYLEFT = re.compile(r"\b[AL]?GPL|GNU |Mozilla|\bMPL|\bEUPL|\bCDDL|\bEPL", re.IGNORECASE)
@@ -122,16 +124,7 @@ def table() -> str:
     return "\n".join([*head, *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def parts(page: str, begin: str = BEGIN) -> tuple[str, str, str]:
-    """Return a page's text before a table, the table, and the text after it."""
-    before, rest = page.split(begin)
-    inside, after = rest.split(END, 1)
-    return before, inside.strip(), after
-
-
 if __name__ == "__main__":
-    head, _, tail = parts(PAGE.read_text(encoding="utf-8"))
-    whole = f"{head}{BEGIN}\n{table()}\n{END}{tail}"
-    head, former, tail = parts(whole, EXTRAS)
-    whole = f"{head}{EXTRAS}\n{extras_table(rows_of(former))}\n{END}{tail}"
-    PAGE.write_text(whole, encoding="utf-8")
+    marked_place.write(PAGE, BEGIN, table())
+    former_rows = rows_of(marked_place.parts(PAGE, EXTRAS)[1])
+    marked_place.write(PAGE, EXTRAS, extras_table(former_rows))

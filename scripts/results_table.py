@@ -59,8 +59,9 @@ def _column(folder: str, own_grid: bool) -> Column:
     column: Column = {}
     for path in sorted(one for one in (RESULTS / folder).iterdir() if one.is_dir()):
         record = read_record(path)
-        summary = record.native.summary if own_grid and record.native else record.summary
-        raw, filtered = summary.values()
+        results = record.native if own_grid else record
+        assert results is not None, f"{path}: nothing on the scan's own grid"
+        raw, filtered = results.summary.values()
         values = raw.pooled.ap, filtered.pooled.ap, filtered.subjects["ap"].mean
         known = [value for value in values if value is not None]
         assert len(known) == len(values), f"{path}: no AP"

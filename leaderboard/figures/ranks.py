@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from leaderboard.figures.scene import Scene
+    from leaderboard.statistics.family import Family
 
 
 def significance_matrix(scene: Scene) -> Figure | None:
@@ -105,7 +106,7 @@ def rank_frequencies(scene: Scene) -> Figure | None:
         return None
     count, ranking = len(family.keys), family.rankings[0]
     figure, (axis,) = panels(1, 0.95 + 0.24 * count)
-    order = sorted(range(count), key=lambda k: (ranking.ranks[k], k))
+    order = _best_first(family)
     for place, k in enumerate(order):
         shares = np.array(ranking.frequencies[k])
         ranks = np.arange(1, len(shares) + 1)
@@ -129,6 +130,10 @@ def rank_frequencies(scene: Scene) -> Figure | None:
     axis.tick_params(axis="x", labelsize=6.5 if count <= _WIDE_RANKS else 5)
     axis.set_xlabel(f"rank by {title_of(family.metric)}")
     return figure
+
+
+def _best_first(family: Family) -> list[int]:
+    return sorted(range(len(family.keys)), key=lambda k: (family.rankings[0].ranks[k], k))
 
 
 def ranks_say(scene: Scene) -> str:
@@ -167,7 +172,7 @@ def groups_say(scene: Scene) -> str:
         f"Mean {scene.interval(family.metric)}. A column is a letter: the methods with a bar in it are not told apart by the test that ranks "
         "(flips of signs, 5 % within the family); that is no proof that they are equal"
     )
-    order = sorted(range(len(family.keys)), key=lambda k: (family.rankings[0].ranks[k], k))
+    order = _best_first(family)
     shared = [[mark in family.letters[k] for k in order] for mark in {*"".join(family.letters)}]
     if any(sum(column) == 1 for column in shared):
         text += ". A column with one method: it is told apart from all others"
@@ -187,9 +192,9 @@ def groups_diagram(scene: Scene) -> Figure | None:
     family = scene.statistics.family
     if family is None or not family.rankings:
         return None
-    metric, first = family.metric, family.rankings[0]  # of the tests, where pooled figures rank
+    metric = family.metric  # of the tests, where pooled figures rank
     count = len(family.keys)
-    order = sorted(range(count), key=lambda k: (first.ranks[k], k))
+    order = _best_first(family)
     letters = list(dict.fromkeys(mark for k in order for mark in family.letters[k]))
     columns = _BAR * max(len(letters), _BARS)
     figure, (axis, bars) = panels(

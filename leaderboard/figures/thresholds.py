@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from andi_bench.metrics.points import RANKING, RANKING_POINT, UPPER_BOUND, rates
-from andi_bench.names import counted
 from leaderboard.figures.style import PAGE, legend_below, panels, plain_numbers
 from leaderboard.tables.detected_shares import detected_share
+from leaderboard.words.threshold_text import frozen_on
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,15 +22,8 @@ _MARKS = ("^", "s", "D", "v")
 
 def says(scene: Scene) -> str:
     """Return how to read :func:`threshold_calibration`, and on how many validation subjects thresholds were frozen."""
-    frozen = sorted(
-        {run.protocol.subjects.get("val", 0) for row in scene.rows for run in row.runs} - {0}
-    )
-    on = ""
-    if frozen:
-        few, many = frozen[0], frozen[-1]
-        on = f" of {counted(few, 'subject') if few == many else f'{few} to {many} subjects'}"
     return (
-        f"Left: mean Dice at the threshold frozen on validation data{on} (filled, {scene.interval(RANKING)}) and at the best "
+        f"Left: mean Dice at the threshold frozen on {frozen_on(scene.table)} (filled, {scene.interval(RANKING)}) and at the best "
         "one of the test split (open, never ranks). Middle: how much lesion-free brain lies above either. Right: that share "
         "where a rate was asked for on validation data (dotted) and what came of it"
     )

@@ -7,6 +7,7 @@ import pytest
 from support.places import ROOT
 
 from scripts.licences import (
+    BEGIN,
     COPYLEFT,
     EXTRAS,
     PAGE,
@@ -16,20 +17,20 @@ from scripts.licences import (
     extras_table,
     needed,
     optional,
-    parts,
     rows_of,
     table,
 )
+from scripts.marked_place import parts
 
 PACKAGES = ("andi_bench", "benchmark", "datasets", "leaderboard", "methods")
 
 
 def test_the_table_is_what_the_packages_declare():
-    assert parts(PAGE.read_text(encoding="utf-8"))[1] == table()
+    assert parts(PAGE, BEGIN)[1] == table()
 
 
 def test_every_package_of_an_extra_has_its_line():
-    found = parts(PAGE.read_text(encoding="utf-8"), EXTRAS)[1]
+    found = parts(PAGE, EXTRAS)[1]
     assert {"submitit", "lpips", "mkdocs-material"} <= set(optional())
     assert found == extras_table(rows_of(found))
     assert all(rows_of(found).values())
@@ -45,7 +46,7 @@ def test_every_package_that_is_needed_has_a_licence():
 
 
 def test_what_a_copyleft_licence_asks_is_said():
-    text = parts(PAGE.read_text(encoding="utf-8"))[2]
+    text = parts(PAGE, BEGIN)[2]
     found = {name for name in closure() if COPYLEFT.search(declared(name))}
     mozilla = {name for name in found if re.search("Mozilla|MPL", declared(name))}
     assert {"medpy", "connected-components-3d"} <= found
